@@ -1,0 +1,1 @@
+"""Guards AWS calls from inside the process that makes them."""

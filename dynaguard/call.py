@@ -1,0 +1,336 @@
+"""The values that travel through the guard: one call, who makes it, what it needs, what came of it.
+
+Every room speaks in these values. They are frozen, built once at the edge (`hooks/`) or by the
+step that owns them, and never changed afterwards. Nothing here knows botocore.
+
+INVARIANT: no value in this module keeps a secret key or a session token. `Call.params` holds the
+caller's item values and therefore never enters a repr, a record, a span or a message.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from dynaguard.scope import Scope
+
+UNKNOWN_CHAR: Final = "\ufdd0"
+"""Stands for exactly one character of an ARN that this process cannot know.
+
+A Unicode noncharacter, so no real ARN holds it. An Allow pattern covers it only by a wildcard;
+a Deny pattern is taken to match it by any character (fail closed).
+"""
+
+UNKNOWN_RUN: Final = "\ufdd1"
+"""Stands for any run of characters (zero or more) of an ARN that this process cannot know.
+
+An Allow pattern covers it only by `*`; a Deny pattern is taken to match it.
+"""
+
+UNKNOWN_ACCOUNT: Final = UNKNOWN_CHAR * 12
+"""An AWS account id (always twelve digits) that is not known to this process."""
+
+
+class Unknown(enum.Enum):
+    """The third value of a condition key: present or absent, with any value.
+
+    Unknown never satisfies an Allow and always satisfies a Deny.
+    """
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+
+ContextValue = tuple[str, ...] | Unknown
+"""What a condition key holds: its values as text, `()` for known absent, or `UNKNOWN`.
+
+Booleans are `"true"` / `"false"`, numbers decimal text, instants ISO 8601 or epoch seconds.
+"""
+
+ContextLookup = Callable[[str], ContextValue]
+"""Gives the value of a condition key. The key comes in lower case; an unheard-of key is absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialFacts:
+    """What a client's credential provider tells about the caller without any network call.
+
+    Attributes:
+        access_key_id: The key id that signs (`AKIA...`, `ASIA...`); None before the first refresh
+            of deferred credentials. Never the secret, never the token.
+        method: botocore's provider name: `env`, `explicit`, `assume-role`,
+            `assume-role-with-web-identity`, `container-role`, `iam-role`, `custom-process`,
+            `shared-credentials-file`, `config-file`, `sso`, `login`; None for unsigned clients.
+        account_id: Twelve digits where the provider knows them.
+        role_arn: The role to assume, as configured (the path included).
+        role_session_name: The session name asked for.
+        assumed_role_arn: The exact `arn:aws:sts::...:assumed-role/...` after the first refresh.
+        has_session_token: Whether the credentials are temporary; None when not known yet.
+    """
+
+    access_key_id: str | None = None
+    method: str | None = None
+    account_id: str | None = None
+    role_arn: str | None = None
+    role_session_name: str | None = None
+    assumed_role_arn: str | None = None
+    has_session_token: bool | None = None
+
+
+NO_CREDENTIALS: Final = CredentialFacts()
+
+
+class PrincipalKind(enum.StrEnum):
+    """What sort of identity calls. `UNKNOWN` is honest: nothing offline tells."""
+
+    USER = "user"
+    ASSUMED_ROLE = "assumed_role"
+    ROOT = "root"
+    LAMBDA = "lambda"
+    ECS_TASK = "ecs_task"
+    EKS_POD = "eks_pod"
+    EC2_INSTANCE = "ec2_instance"
+    CI_JOB = "ci_job"
+    SSO = "sso"
+    AGENT = "agent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The identity behind a call, as far as this process knows it.
+
+    Attributes:
+        name: A short label for messages, spans and records; never empty (`unknown` at worst).
+        kind: What sort of identity it is.
+        arn: The most exact ARN known, or None.
+        arns: Every ARN that names this identity (assumed-role session, role, Lambda function,
+            acting agent ...); patterns in `Principal` and `[groups]` match any of them.
+        arns_complete: Whether `arns` is all there is to know. When False a pattern that does not
+            match may still have matched in truth: unknown, not a mismatch.
+        account_id: Twelve digits, or None.
+        session_name: Role session name, or None.
+        groups: Names from `[groups]` that this identity belongs to, and those of `acting_as()`.
+        source: Where the answer came from: `explicit`, `provider`, `environment`, `sts`,
+            `key_id`, `none`.
+        is_static_key: True for a long-lived user key, False for temporary, None when not known.
+        access_key_id: The signing key's id; for caches and findings, not for records by default.
+        acting_name: The name given to `acting_as()`, or None.
+    """
+
+    name: str = "unknown"
+    kind: PrincipalKind = PrincipalKind.UNKNOWN
+    arn: str | None = None
+    arns: tuple[str, ...] = ()
+    arns_complete: bool = False
+    account_id: str | None = None
+    session_name: str | None = None
+    groups: frozenset[str] = frozenset()
+    source: str = "none"
+    is_static_key: bool | None = None
+    access_key_id: str | None = None
+    acting_name: str | None = None
+
+
+UNKNOWN_PRINCIPAL: Final = Principal()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as botocore is about to serialise and send it.
+
+    Attributes:
+        service: botocore's service name (`dynamodb`, `dynamodbstreams`, `s3`).
+        operation: The API operation (`GetItem`).
+        params: The low-level parameters as the client API takes them, attribute values in
+            DynamoDB JSON (`{"S": "..."}`; binary as bytes). Not copied: read, never written.
+        region: The client's region, or None (`aws-global` services).
+        partition: `aws`, `aws-cn`, `aws-us-gov` ...
+        endpoint_url: Where the call goes, as resolved by botocore.
+        credentials: Facts about the signing credentials.
+        scope: The ambient scope at the moment of the call.
+        correlation_id: The scope's correlation id, or one made for this call.
+        is_presign: True when a presigned URL or POST is made; nothing is sent then.
+        service_prefix: IAM's prefix of the service (`dynamodb` for `dynamodbstreams` too).
+    """
+
+    service: str
+    operation: str
+    params: Mapping[str, Any] = field(repr=False)
+    region: str | None
+    partition: str
+    endpoint_url: str | None
+    credentials: CredentialFacts
+    scope: Scope
+    correlation_id: str
+    is_presign: bool = False
+    service_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """One permission that a call needs: an IAM action on one resource.
+
+    Attributes:
+        action: `dynamodb:GetItem`, in IAM's spelling.
+        resource: The ARN, `*` where the action knows no resource. May hold `UNKNOWN_CHAR` and
+            `UNKNOWN_RUN` where a part is not known.
+        member: The part of the parameters that this authorisation stands for (one item of a
+            transaction, the whole parameters of a GetItem); condition keys are read from it.
+        enclosing_operation: `TransactWriteItems` and the like, else None.
+        table: Table name, when the resource is a table or one of its indexes.
+        index: Index name, when the resource is an index.
+        problem: Why this part of the request could not be understood, or None. A problem never
+            satisfies an Allow.
+    """
+
+    action: str
+    resource: str
+    member: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    enclosing_operation: str | None = None
+    table: str | None = None
+    index: str | None = None
+    problem: str | None = None
+
+    @property
+    def is_resource_known(self) -> bool:
+        """Whether every character of the resource is known."""
+        return UNKNOWN_CHAR not in self.resource and UNKNOWN_RUN not in self.resource
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRef:
+    """Where a policy statement stands, for messages and records.
+
+    Attributes:
+        sid: The statement's Sid, or a generated `statement[3]`.
+        source: The document's file name as given (or `<policy>` for a mapping).
+        line: Line of the statement's first key; 0 when not known.
+    """
+
+    sid: str
+    source: str = "<policy>"
+    line: int = 0
+
+    def __str__(self) -> str:
+        """`EtlReadsOrders (policy.toml:12)`."""
+        place = f"{self.source}:{self.line}" if self.line else self.source
+        return f"{self.sid} ({place})"
+
+
+class Verdict(enum.StrEnum):
+    """IAM's outcomes, and one for services that the policy does not govern."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    IMPLICIT_DENY = "implicit_deny"
+    UNGOVERNED = "ungoverned"
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the call may go on."""
+        return self is Verdict.ALLOW or self is Verdict.UNGOVERNED
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The policy's answer for one authorisation.
+
+    Attributes:
+        verdict: allow, deny (explicit) or implicit_deny.
+        statement: The statement that decided; None for the default.
+        unknown_keys: Condition keys (as written in the policy) and facts (`aws:PrincipalArn`,
+            `account`) whose being unknown kept a statement from matching, or made a Deny match.
+        observed: Statements with `Mode = "observe"` that would have matched.
+    """
+
+    verdict: Verdict
+    statement: StatementRef | None = None
+    unknown_keys: tuple[str, ...] = ()
+    observed: tuple[StatementRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer for a whole call: every authorisation must be allowed.
+
+    Attributes:
+        verdict: The worst of the rulings.
+        authorizations: What the call needs, in request order.
+        offending: The first authorisation that was not allowed, or None.
+        statement: The statement behind the verdict, or None for the default.
+        reason: One clause, lower case, names only; empty when allowed.
+        how_to_allow: What would allow it, one clause; empty when allowed.
+        unknown_keys: As in `Ruling`, over all authorisations.
+        observed: As in `Ruling`, over all authorisations.
+        is_enforced: False when the mode let a refused call through.
+    """
+
+    verdict: Verdict
+    authorizations: tuple[Authorization, ...] = ()
+    offending: Authorization | None = None
+    statement: StatementRef | None = None
+    reason: str = ""
+    how_to_allow: str = ""
+    unknown_keys: tuple[str, ...] = ()
+    observed: tuple[StatementRef, ...] = ()
+    is_enforced: bool = True
+
+
+class Status(enum.StrEnum):
+    """How a call ended, seen from the caller."""
+
+    OK = "ok"
+    ERROR = "error"
+    DENIED = "denied"
+    PRESIGNED = "presigned"
+    DECIDED = "decided"
+    """Let through, its end not observed (asynchronous clients, until they are covered)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumedCapacity:
+    """Capacity units that one table or index reported, as AWS counts them."""
+
+    table: str
+    read_units: float = 0.0
+    write_units: float = 0.0
+    total_units: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a call.
+
+    Attributes:
+        status: How it ended.
+        error_code: AWS error code, or the exception's class name for client-side failures.
+        http_status: Status of the last answer, or None when none came.
+        request_id: AWS request id of the last answer, or None.
+        attempts: Requests sent; 0 for a denial.
+        throttles: Attempts answered by a throttle, leftovers of batch calls included.
+        wait_s: Time spent waiting for admission and between attempts, in seconds.
+        elapsed_s: From entering the client to leaving it, in seconds.
+        masked: Count of masked values by attribute path.
+        capacity: Consumed capacity, where the answer reports it.
+        item_count: Items returned, or None where the operation returns none.
+        unprocessed_count: Members that a batch call handed back unprocessed.
+        budget_refusal: Why a further attempt was refused, or None.
+    """
+
+    status: Status
+    error_code: str | None = None
+    http_status: int | None = None
+    request_id: str | None = None
+    attempts: int = 0
+    throttles: int = 0
+    wait_s: float = 0.0
+    elapsed_s: float = 0.0
+    masked: Mapping[str, int] = field(default_factory=dict)
+    capacity: tuple[ConsumedCapacity, ...] = ()
+    item_count: int | None = None
+    unprocessed_count: int = 0
+    budget_refusal: str | None = None

@@ -1,0 +1,239 @@
+"""Everything that dynaguard raises.
+
+    DynaguardError
+    |-- ConfigurationError (ValueError)    bad settings, environment, arguments
+    |   |-- PolicySyntaxError              a policy document; .problems lists all of them
+    |   `-- PatchPointError                this botocore cannot be guarded
+    |-- MissingExtraError (ImportError)    an optional dependency; names the install command
+    |-- PolicyDenied (ClientError)         the call was refused before it was sent
+    |   |-- MaskedWriteRefused             a masked value on its way back into a table
+    |   |-- TamperedRequest                what is about to be sent is not what was decided
+    |   `-- AuditUnavailable               audit is required and cannot be written
+    `-- GuardFailure (ClientError)         dynaguard itself failed and `on_error` is `deny`
+
+INVARIANT: no message holds an item value, a secret or a parameter value; names only.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from dynaguard.call import Decision, StatementRef
+
+__all__ = [
+    "AuditUnavailable",
+    "ConfigurationError",
+    "DynaguardError",
+    "DynaguardWarning",
+    "GuardFailure",
+    "MaskedWriteRefused",
+    "MissingExtraError",
+    "PatchPointError",
+    "PolicyDenied",
+    "PolicySyntaxError",
+    "Problem",
+    "TamperedRequest",
+]
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that `word` was probably meant to be, or None. Case does not count."""
+    by_folded = {choice.casefold(): choice for choice in choices}
+    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+class DynaguardError(Exception):
+    """Root of every error that dynaguard raises."""
+
+
+class DynaguardWarning(UserWarning):
+    """Something that the operator should see and that must not stop the application."""
+
+
+class ConfigurationError(DynaguardError, ValueError):
+    """Settings, environment or arguments that cannot be used. Nothing was installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of a policy document.
+
+    Attributes:
+        message: What is wrong and what to write instead; lower case, input in backticks.
+        path: Where in the document, such as `statement[2].Condition.StringEquals`.
+        source: The file as named by the user, or `<policy>`.
+        line: 1-based line, 0 when not known.
+    """
+
+    message: str
+    path: str = ""
+    source: str = "<policy>"
+    line: int = 0
+
+    def __str__(self) -> str:
+        """`policy.toml:12: statement[2].Effect: unknown effect `Alow`, did you mean `Allow`?`."""
+        place = f"{self.source}:{self.line}" if self.line else self.source
+        return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
+
+
+class PolicySyntaxError(ConfigurationError):
+    """A policy document that is not fully understood. Nothing was installed.
+
+    Attributes:
+        problems: Every problem found, in document order.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles with its problems."""
+        return type(self), (self.problems,)
+
+
+class PatchPointError(ConfigurationError):
+    """The installed botocore lacks a patch point, or it changed; names version and point."""
+
+
+class MissingExtraError(DynaguardError, ImportError):
+    """An optional dependency is not installed.
+
+    Args:
+        feature: What needs it, such as "a YAML policy".
+        extra: The extra that brings it, such as `yaml`.
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        self.feature = feature
+        self.extra = extra
+        super().__init__(f"{feature} needs an extra, run `pip install 'dynaguard[{extra}]'`")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles with its two arguments."""
+        return type(self), (self.feature, self.extra)
+
+
+def _error_response(code: str, message: str, status: int) -> Any:
+    """An error answer of AWS's shape, complete enough for code that indexes it."""
+    return {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {
+            "RequestId": "",
+            "HTTPStatusCode": status,
+            "HTTPHeaders": {},
+            "RetryAttempts": 0,
+        },
+    }
+
+
+class _LocalRefusal(DynaguardError, ClientError):
+    """A `ClientError` that dynaguard made itself; no request was sent.
+
+    `except ClientError` code keeps working: `response["Error"]["Code"]` is `AccessDeniedException`
+    (S3: `AccessDenied`), never a throttling code, so nothing retries it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str,
+        service: str = "",
+        decision: Decision | None = None,
+        identity: str = "unknown",
+    ) -> None:
+        self.decision = decision
+        self.service = service
+        self.operation = operation
+        self.identity = identity
+        self._message = message
+        is_s3 = service == "s3"
+        code = "AccessDenied" if is_s3 else "AccessDeniedException"
+        response = _error_response(code, message, 403 if is_s3 else 400)
+        response["Dynaguard"] = {"kind": type(self).__name__, "identity": identity}
+        super().__init__(response, operation)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles with decision and identity (`ClientError`'s own would lose them)."""
+        return _rebuild, (
+            type(self),
+            self._message,
+            {
+                "operation": self.operation,
+                "service": self.service,
+                "decision": self.decision,
+                "identity": self.identity,
+            },
+        )
+
+    @property
+    def statement(self) -> StatementRef | None:
+        """The statement that decided; None for the document's default."""
+        return self.decision.statement if self.decision else None
+
+    @property
+    def resource(self) -> str | None:
+        """ARN of the resource that was refused, unknown parts shown as `<unknown>`."""
+        offending = self.decision.offending if self.decision else None
+        return readable_arn(offending.resource) if offending else None
+
+    @property
+    def reason(self) -> str:
+        """Why, in one clause."""
+        return self.decision.reason if self.decision else self._message
+
+    @property
+    def how_to_allow(self) -> str:
+        """What would allow it, in one clause; empty where nothing would."""
+        return self.decision.how_to_allow if self.decision else ""
+
+
+def _rebuild(
+    kind: type[_LocalRefusal], message: str, arguments: dict[str, Any]
+) -> _LocalRefusal:
+    """Builds a refusal again when it is unpickled or copied."""
+    return kind(message, **arguments)
+
+
+def readable_arn(resource: str) -> str:
+    """The ARN with its unknown parts shown as `<unknown>`."""
+    from dynaguard.call import UNKNOWN_ACCOUNT, UNKNOWN_CHAR, UNKNOWN_RUN  # values import errors
+
+    for mark in (UNKNOWN_ACCOUNT, UNKNOWN_CHAR * 6, UNKNOWN_RUN):
+        resource = resource.replace(mark, "<unknown>")
+    return resource
+
+
+class PolicyDenied(_LocalRefusal):
+    """The policy refuses the call. Raised before anything is sent, never retried.
+
+    Attributes:
+        decision: The whole decision.
+        service, operation: The call.
+        identity: Label of the calling identity.
+        statement, resource, reason, how_to_allow: Read from the decision.
+    """
+
+
+class MaskedWriteRefused(PolicyDenied):
+    """A masked value was on its way back into a table; the message names the attribute."""
+
+
+class TamperedRequest(PolicyDenied):
+    """What is about to be signed or sent is not what was decided."""
+
+
+class AuditUnavailable(PolicyDenied):
+    """Audit is `required` and its record cannot be written, so the call was not sent."""
+
+
+class GuardFailure(_LocalRefusal):
+    """dynaguard itself failed while deciding or masking, and `on_error` is `deny`."""

@@ -1,0 +1,1 @@
+"""Policy documents: loading, checking, compiling, matching. Knows nothing of botocore or requests."""

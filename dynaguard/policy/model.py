@@ -1,0 +1,188 @@
+"""The checked model of a policy document: what the loader gives and everybody else reads.
+
+Values only. Once a `PolicyDocument` exists every pattern in it is well formed, every variable of
+`[variables]` is resolved and every group that it names exists. IAM's own `${aws:...}` policy
+variables stay in the text and are resolved per call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dynaguard.call import StatementRef
+
+Effect = Literal["Allow", "Deny"]
+MaskStrategy = Literal["redact", "partial", "hash"]
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalPattern:
+    """One entry of `Principal` / `NotPrincipal`.
+
+    Attributes:
+        kind: `group` (a name from `[groups]`), `arn` (a pattern with `*` and `?`), or `account`
+            (twelve digits). `*` is the `arn` pattern `*`.
+        value: The name, pattern or account id.
+    """
+
+    kind: Literal["group", "arn", "account"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One key under one operator: `{"ForAllValues:StringLikeIfExists": {"key": [values]}}`.
+
+    Attributes:
+        operator: Base operator in IAM's spelling (`StringLike`, `Null`), without qualifier.
+        key: Condition key as written; compare it in lower case.
+        values: The values as text, in document order, policy variables unresolved.
+        qualifier: `ForAllValues`, `ForAnyValue` or None.
+        if_exists: Whether the operator carried `IfExists`.
+    """
+
+    operator: str
+    key: str
+    values: tuple[str, ...]
+    qualifier: Literal["ForAllValues", "ForAnyValue"] | None = None
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement.
+
+    Attributes:
+        ref: Sid and place.
+        effect: Allow or Deny.
+        principals: None for everyone; else the entries of `Principal` or `NotPrincipal`.
+        is_not_principal: Whether they came from `NotPrincipal`.
+        actions: Patterns such as `dynamodb:*Item`, as written; compare case-insensitively.
+        is_not_action: Whether they came from `NotAction`.
+        resources: ARN patterns, as written; compare case-sensitively, part by part.
+        is_not_resource: Whether they came from `NotResource`.
+        conditions: All must hold.
+        is_observed: `Mode = "observe"`: evaluated and recorded, left out of the verdict.
+        has_variables: Whether `${...}` is a policy variable (IAM's Version rule) or plain text.
+    """
+
+    ref: StatementRef
+    effect: Effect
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    principals: tuple[PrincipalPattern, ...] | None = None
+    is_not_principal: bool = False
+    is_not_action: bool = False
+    is_not_resource: bool = False
+    conditions: tuple[Condition, ...] = ()
+    is_observed: bool = False
+    has_variables: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class KeySchema:
+    """Key attribute names of a table or index: partition keys first, then sort keys.
+
+    Attributes:
+        attributes: `("customer_id", "order_id")`.
+        partition_key_count: How many of them are partition keys (1, or up to 4 on an index).
+    """
+
+    attributes: tuple[str, ...]
+    partition_key_count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """An entry of `[tables]`: a table's key schema and those of its indexes by name."""
+
+    key: KeySchema
+    indexes: Mapping[str, KeySchema] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskStatement:
+    """One `[[mask]]` entry.
+
+    Attributes:
+        ref: Its place; the sid is `mask[0]` and so on unless `Sid` is written.
+        tables: Table name patterns with `*` and `?`.
+        attributes: Attribute paths: `email`, `profile.ssn`, `cards[*].number`, `cards[0].number`;
+            or a list of names for names with dots. Each path is a tuple of steps: a name, an
+            index, or `"*"` for every element of a list.
+        strategy: How a value is masked.
+        unless: Identities that see the plain value; None for nobody.
+        only: The only identities that get masks; None for everybody.
+        keep: For `partial`: how many trailing characters stay (an e-mail address keeps its
+            domain instead).
+    """
+
+    ref: StatementRef
+    tables: tuple[str, ...]
+    attributes: tuple[tuple[str | int, ...], ...]
+    strategy: MaskStrategy = "redact"
+    unless: tuple[PrincipalPattern, ...] | None = None
+    only: tuple[PrincipalPattern, ...] | None = None
+    keep: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetStatement:
+    """One `[[budget]]` entry; the first whose patterns match a call is its budget.
+
+    Attributes:
+        ref: Its place.
+        jobs: Job name patterns; `("*",)` for any, calls outside of a job included.
+        tables: Table name patterns.
+        retry_ratio: Retry tokens earned by each success, 0 to 1.
+        max_tokens: Most tokens that a bucket holds; also what it starts with.
+        min_retries_per_s: Tokens that drip in per second whatever happens.
+        is_observed: `Mode = "observe"`: counted and recorded, never refused nor paced.
+    """
+
+    ref: StatementRef
+    jobs: tuple[str, ...] = ("*",)
+    tables: tuple[str, ...] = ("*",)
+    retry_ratio: float = 0.1
+    max_tokens: float = 20.0
+    min_retries_per_s: float = 0.5
+    is_observed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDocument:
+    """A whole document, its included IAM policies folded in.
+
+    Attributes:
+        default: Verdict for a governed call that no statement matches.
+        govern: IAM service prefixes under the policy, lower case; None: every service.
+        statements: In document order, included policies after the document's own.
+        groups: ARN patterns by group name.
+        tables: Key schemas by table name.
+        masks: `[[mask]]` entries in order.
+        budgets: `[[budget]]` entries in order.
+        context: Further known context keys, values as text by key (as written).
+        environment: `dev`, `staging`, `prod`: the `environment` variable of `[variables]`, or None.
+        settings: The raw `[settings]` table; names are the arguments of `install()`.
+        settings_line_by_name: Line of each of them, for messages.
+        version: The document's `revision`, or None (free text, shown by `status()`).
+        source: The main file as named by the user, or `<policy>`.
+        digest: SHA-256 (hex) over the bytes of all files read, in reading order.
+    """
+
+    default: Literal["allow", "deny"]
+    govern: frozenset[str] | None
+    statements: tuple[Statement, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tables: Mapping[str, TableSchema] = field(default_factory=dict)
+    masks: tuple[MaskStatement, ...] = ()
+    budgets: tuple[BudgetStatement, ...] = ()
+    context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    environment: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings_line_by_name: Mapping[str, int] = field(default_factory=dict)
+    version: str | None = None
+    source: str = "<policy>"
+    digest: str = ""

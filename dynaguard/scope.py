@@ -1,0 +1,303 @@
+"""The ambient scope of a call: correlation, job, acting identity, runbook.
+
+A scope is a frozen value in one `ContextVar`: entering derives a new value from the current one,
+leaving restores it. An asyncio task inherits the scope current at its creation. A thread does
+not: start it with `contextvars.copy_context().run`. A forked child inherits it.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import inspect
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Final, TypeVar, cast
+
+from dynaguard.errors import ConfigurationError, nearest
+
+MAX_CORRELATION_ID_LENGTH: Final = 64
+MAX_NAME_LENGTH: Final = 256
+_FunctionT = TypeVar("_FunctionT", bound=Callable[..., Any])
+_UNSAFE = re.compile(r"[^A-Za-z0-9!$%&'*+.^_|~-]")
+
+
+class Priority(enum.StrEnum):
+    """The class of a call: how long it may wait and how much it may retry."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+    BACKGROUND = "background"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What surrounds a call.
+
+    Attributes:
+        correlation_id: As stamped on requests; None lets each call get its own.
+        job: Name of the job, or None.
+        run_id: One run of that job, or None.
+        stage: Pipeline stage of the job, or None.
+        runbook: Name of the runbook that is executing, or None.
+        priority: The class of the calls in it.
+        deadline_monotonic_s: `time.monotonic()` instant after which nothing waits, or None.
+        acting_name: Name given to `acting_as()`, or None.
+        acting_kind: Its kind, `agent` unless given.
+        acting_groups: Groups given to `acting_as()`.
+    """
+
+    correlation_id: str | None = None
+    job: str | None = None
+    run_id: str | None = None
+    stage: str | None = None
+    runbook: str | None = None
+    priority: Priority = Priority.INTERACTIVE
+    deadline_monotonic_s: float | None = None
+    acting_name: str | None = None
+    acting_kind: str | None = None
+    acting_groups: frozenset[str] = frozenset()
+
+
+EMPTY_SCOPE: Final = Scope()
+_current: ContextVar[Scope | None] = ContextVar("dynaguard_scope", default=None)
+# One stack for all managers: scopes nest, so the newest token belongs to the innermost of them.
+_tokens: ContextVar[tuple[Token[Scope | None], ...]] = ContextVar(
+    "dynaguard_scope_tokens", default=()
+)
+_process_scope: Scope = EMPTY_SCOPE
+
+
+def current_scope() -> Scope:
+    """The scope of the running code; outside of any, the process's own."""
+    return _current.get() or _process_scope
+
+
+def set_process_scope(scope: Scope) -> None:
+    """Makes `scope` the one outside of any other; `install()` sets it, `uninstall()` resets it."""
+    global _process_scope
+    _process_scope = scope
+
+
+def new_correlation_id() -> str:
+    """A fresh id: 32 hexadecimal characters, the form of a W3C trace id."""
+    return secrets.token_hex(16)
+
+
+def sanitise_correlation_id(text: str) -> str:
+    """The id as it can stand in a header and a User-Agent token.
+
+    Characters outside RFC 9110's `token` (less `#` and backtick) become `-`; the result is cut to
+    64 characters.
+
+    Source: RFC 9110 section 5.6.2; design section 7, *Words*.
+    """
+    return _UNSAFE.sub("-", text)[:MAX_CORRELATION_ID_LENGTH]
+
+
+class ScopeManager:
+    """Enters a derived scope; context manager (plain and `async`) and decorator.
+
+    Re-usable, re-entrant, safe to share between threads and tasks. As a decorator it wraps plain
+    and coroutine functions; generator functions are refused, since their body runs outside of
+    the call.
+    """
+
+    __slots__ = ("_derive",)
+
+    def __init__(self, derive: Callable[[Scope], Scope]) -> None:
+        self._derive = derive
+
+    def __enter__(self) -> Scope:
+        """Enters; gives the scope now in force."""
+        scope = self._derive(current_scope())
+        token = _current.set(scope)
+        _tokens.set((*_tokens.get(), token))
+        return scope
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leaves; the scope before it is in force again."""
+        *rest, token = _tokens.get()
+        _tokens.set(tuple(rest))
+        _current.reset(token)
+
+    async def __aenter__(self) -> Scope:
+        """As `__enter__`; awaits nothing."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """As `__exit__`; awaits nothing."""
+        self.__exit__(exc_type, exc, traceback)
+
+    def __call__(self, function: _FunctionT) -> _FunctionT:
+        """Wraps `function` so that each call of it runs in this scope.
+
+        Raises:
+            ConfigurationError: `function` is a generator function.
+        """
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise ConfigurationError(
+                f"`{function.__name__}` is a generator function and cannot be decorated with a "
+                "scope, enter the scope inside it with `with` instead"
+            )
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    return await function(*args, **kwargs)
+
+            return cast(_FunctionT, async_wrapper)
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return cast(_FunctionT, wrapper)
+
+
+def correlation(id: str | None = None) -> ScopeManager:
+    """A scope whose calls carry one correlation id, such as an incident or ticket number.
+
+    Args:
+        id: The id; characters that a header cannot carry become `-`, and it is cut to 64
+            characters. None makes a new one, the same for every call in the scope.
+
+    Returns:
+        A context manager (`with`, `async with`) that gives the `Scope`, and a decorator.
+
+    Raises:
+        ConfigurationError: The id is not text, or is empty.
+    """
+    if id is not None:
+        _check_name("correlation id", id)
+        id = sanitise_correlation_id(id)
+
+    def derive(scope: Scope) -> Scope:
+        return replace(scope, correlation_id=id or new_correlation_id())
+
+    return ScopeManager(derive)
+
+
+def job(
+    name: str,
+    run_id: str | None = None,
+    stage: str | None = None,
+    priority: Priority | str = Priority.BATCH,
+    deadline_s: float | timedelta | None = None,
+) -> ScopeManager:
+    """A scope whose calls belong to a job: named in records, budgeted together.
+
+    Args:
+        name: The job, the same in every run (`nightly-rollup`). Statements select it by
+            `dynaguard:Job`, `[[budget]]` by `job`.
+        run_id: This run of it.
+        stage: The pipeline stage. A nested `job()` of the same name keeps what it does not give.
+        priority: `interactive`, `batch` or `background`.
+        deadline_s: Seconds from entering the scope after which nothing waits any more, a
+            positive number or a `timedelta`; None for no deadline. An outer, earlier deadline
+            stays in force.
+
+    Returns:
+        A context manager (`with`, `async with`) that gives the `Scope`, and a decorator.
+
+    Raises:
+        ConfigurationError: A name is not text or empty, the priority is unknown, or the deadline
+            is not positive.
+    """
+    for what, text in (("job name", name), ("run id", run_id), ("stage", stage)):
+        if text is not None or what == "job name":
+            _check_name(what, text)
+    checked_priority = _check_priority(priority)
+    seconds = deadline_s.total_seconds() if isinstance(deadline_s, timedelta) else deadline_s
+    if seconds is not None and not seconds > 0:
+        raise ConfigurationError(f"`deadline_s` is `{seconds}`, it must be greater than 0 seconds")
+
+    def derive(scope: Scope) -> Scope:
+        same_job = scope.job == name
+        deadline = scope.deadline_monotonic_s
+        if seconds is not None:
+            own = time.monotonic() + seconds
+            deadline = own if deadline is None else min(deadline, own)
+        return replace(
+            scope,
+            job=name,
+            run_id=run_id or (scope.run_id if same_job else None),
+            stage=stage or (scope.stage if same_job else None),
+            priority=checked_priority,
+            deadline_monotonic_s=deadline,
+            correlation_id=scope.correlation_id,
+        )
+
+    return ScopeManager(derive)
+
+
+def acting_as(name: str, groups: Iterable[str] = (), kind: str = "agent") -> ScopeManager:
+    """A scope whose calls are made on behalf of somebody: an agent, a user of a service.
+
+    The signing identity stays on every record beside the acting name. A policy sees the acting
+    name as `dynaguard:ActingAs` and the groups as further groups of the principal.
+
+    Args:
+        name: Who acts.
+        groups: Names from `[groups]`.
+        kind: `agent`, `user`, `service`: free text for the record.
+
+    Returns:
+        A context manager (`with`, `async with`) that gives the `Scope`, and a decorator.
+
+    Raises:
+        ConfigurationError: A name is not text or empty; `groups` is a single string.
+    """
+    _check_name("acting name", name)
+    _check_name("kind", kind)
+    if isinstance(groups, str):
+        raise ConfigurationError(f"`groups` is the text `{groups}`, write `[{groups!r}]`")
+    checked_groups = frozenset(groups)
+    for group in checked_groups:
+        _check_name("group", group)
+
+    def derive(scope: Scope) -> Scope:
+        return replace(scope, acting_name=name, acting_kind=kind, acting_groups=checked_groups)
+
+    return ScopeManager(derive)
+
+
+def _check_name(what: str, text: object) -> None:
+    """Refuses a name that is not text, empty, too long or not printable."""
+    if not isinstance(text, str):
+        raise ConfigurationError(f"{what} is of type {type(text).__name__}, it must be text")
+    if not text or len(text) > MAX_NAME_LENGTH or not text.isprintable():
+        raise ConfigurationError(
+            f"{what} has {len(text)} characters, it must have 1 to {MAX_NAME_LENGTH}, all printable"
+        )
+
+
+def _check_priority(priority: Priority | str) -> Priority:
+    """The priority, or one error that names the nearest."""
+    try:
+        return Priority(priority)
+    except ValueError:
+        choices = [member.value for member in Priority]
+        guess = nearest(str(priority), choices)
+        hint = f", did you mean `{guess}`?" if guess else ""
+        raise ConfigurationError(
+            f"unknown priority `{priority}`, it is one of {', '.join(choices)}{hint}"
+        ) from None
