@@ -1,0 +1,187 @@
+"""Puts a guard together from arguments, environment and policy document; reads each once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dynaguard.audit.log import AuditLog
+from dynaguard.aws.context import ContextSource
+from dynaguard.budgets.budget import RetryBudgets
+from dynaguard.call import CredentialFacts
+from dynaguard.errors import ConfigurationError
+from dynaguard.guard import Guard, Rooms
+from dynaguard.identity.resolver import IdentityResolver
+from dynaguard.masking import Masks
+from dynaguard.policy.loading import load_policy
+from dynaguard.policy.matcher import CompiledPolicy
+from dynaguard.policy.model import PolicyDocument
+from dynaguard.scope import Scope
+from dynaguard.settings import Mode, ResolvedSettings, Settings, find_policy, resolve_settings
+from dynaguard.telemetry.telemetry import Telemetry
+
+PolicySource = str | os.PathLike[str] | Mapping[str, Any]
+IdentityLookup = Callable[[CredentialFacts], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What arguments, environment and document say together.
+
+    Attributes:
+        resolved: The settings in force and where each came from.
+        document: The policy document, or None.
+    """
+
+    resolved: ResolvedSettings
+    document: PolicyDocument | None
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing is to be guarded at all."""
+        return self.resolved.settings.disabled or self.resolved.settings.mode is Mode.OFF
+
+
+def read_configuration(
+    policy: PolicySource | None,
+    arguments: Mapping[str, object],
+    *,
+    environ: Mapping[str, str],
+    working_directory: Path,
+) -> Configuration:
+    """Reads the policy document and resolves the settings. Installs nothing.
+
+    Raises:
+        ConfigurationError: Settings, environment or arguments that cannot be used.
+        PolicySyntaxError: A policy that is not fully understood.
+        MissingExtraError: The policy is YAML and PyYAML is not installed.
+    """
+    source: PolicySource | None = policy
+    if not isinstance(policy, Mapping):
+        source = find_policy(policy, environ, working_directory)
+    document = None if source is None else load_policy(source, environ=environ)
+    resolved = resolve_settings(
+        arguments,
+        environ,
+        {} if document is None else document.settings,
+        document_source="" if document is None else document.source,
+        line_by_name={} if document is None else document.settings_line_by_name,
+    )
+    return Configuration(resolved, document)
+
+
+def build_guard(
+    configuration: Configuration,
+    *,
+    environ: Mapping[str, str],
+    lookup: IdentityLookup | None = None,
+    utcnow: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Guard:
+    """A guard that is ready to decide. Opens the audit file; patches nothing.
+
+    Args:
+        configuration: As `read_configuration` gives it.
+        environ: The environment, for what it tells of the identity.
+        lookup: Gives the caller's ARN for credentials, used if `identity_lookup` is `sts`.
+        utcnow: The clock of records and of `aws:CurrentTime`.
+
+    Raises:
+        ConfigurationError: The audit file cannot be opened, or a mask needs a key that is not set.
+    """
+    settings, document = configuration.resolved.settings, configuration.document
+    resolver = IdentityResolver(
+        identity=settings.identity,
+        account_id=settings.account_id,
+        groups={} if document is None else document.groups,
+        environ=environ,
+        lookup=lookup if settings.identity_lookup == "sts" else None,
+    )
+    rooms = Rooms(
+        resolver=resolver,
+        telemetry=Telemetry(),
+        audit=_open_audit(settings, document, utcnow),
+        policy=None if document is None else CompiledPolicy(document),
+        context=None if document is None else _context(document, settings, utcnow),
+        masks=_masks(document, settings),
+        budgets=_budgets(document, settings),
+    )
+    return Guard(configuration.resolved, document, rooms)
+
+
+def process_scope(settings: Settings) -> Scope:
+    """The scope outside of any other, as the settings describe this process."""
+    return Scope(
+        correlation_id=settings.correlation_id,
+        job=settings.job,
+        run_id=settings.run_id,
+        stage=settings.stage,
+        runbook=settings.runbook,
+        priority=settings.priority,
+    )
+
+
+def _open_audit(
+    settings: Settings, document: PolicyDocument | None, utcnow: Callable[[], datetime]
+) -> AuditLog:
+    """The audit log that the settings name."""
+    return AuditLog(
+        settings.audit,
+        mode=settings.audit_mode,
+        utcnow=utcnow,
+        service=settings.service,
+        policy_digest=document.digest if document else None,
+    )
+
+
+def _context(
+    document: PolicyDocument, settings: Settings, utcnow: Callable[[], datetime]
+) -> ContextSource:
+    """Where condition keys get their values."""
+    return ContextSource(
+        known=document.context,
+        environment=settings.environment or document.environment,
+        tables=document.tables,
+        utcnow=utcnow,
+    )
+
+
+def _masks(document: PolicyDocument | None, settings: Settings) -> Masks | None:
+    """The masks of the document, or None when there are none or they are switched off."""
+    if document is None or not document.masks or not settings.mask:
+        return None
+    return Masks(document.masks, key=_mask_key(settings))
+
+
+def _mask_key(settings: Settings) -> bytes | None:
+    """The key of `hash` masks. Reads the key file, if one is named.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or holds fewer than 16 bytes.
+    """
+    if settings.mask_key is not None:
+        return settings.mask_key.encode()
+    if settings.mask_key_file is None:
+        return None
+    try:
+        key = settings.mask_key_file.read_bytes().strip()
+    except OSError as err:
+        raise ConfigurationError(
+            f"`mask_key_file` `{settings.mask_key_file}` cannot be read ({err.strerror})"
+        ) from err
+    if len(key) < 16:
+        raise ConfigurationError(
+            f"`mask_key_file` `{settings.mask_key_file}` holds {len(key)} bytes, it must hold at "
+            "least 16"
+        )
+    return key
+
+
+def _budgets(document: PolicyDocument | None, settings: Settings) -> RetryBudgets | None:
+    """The retry budgets, or None when they are switched off."""
+    if not settings.budget:
+        return None
+    return RetryBudgets(document.budgets if document else ())

@@ -1,0 +1,377 @@
+"""The life of one call: which step comes when, and nothing else.
+
+    Call -> identify -> authorise -> inspect -> intend -> admit -> stamp -> AWS
+                                                                           |
+    caller <- record (audit, span, metrics) <- mask <- learn <-------------+
+
+Each step lives in a room of its own; a step that the settings do not use is not in the list. The
+guard never sleeps, never sends and knows nothing of botocore: `hooks/` asks and acts.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from dynaguard.aws.analysis import authorizations, is_write, tables_of
+from dynaguard.budgets.budget import Admission, BucketKey, RetryRuling
+from dynaguard.budgets.signals import Signal, classify
+from dynaguard.call import UNKNOWN_PRINCIPAL, Authorization, Call, Decision, Status, Verdict
+from dynaguard.errors import (
+    AuditUnavailable,
+    DynaguardWarning,
+    GuardFailure,
+    MaskedWriteRefused,
+    PolicyDenied,
+    TamperedRequest,
+)
+from dynaguard.masking import find_marker
+from dynaguard.passage import Answer, Passage
+from dynaguard.policy.decision import decide, denial_message
+from dynaguard.settings import Mode, ResolvedSettings
+
+if TYPE_CHECKING:
+    from dynaguard.audit.log import AuditLog
+    from dynaguard.aws.context import ContextSource
+    from dynaguard.budgets.budget import RetryBudgets
+    from dynaguard.identity.resolver import IdentityResolver
+    from dynaguard.masking import Masks
+    from dynaguard.policy.matcher import CompiledPolicy
+    from dynaguard.policy.model import PolicyDocument
+    from dynaguard.telemetry.telemetry import CallSpan, Telemetry
+
+_log = logging.getLogger("dynaguard")
+_AT_ONCE: Final = Admission(wait_s=0.0, refusal=None)
+_RefusalT = TypeVar("_RefusalT", bound=PolicyDenied)
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What a guard works with; a room that the settings switch off is None."""
+
+    resolver: IdentityResolver
+    telemetry: Telemetry
+    audit: AuditLog
+    policy: CompiledPolicy | None = None
+    context: ContextSource | None = None
+    masks: Masks | None = None
+    budgets: RetryBudgets | None = None
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counts since the guard was built. Plain additions: exact per thread, near enough across."""
+
+    decisions: int = 0
+    denials: int = 0
+    failures: int = 0
+    undecided_caught: int = 0
+
+
+@dataclass(slots=True)
+class Guard:
+    """Guards calls by one policy and one set of settings. Made by `install()` and `attach()`.
+
+    Usable as a context manager: `with dynaguard.install(...):` uninstalls at the end, unless an
+    outer `install()` is still in force.
+
+    Attributes:
+        resolved: The settings in force and where each came from.
+        document: The policy document in force, or None.
+        rooms: What it works with.
+        counters: Counts since it was built.
+    """
+
+    resolved: ResolvedSettings
+    document: PolicyDocument | None
+    rooms: Rooms
+    counters: Counters = field(default_factory=Counters)
+    monotonic: Callable[[], float] = time.monotonic
+    utcnow: Callable[[], datetime] = lambda: datetime.now(UTC)
+    release: Callable[[], None] | None = None
+    _entry_steps: tuple[Callable[[Passage], None], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Puts the list of steps together; only what the settings use is in it."""
+        rooms = self.rooms
+        self._entry_steps = (
+            self._authorise,
+            *((self._plan_masks, self._inspect) if rooms.masks else ()),
+            *((self._intend,) if rooms.audit.mode == "required" else ()),
+        )
+
+    def __enter__(self) -> Self:
+        """The guard itself; it is installed already."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Takes back the `install()` that gave this guard."""
+        if self.release:
+            self.release()
+
+    # --- before the call leaves ------------------------------------------------------------
+
+    def enter(
+        self,
+        call: Call,
+        *,
+        needs: tuple[Authorization, ...] | None = None,
+        started_s: float | None = None,
+        span: CallSpan | None = None,
+    ) -> Passage:
+        """Decides a call; gives its passage when it may go on.
+
+        Args:
+            call: The call.
+            needs: What it needs, where the parameters do not tell; None: read them.
+            started_s: Clock reading (`monotonic`) when the caller entered the client.
+            span: The span that is to tell of it, or None.
+
+        Raises:
+            PolicyDenied: It may not. The denial is on record.
+            GuardFailure: dynaguard failed and `on_error` is `deny`.
+        """
+        self.counters.decisions += 1
+        passage = Passage(call, UNKNOWN_PRINCIPAL, started_s or self.monotonic())
+        passage.needs, passage.span = needs, span
+        try:
+            passage.principal = self.rooms.resolver.resolve(call.credentials, call.scope)
+            for step in self._entry_steps:
+                step(passage)
+        except PolicyDenied as denial:
+            self._record_denial(passage, denial)
+            raise
+        except Exception as err:  # noqa: BLE001 - on_error decides, and says so
+            self._fail(passage, err)
+        return passage
+
+    def _authorise(self, passage: Passage) -> None:
+        """Step: what the call needs, and whether the policy allows all of it."""
+        call, principal = passage.call, passage.principal
+        needs = passage.needs
+        if needs is None:
+            needs = authorizations(call, principal.account_id)
+        passage.tables = tables_of(needs)
+        if self.rooms.budgets is not None and not call.is_presign:
+            passage.bucket = self._bucket_key(passage)
+        policy, context = self.rooms.policy, self.rooms.context
+        if policy is None or context is None:
+            passage.decision = Decision(Verdict.UNGOVERNED, needs)
+            return
+        decision = decide(
+            policy,
+            call,
+            principal,
+            needs,
+            lambda authorization: context.lookup_for(call, principal, authorization),
+        )
+        passage.decision = decision
+        if not decision.verdict.is_allowed:
+            self._refuse(passage, decision)
+
+    def _refuse(self, passage: Passage, decision: Decision) -> None:
+        """Raises the denial, or notes that the mode let the call through."""
+        self.counters.denials += 1
+        if self.resolved.settings.mode is Mode.OBSERVE:
+            passage.decision = replace(decision, is_enforced=False)
+            return
+        call, principal = passage.call, passage.principal
+        raise PolicyDenied(
+            denial_message(call, principal, decision),
+            operation=call.operation,
+            service=call.service,
+            decision=decision,
+            identity=principal.name,
+        )
+
+    def _plan_masks(self, passage: Passage) -> None:
+        """Step: which attributes of the answer this principal may not see."""
+        masks = self.rooms.masks
+        if masks is not None and not passage.call.is_presign:
+            call = passage.call
+            passage.plan = masks.plan_for(
+                call.service, call.operation, passage.tables, passage.principal
+            )
+
+    def _inspect(self, passage: Passage) -> None:
+        """Step: a masked value must not go back into a table."""
+        call = passage.call
+        if call.service != "dynamodb" or not is_write(call.service, call.operation, call.params):
+            return
+        attribute = find_marker(call.params)
+        if attribute is not None:
+            raise self._refusal(
+                MaskedWriteRefused,
+                passage,
+                f"{call.operation} would write the masked value of attribute `{attribute}` back, "
+                "read the item as an identity that the mask leaves out, or leave the attribute "
+                "out of the write",
+            )
+
+    def _intend(self, passage: Passage) -> None:
+        """Step: with `required` audit, the intent is on disk before the call leaves."""
+        try:
+            self.rooms.audit.intent(
+                call=passage.call,
+                principal=passage.principal,
+                decision=passage.decision,
+                mode=self.resolved.settings.mode.value,
+            )
+        except OSError as err:
+            message = (
+                f"{passage.call.operation} was not sent: audit is required and its record cannot "
+                f"be written to `{self.resolved.settings.audit}` ({err.strerror})"
+            )
+            raise self._refusal(AuditUnavailable, passage, message) from err
+
+    def _refusal(self, kind: type[_RefusalT], passage: Passage, message: str) -> _RefusalT:
+        """A refusal that is no verdict of the policy."""
+        self.counters.denials += 1
+        return kind(
+            message,
+            operation=passage.call.operation,
+            service=passage.call.service,
+            decision=passage.decision,
+            identity=passage.principal.name,
+        )
+
+    def _fail(self, passage: Passage, err: Exception) -> None:
+        """A failure of dynaguard's own: refuses, or lets through and says so."""
+        self.counters.failures += 1
+        call = passage.call
+        kind = type(err).__name__
+        if self.resolved.settings.on_error == "allow":
+            warnings.warn(
+                f"dynaguard failed to decide {call.service}:{call.operation} ({kind}) and lets it "
+                "through, since `on_error` is `allow`",
+                DynaguardWarning,
+                stacklevel=2,
+            )
+            return
+        failure = GuardFailure(
+            f"dynaguard failed to decide {call.operation} ({kind}), it was not sent; report this, "
+            "and set `on_error` to `allow` to go on meanwhile",
+            operation=call.operation,
+            service=call.service,
+            decision=passage.decision,
+            identity=passage.principal.name,
+        )
+        self._record_denial(passage, failure)
+        raise failure from err
+
+    def seal_broken(self, passage: Passage, what: str) -> TamperedRequest:
+        """The refusal of a request that is not the decided one; `what` names the part."""
+        return self._refusal(
+            TamperedRequest,
+            passage,
+            f"{passage.call.operation} was not sent: its {what} changed after it was decided",
+        )
+
+    # --- attempts ----------------------------------------------------------------------------
+
+    def admit(self, passage: Passage) -> Admission:
+        """How long a first try waits, in seconds, or why it cannot be made in time."""
+        if self.rooms.budgets is None or passage.bucket is None:
+            return _AT_ONCE
+        return self.rooms.budgets.admit(passage.bucket, passage.call.scope)
+
+    def learn(self, passage: Passage, answer: Answer | None, exception_name: str | None) -> Signal:
+        """Takes in one attempt's end: an answer, or the class name of what was raised instead."""
+        passage.attempts += 1
+        passage.answer = answer
+        signal = _signal_of(answer, exception_name)
+        if signal is Signal.THROTTLE or signal is Signal.LEFTOVERS:
+            passage.throttles += 1
+        if self.rooms.budgets is not None and passage.bucket is not None:
+            self.rooms.budgets.learn(passage.bucket, signal)
+        if passage.span is not None and signal is not Signal.OK:
+            code = answer.error_code if answer else exception_name
+            passage.span.add_attempt(passage.attempts, code, passage.wait_s)
+        return signal
+
+    def rule_retry(
+        self, passage: Passage, signal: Signal, suggested_delay_s: float | None
+    ) -> RetryRuling | None:
+        """Whether the call may be tried once more, and after how long; None: botocore decides."""
+        if self.rooms.budgets is None or passage.bucket is None:
+            return None
+        ruling = self.rooms.budgets.rule_retry(
+            passage.bucket,
+            passage.call.scope,
+            attempt=passage.attempts,
+            signal=signal,
+            suggested_delay_s=suggested_delay_s,
+        )
+        if ruling.refusal:
+            passage.budget_refusal = ruling.refusal
+        return ruling
+
+    # --- on the way back ---------------------------------------------------------------------
+
+    def mask(self, passage: Passage, parsed: dict[str, Any]) -> None:
+        """Masks a parsed answer in place, a success or an error."""
+        passage.is_masked = True
+        if passage.plan is not None:
+            passage.masked = dict(passage.plan.apply(parsed))
+
+    def leave(self, passage: Passage, status: Status, error_code: str | None = None) -> None:
+        """Records how the call ended, once: audit, then span and metrics. Never raises."""
+        if passage.is_recorded:
+            return
+        passage.is_recorded = True
+        outcome = passage.outcome(status, error_code, self.monotonic())
+        try:
+            self.rooms.audit.outcome(
+                call=passage.call,
+                principal=passage.principal,
+                decision=passage.decision,
+                outcome=outcome,
+                mode=self.resolved.settings.mode.value,
+            )
+        except OSError:
+            # `required`: the intent is on disk already and the call is over, so nothing is left
+            # to refuse; the log counts it and `status()` shows it.
+            _log.warning("the outcome of a call could not be written to the audit log")
+        if passage.span is not None:
+            passage.span.finish(passage.call, passage.principal, passage.decision, outcome)
+
+    def note_unsent(self, call: Call, started_s: float, error_code: str) -> None:
+        """Records a call that failed before it could be decided, such as invalid parameters."""
+        principal = self.rooms.resolver.resolve(call.credentials, call.scope)
+        self.leave(Passage(call, principal, started_s), Status.ERROR, error_code)
+
+    def _record_denial(self, passage: Passage, denial: PolicyDenied | GuardFailure) -> None:
+        """Records a refusal in the deciding step itself: nothing later may be relied on."""
+        self.leave(passage, Status.DENIED, denial.response["Error"]["Code"])
+
+    def _bucket_key(self, passage: Passage) -> BucketKey:
+        """The retry budget that the call draws on."""
+        call = passage.call
+        resource = passage.tables[0] if passage.tables else call.service
+        return BucketKey(
+            job=call.scope.job or passage.principal.name,
+            resource=resource,
+            is_write=is_write(call.service, call.operation, call.params),
+        )
+
+
+def _signal_of(answer: Answer | None, exception_name: str | None) -> Signal:
+    """What an attempt's end says about the state of the resource."""
+    if answer is None:
+        return classify(None, None, exception_name=exception_name)
+    if answer.error_code is None:
+        return Signal.LEFTOVERS if answer.unprocessed_count else Signal.OK
+    return classify(
+        answer.error_code, answer.http_status, cancellation_codes=answer.cancellation_codes
+    )

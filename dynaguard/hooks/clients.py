@@ -1,0 +1,116 @@
+"""From a botocore client to a `Call`: what never changes per client is read once.
+
+Works for botocore's and aiobotocore's clients alike; both keep the same attributes.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dynaguard.aws.analysis import service_prefix
+from dynaguard.call import Call, CredentialFacts
+from dynaguard.hooks.credentials import access_key_id_of, credential_facts
+from dynaguard.hooks.sts import remember_credentials
+from dynaguard.scope import current_scope, new_correlation_id
+
+
+@dataclass(slots=True)
+class ClientFacts:
+    """What a client's calls have in common. `credential_facts` follows rotation.
+
+    Attributes:
+        service: botocore's service name.
+        service_id: As spans show it (`DynamoDB`).
+        prefix: IAM's service prefix.
+        region: The client's region, or None.
+        partition: Its partition.
+        is_json: Whether the request body is one JSON text that nothing rewrites before it is
+            sent, so that it can be sealed and read again.
+        credentials: The provider's object.
+        facts: Its facts, as of `facts.access_key_id`.
+    """
+
+    service: str
+    service_id: str
+    prefix: str
+    region: str | None
+    partition: str
+    is_json: bool
+    credentials: Any
+    facts: CredentialFacts
+
+    def current_credentials(self) -> CredentialFacts:
+        """The facts, read again when the key has changed. Cost: two attribute reads."""
+        if access_key_id_of(self.credentials) != self.facts.access_key_id:
+            self.facts = credential_facts(self.credentials)
+            remember_credentials(self.facts.access_key_id, self.credentials)
+        return self.facts
+
+
+class ClientRegistry:
+    """Facts by client, as long as the client lives. Thread-safe: filling twice is harmless."""
+
+    __slots__ = ("_facts_by_client",)
+
+    def __init__(self) -> None:
+        self._facts_by_client: weakref.WeakKeyDictionary[Any, ClientFacts] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def facts_of(self, client: Any) -> ClientFacts:
+        """The client's facts, read at its first call."""
+        facts = self._facts_by_client.get(client)
+        if facts is None:
+            facts = self._facts_by_client[client] = _read_facts(client)
+        return facts
+
+    def is_known(self, client: Any) -> bool:
+        """Whether a call of this client was seen."""
+        return client in self._facts_by_client
+
+    def call_of(
+        self,
+        client: Any,
+        operation: str,
+        params: Mapping[str, Any],
+        endpoint_url: str | None,
+        *,
+        is_presign: bool = False,
+    ) -> Call:
+        """The call that this client is about to make, with the scope of the running code."""
+        facts = self.facts_of(client)
+        scope = current_scope()
+        return Call(
+            service=facts.service,
+            operation=operation,
+            params=params,
+            region=facts.region,
+            partition=facts.partition,
+            endpoint_url=endpoint_url,
+            credentials=facts.current_credentials(),
+            scope=scope,
+            correlation_id=scope.correlation_id or new_correlation_id(),
+            is_presign=is_presign,
+            service_prefix=facts.prefix,
+        )
+
+
+def _read_facts(client: Any) -> ClientFacts:
+    """Reads what the calls of a client have in common."""
+    model = client._service_model
+    credentials = client._request_signer._credentials
+    facts = credential_facts(credentials)
+    remember_credentials(facts.access_key_id, credentials)
+    return ClientFacts(
+        service=model.service_name,
+        service_id=str(model.service_id),
+        prefix=service_prefix(model.service_name),
+        region=client.meta.region_name,
+        partition=client.meta.partition,
+        is_json=model.metadata.get("protocol") == "json",
+        credentials=credentials,
+        facts=facts,
+    )

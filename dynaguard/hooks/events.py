@@ -1,0 +1,101 @@
+"""Event handlers: stamps and masks, and the second look at calls that carry no decision.
+
+Registered on each session and, at its first call, on each client (a client copies its session's
+emitter when it is made). A handler may get lost (a peer, a race of the emitter), so nothing here
+is the only thing that enforces: the wrappers notice a mask that did not run.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+from dynaguard.hooks.answers import read_answer
+from dynaguard.hooks.undecided import decide_from_wire
+
+if TYPE_CHECKING:
+    from dynaguard.hooks.installation import Installation
+
+CONTEXT_KEY: Final = "dynaguard"
+"""Key of the passage in botocore's request context."""
+
+HEADER: Final = "X-Dynaguard-Correlation-Id"
+USER_AGENT_TOKEN: Final = "md/dynaguard#"
+
+
+class EventHandlers:
+    """The handlers of one installation."""
+
+    __slots__ = ("_emitters", "_installation", "_table")
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._emitters: weakref.WeakSet[Any] = weakref.WeakSet()
+        # (event, position, handler): wildcards come first, the root node last, see research in
+        # docs/architecture.md; inside one node first / middle / last hold.
+        self._table = (
+            ("before-call.*.*", "register_first", self.check_decided),
+            ("before-sign.*.*", "register_last", self.stamp_header),
+            ("request-created", "register_last", self.stamp_user_agent),
+            ("after-call.*.*", "register_first", self.mask_answer),
+        )
+
+    def register(self, emitter: Any) -> None:
+        """Registers the handlers on an emitter; on one that has them nothing changes."""
+        if emitter in self._emitters:
+            return
+        self._emitters.add(emitter)
+        for event, position, handler in self._table:
+            getattr(emitter, position)(event, handler, unique_id=f"dynaguard-{event}")
+
+    def unregister_all(self) -> None:
+        """Takes the handlers off every emitter that they were registered on."""
+        for emitter in list(self._emitters):
+            for event, _, handler in self._table:
+                emitter.unregister(event, handler, unique_id=f"dynaguard-{event}")
+        self._emitters.clear()
+
+    def check_decided(
+        self, model: Any, params: dict[str, Any], request_signer: Any, context: Any, **_: Any
+    ) -> None:
+        """`before-call`, first: a call without a decision is decided now, from its wire form."""
+        if CONTEXT_KEY not in context and self._installation.is_global:
+            decide_from_wire(self._installation, model.name, params, context, request_signer)
+
+    def stamp_header(self, request: Any, signature_version: Any, **_: Any) -> None:
+        """`before-sign`: the correlation id goes into a header that is then signed.
+
+        Never when presigning (the URL would demand the header of whoever uses it) or unsigned.
+        """
+        passage = request.context.get(CONTEXT_KEY)
+        if passage is None or not self._installation.is_stamping or passage.call.is_presign:
+            return
+        # botocore.UNSIGNED is no text; presigning versions end in -query or -presign-post.
+        passage.is_stamped = isinstance(signature_version, str)
+        if passage.is_stamped:
+            request.headers[HEADER] = passage.call.correlation_id
+
+    def stamp_user_agent(self, request: Any, **_: Any) -> None:
+        """`request-created`, last: CloudTrail records the User-Agent, so the id goes there too.
+
+        botocore rebuilds the header on every attempt, just before this handler.
+        """
+        passage = request.context.get(CONTEXT_KEY)
+        if passage is None or not passage.is_stamped:
+            return
+        agent = request.headers.get("User-Agent")
+        if isinstance(agent, bytes):
+            agent = agent.decode("latin-1")
+        if agent:
+            token = f"{USER_AGENT_TOKEN}{passage.call.correlation_id}"
+            request.headers.replace_header("User-Agent", f"{agent} {token}")
+
+    def mask_answer(self, http_response: Any, parsed: Any, context: Any, **_: Any) -> None:
+        """`after-call`, first: masks the answer while it is in DynamoDB JSON."""
+        passage = context.get(CONTEXT_KEY)
+        if passage is None:
+            return
+        if passage.answer is None:  # answered by a `before-call` handler: a stub, a cache
+            passage.answer = read_answer(parsed, http_response.status_code)
+        self._installation.guard.mask(passage, parsed)
+        self._installation.note_answer(passage)

@@ -1,0 +1,219 @@
+"""One installation: a guard, the wrappers and handlers that ask it, and the clients it covers."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import botocore
+from botocore.exceptions import ClientError
+
+from dynaguard.call import Call, Status
+from dynaguard.errors import DynaguardWarning, GuardFailure, PolicyDenied
+from dynaguard.hooks.clients import ClientRegistry
+from dynaguard.hooks.events import CONTEXT_KEY, EventHandlers
+from dynaguard.hooks.exemption import is_exempt
+from dynaguard.hooks.patching import Patch
+from dynaguard.hooks.points import AIO_POINTS, SYNC_POINTS, PatchPoint
+from dynaguard.hooks.wrappers import Frame, SyncWrappers
+
+if TYPE_CHECKING:
+    from dynaguard.guard import Guard
+    from dynaguard.passage import Passage
+
+_log = logging.getLogger("dynaguard")
+
+
+class Installation:
+    """What `install()` or `attach()` put in place.
+
+    Attributes:
+        guard: Decides.
+        is_global: Whether every client is covered, or only the attached ones.
+        is_stamping: Whether correlation ids go into requests.
+        clients: Facts about the clients seen.
+        attached: Clients covered although nothing global is installed.
+        detached: Clients left alone although everything else is covered.
+        patches: The wrapped methods by patch point.
+    """
+
+    def __init__(self, guard: Guard, *, is_global: bool) -> None:
+        self.guard = guard
+        self.is_global = is_global
+        self.is_stamping = guard.resolved.settings.stamp
+        self.clients = ClientRegistry()
+        self.attached: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.detached: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.handlers = EventHandlers(self)
+        self.patches: dict[PatchPoint, Patch] = {}
+        self._has_warned_unmasked = False
+
+    # --- putting in place and taking back ------------------------------------------------------
+
+    def apply(self) -> None:
+        """Wraps the patch points and hears of sessions to come.
+
+        Raises:
+            PatchPointError: A point is missing or changed; nothing is wrapped then.
+        """
+        wrappers = SyncWrappers(self)
+        owners = {point: point.resolve() for point in SYNC_POINTS}
+        for point, owner in owners.items():
+            self._wrap(point, owner, getattr(wrappers, point.name))
+        botocore.register_initializer(self._greet_session)
+        self._greet_default_session()
+        self._wrap_aiobotocore_once_imported()
+
+    def widen(self) -> None:
+        """Covers every client from now on, not only the attached ones."""
+        self.is_global = True
+        self._greet_default_session()
+
+    def remove(self) -> None:
+        """Restores every method and takes every handler off."""
+        for patch in self.patches.values():
+            patch.remove()
+        self.patches.clear()
+        botocore.unregister_initializer(self._greet_session)
+        self.handlers.unregister_all()
+
+    def _wrap(self, point: PatchPoint, owner: type, wrapper: Any) -> None:
+        """Wraps one point."""
+        patch = self.patches[point] = Patch(owner, point.name, wrapper)
+        patch.apply()
+
+    def _wrap_aiobotocore_once_imported(self) -> None:
+        """aiobotocore's clients get their twin when, and only when, it is imported."""
+        import wrapt
+
+        from dynaguard.hooks.aio import AioWrappers
+
+        def wrap(_module: Any) -> None:
+            if not self.patches:
+                return  # uninstalled meanwhile: import hooks cannot be taken back
+            wrappers = AioWrappers(self)
+            for point in AIO_POINTS:
+                self._wrap(point, point.resolve(), getattr(wrappers, point.name))
+
+        wrapt.register_post_import_hook(wrap, "aiobotocore.client")
+
+    def _greet_session(self, session: Any) -> None:
+        """Registers the handlers on a new session, whose clients copy them."""
+        if self.is_global:
+            self.handlers.register(session.get_component("event_emitter"))
+
+    def _greet_default_session(self) -> None:
+        """boto3's default session may be older than the installation."""
+        import sys
+
+        boto3 = sys.modules.get("boto3")
+        default = getattr(boto3, "DEFAULT_SESSION", None)
+        if default is not None:
+            self._greet_session(default._session)
+
+    # --- per call ----------------------------------------------------------------------------
+
+    def covers(self, client: Any, model: Any = None, *, is_nested: bool = False) -> bool:
+        """Whether a call of this client is guarded."""
+        if self.is_global:
+            if self.detached and client in self.detached:
+                return False
+        elif client not in self.attached:
+            return False
+        return not is_exempt(client._service_model.service_name, model, is_nested=is_nested)
+
+    def decide(
+        self, call: Call, context: dict[str, Any], frame: Frame | None, service_id: str
+    ) -> Passage:
+        """Decides a call and leaves its passage in botocore's context.
+
+        Raises:
+            PolicyDenied: The call is refused.
+            GuardFailure: dynaguard failed and `on_error` is `deny`.
+        """
+        guard = self.guard
+        if frame is None or call.is_presign:
+            passage = guard.enter(call)
+        else:
+            frame.is_decided = True
+            span = guard.rooms.telemetry.start(call, service_id=service_id)
+            passage = guard.enter(call, started_s=frame.started_s, span=span)
+            passage.is_observed = True
+            frame.passage = passage
+        context[CONTEXT_KEY] = passage
+        return passage
+
+    def adopt(self, context: dict[str, Any], passage: Passage) -> None:
+        """Takes a passage that was decided late; it is recorded when its answer comes."""
+        context[CONTEXT_KEY] = passage
+
+    def note_answer(self, passage: Passage) -> None:
+        """Records a call at its answer when no outer wrapper will (a peer took it off)."""
+        if not passage.is_observed and passage.answer is not None:
+            code = passage.answer.error_code
+            self.guard.leave(passage, Status.ERROR if code else Status.OK, code)
+
+    def close(self, passage: Passage) -> None:
+        """Records a call that ended well.
+
+        Raises:
+            GuardFailure: The answer should have been masked and was not (a handler was taken
+                off): it is withheld.
+        """
+        if passage.plan is not None and not passage.is_masked:
+            self.guard.counters.failures += 1
+            self.guard.leave(passage, Status.ERROR, "GuardFailure")
+            raise GuardFailure(
+                f"the answer of {passage.call.operation} could not be masked and is withheld: "
+                "dynaguard's `after-call` handler was unregistered from this client",
+                operation=passage.call.operation,
+                service=passage.call.service,
+                decision=passage.decision,
+                identity=passage.principal.name,
+            )
+        self.guard.leave(passage, Status.OK)
+
+    def close_with_error(
+        self, frame: Frame, client: Any, operation: str, err: BaseException
+    ) -> None:
+        """Records a call that raised `err`, and adds the note on a spent budget. Never raises."""
+        status, code = status_and_code(err)
+        passage = frame.passage
+        if passage is not None:
+            if passage.budget_refusal is not None:
+                err.add_note(f"dynaguard: {passage.budget_refusal}")
+            self.guard.leave(passage, status, code)
+        elif not frame.is_decided:  # a denial was recorded by the deciding step
+            self._record_unsent(frame, client, operation, code)
+
+    def warn_unmasked(self) -> None:
+        """Says, once, that masks do not reach the answers of asynchronous clients yet."""
+        if not self._has_warned_unmasked:
+            self._has_warned_unmasked = True
+            warnings.warn(
+                "the policy has masks, and answers of aiobotocore clients are not masked in this "
+                "version: only the decision covers them",
+                DynaguardWarning,
+                stacklevel=2,
+            )
+
+    def _record_unsent(self, frame: Frame, client: Any, operation: str, code: str) -> None:
+        """Records a call that failed before it could be decided (parameter validation)."""
+        try:
+            call = self.clients.call_of(client, operation, {}, None)
+            self.guard.note_unsent(call, frame.started_s, code)
+        except Exception as failure:  # noqa: BLE001 - it must not replace the caller's own error
+            self.guard.counters.failures += 1
+            kind = type(failure).__name__
+            _log.warning("a failed call of `%s` could not be recorded (%s)", operation, kind)
+
+
+def status_and_code(err: BaseException) -> tuple[Status, str]:
+    """How a call ended that raised `err`, and under which code it is recorded."""
+    if isinstance(err, PolicyDenied | GuardFailure):
+        return Status.DENIED, err.response["Error"]["Code"]
+    if isinstance(err, ClientError):
+        return Status.ERROR, err.response.get("Error", {}).get("Code", type(err).__name__)
+    return Status.ERROR, type(err).__name__

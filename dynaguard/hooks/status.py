@@ -1,0 +1,175 @@
+"""What is in force in this process, as values that print and serialise."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import botocore
+
+from dynaguard.errors import PatchPointError
+from dynaguard.hooks.lifecycle import current
+from dynaguard.hooks.points import SYNC_POINTS
+
+if TYPE_CHECKING:
+    from dynaguard.guard import Guard
+    from dynaguard.hooks.installation import Installation
+    from dynaguard.settings import ResolvedSettings
+
+_SECRETS: Final = frozenset({"mask_key"})
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyStatus:
+    """The document in force.
+
+    Attributes:
+        source: The file as named, or `<policy>`.
+        digest: SHA-256 over all files read.
+        version: Its `revision`, or None.
+        statements, masks, budgets: How many it has.
+    """
+
+    source: str
+    digest: str
+    version: str | None
+    statements: int
+    masks: int
+    budgets: int
+
+
+@dataclass(frozen=True, slots=True)
+class GuardStatus:
+    """What is in force in this process.
+
+    Attributes:
+        is_installed: Whether a guard is in force that is not off.
+        covers: `all clients`, `attached clients` or `nothing`.
+        policy: The document in force, or None.
+        settings: Value by setting; secrets show as `<set>`.
+        sources: Where each came from: `argument`, `environment`, `document`, `default`.
+        botocore_version: Version of the botocore that is loaded.
+        patch_points: State by patch point: `wrapped`, `not wrapped`, `undone by a peer`, or what
+            is wrong with it.
+        attached, detached: How many living clients.
+        decisions, denials, failures: Counts since `install()`.
+        undecided_caught: Requests that reached signing undecided and were decided there.
+        audit_written, audit_dropped: Records since `install()`.
+        buckets: Retry budget buckets: mappings of their fields.
+    """
+
+    is_installed: bool
+    covers: str
+    policy: PolicyStatus | None
+    settings: Mapping[str, str]
+    sources: Mapping[str, str]
+    botocore_version: str
+    patch_points: Mapping[str, str]
+    attached: int = 0
+    detached: int = 0
+    decisions: int = 0
+    denials: int = 0
+    failures: int = 0
+    undecided_caught: int = 0
+    audit_written: int = 0
+    audit_dropped: int = 0
+    buckets: tuple[Mapping[str, Any], ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same, nested mappings and lists only; for JSON."""
+        return dataclasses.asdict(self)
+
+
+def status() -> GuardStatus:
+    """What is in force in this process: policy, settings, patch points, counts.
+
+    Effects: none; reads no file and no environment. Thread-safe.
+    """
+    guard, installation = current()
+    return GuardStatus(
+        is_installed=installation is not None,
+        covers=_coverage(installation),
+        policy=policy_status(guard),
+        settings=readable_settings(guard.resolved) if guard else {},
+        sources=dict(guard.resolved.source_by_name) if guard else {},
+        botocore_version=botocore.__version__,
+        patch_points=patch_point_states(installation),
+        **(_counts(guard) if guard else {}),
+        **(_clients(installation) if installation else {}),
+    )
+
+
+def patch_point_states(installation: Installation | None) -> dict[str, str]:
+    """State of each patch point by its label."""
+    states = {}
+    for point in SYNC_POINTS:
+        patch = installation.patches.get(point) if installation else None
+        if patch is not None:
+            states[point.label] = "wrapped" if patch.is_in_place else "undone by a peer"
+            continue
+        try:
+            point.resolve()
+            states[point.label] = "not wrapped"
+        except PatchPointError as err:
+            states[point.label] = str(err)
+    return states
+
+
+def readable_settings(resolved: ResolvedSettings) -> dict[str, str]:
+    """Each setting's value as text; secrets only as set or not."""
+    settings = resolved.settings
+    return {
+        field.name: _readable(field.name, getattr(settings, field.name))
+        for field in dataclasses.fields(settings)
+    }
+
+
+def policy_status(guard: Guard | None) -> PolicyStatus | None:
+    """The document in force."""
+    document = guard.document if guard else None
+    if document is None:
+        return None
+    return PolicyStatus(
+        source=document.source,
+        digest=document.digest,
+        version=document.version,
+        statements=len(document.statements),
+        masks=len(document.masks),
+        budgets=len(document.budgets),
+    )
+
+
+def _readable(name: str, value: object) -> str:
+    """One value as text."""
+    if name in _SECRETS and value is not None:
+        return "<set>"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "" if value is None else str(value)
+
+
+def _coverage(installation: Installation | None) -> str:
+    """Which clients are guarded."""
+    if installation is None:
+        return "nothing"
+    return "all clients" if installation.is_global else "attached clients"
+
+
+def _counts(guard: Guard) -> dict[str, Any]:
+    """Counts since the guard was built."""
+    budgets = guard.rooms.budgets
+    return {
+        **dataclasses.asdict(guard.counters),
+        "audit_written": guard.rooms.audit.written_count,
+        "audit_dropped": guard.rooms.audit.dropped_count,
+        "buckets": tuple(
+            dataclasses.asdict(bucket) for bucket in (budgets.snapshot() if budgets else ())
+        ),
+    }
+
+
+def _clients(installation: Installation) -> dict[str, int]:
+    """How many living clients were attached and detached by name."""
+    return {"attached": len(installation.attached), "detached": len(installation.detached)}

@@ -1,0 +1,98 @@
+"""A request that reaches signing without a decision is decided from what is about to be sent.
+
+That happens when a wrapper was undone, when `client._endpoint` is used directly, or to a call
+that was under way during `install()`. JSON services are read from the body; what cannot be read
+is refused if the policy governs the service.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dynaguard.aws.analysis import service_prefix
+from dynaguard.call import UNKNOWN_RUN, Authorization, Call
+from dynaguard.hooks.credentials import credential_facts
+from dynaguard.hooks.exemption import is_exempt
+from dynaguard.hooks.seal import Seal
+from dynaguard.scope import current_scope, new_correlation_id
+
+if TYPE_CHECKING:
+    from dynaguard.hooks.installation import Installation
+
+_SERVICE_BY_TARGET_PREFIX = {
+    "DynamoDB_20120810": "dynamodb",
+    "DynamoDBStreams_20120810": "dynamodbstreams",
+}
+
+
+def decide_from_wire(
+    installation: Installation,
+    operation: str,
+    request: Mapping[str, Any],
+    context: dict[str, Any],
+    signer: Any,
+) -> None:
+    """Decides a request dict that carries no decision, and seals it.
+
+    Args:
+        installation: The installation in force.
+        operation: Operation name as botocore gives it.
+        request: `{"url", "headers", "body", ...}` as about to be signed.
+        context: botocore's request context; gets the passage.
+        signer: botocore's request signer.
+
+    Raises:
+        PolicyDenied: The policy refuses it, or cannot read it while it governs the service.
+    """
+    target = _text(request["headers"].get("X-Amz-Target")) or ""
+    prefix, _, wire_operation = target.partition(".")
+    service = _SERVICE_BY_TARGET_PREFIX.get(prefix) or signer._signing_name
+    if is_exempt(service):
+        return
+    guard = installation.guard
+    params = _params_of(request)
+    call = Call(
+        service=service,
+        operation=wire_operation or operation,
+        params=params or {},
+        region=signer._region_name,
+        partition="aws",
+        endpoint_url=request["url"],
+        credentials=credential_facts(signer._credentials),
+        scope=current_scope(),
+        correlation_id=new_correlation_id(),
+        is_presign=bool(context.get("is_presign_request")),
+        service_prefix=service_prefix(service),
+    )
+    guard.counters.undecided_caught += 1
+    passage = guard.enter(call, needs=None if params is not None else (_unreadable(call),))
+    if params is not None:
+        passage.seal = Seal({**request, "context": context})
+    installation.adopt(context, passage)
+
+
+def _params_of(request: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The parameters in a JSON body, or None when the body is not one JSON object."""
+    if "X-Amz-Target" not in request["headers"]:
+        return None
+    try:
+        params = json.loads(request["body"])
+    except (TypeError, ValueError):
+        return None
+    return params if isinstance(params, dict) else None
+
+
+def _unreadable(call: Call) -> Authorization:
+    """What a request needs whose parameters cannot be read: more than any Allow gives."""
+    return Authorization(
+        action=f"{call.service_prefix}:{call.operation}",
+        resource=UNKNOWN_RUN,
+        problem="the request was never decided and its parameters cannot be read",
+    )
+
+
+def _text(value: str | bytes | None) -> str | None:
+    """A header value as text."""
+    return value.decode("latin-1") if isinstance(value, bytes) else value

@@ -1,0 +1,255 @@
+"""The wrappers around botocore's methods; one method here per patch point of `points.py`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from dynaguard.budgets.signals import Signal
+from dynaguard.call import Call, Status
+from dynaguard.hooks.answers import read_answer
+from dynaguard.hooks.events import CONTEXT_KEY
+from dynaguard.hooks.exemption import is_signing
+from dynaguard.hooks.seal import Seal
+from dynaguard.hooks.undecided import decide_from_wire
+from dynaguard.passage import Passage
+
+if TYPE_CHECKING:
+    from dynaguard.hooks.installation import Installation
+
+Wrapped = Callable[..., Any]
+_THROTTLING_CODE_BY_SERVICE = {"s3": "SlowDown"}
+
+UNGUARDED = None
+"""Stands in the request context where a passage would, for calls that are left alone."""
+
+
+class Frame:
+    """One call of `_make_api_call` under way, and the passage that its decision gave."""
+
+    __slots__ = ("is_decided", "passage", "started_s")
+
+    def __init__(self, started_s: float) -> None:
+        self.started_s = started_s
+        self.is_decided = False
+        self.passage: Passage | None = None
+
+
+_frame: ContextVar[Frame | None] = ContextVar("dynaguard_frame", default=None)
+_signed: ContextVar[Passage | None] = ContextVar("dynaguard_signed", default=None)
+
+
+class SyncWrappers:
+    """Wrappers for botocore's own classes.
+
+    Args:
+        installation: The installation in force.
+        sleep: Waits that many seconds.
+    """
+
+    __slots__ = ("_installation", "_sleep")
+
+    def __init__(
+        self, installation: Installation, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._installation = installation
+        self._sleep = sleep
+
+    def _make_api_call(
+        self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Observes the whole call: the only place that also sees what never became a request."""
+        installation = self._installation
+        if not installation.covers(instance, is_nested=_frame.get() is not None):
+            return wrapped(*args, **kwargs)
+        frame = Frame(installation.guard.monotonic())
+        token = _frame.set(frame)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as err:
+            operation = args[0] if args else kwargs["operation_name"]
+            installation.close_with_error(frame, instance, operation, err)
+            raise
+        finally:
+            _frame.reset(token)
+        if frame.passage is not None:
+            installation.close(frame.passage)
+        return result
+
+    def _convert_to_request_dict(
+        self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Decides: the one narrow place that every call and presigned URL goes through."""
+        request = wrapped(*args, **kwargs)
+        params, model, endpoint_url = first_three(args, kwargs)
+        frame = _frame.get()
+        context = request["context"]
+        if not self._installation.covers(instance, model, is_nested=frame is not None):
+            context[CONTEXT_KEY] = UNGUARDED
+            return request
+        installation = self._installation
+        is_presign = bool(context.get("is_presign_request"))
+        call = installation.clients.call_of(
+            instance, model.name, params, endpoint_url, is_presign=is_presign
+        )
+        installation.handlers.register(instance.meta.events)
+        facts = installation.clients.facts_of(instance)
+        passage = installation.decide(call, context, frame, facts.service_id)
+        if is_presign:
+            installation.guard.leave(passage, Status.PRESIGNED)
+            return request
+        if facts.is_json:
+            passage.seal = Seal(request)
+        self._wait_for_admission(passage, instance)
+        return request
+
+    def _wait_for_admission(self, passage: Passage, client: Any) -> None:
+        """Waits as the retry budget's pacing says, before anything is signed.
+
+        Raises:
+            ClientError: The wait would pass the scope's deadline; the service's throttling code.
+        """
+        admission = self._installation.guard.admit(passage)
+        if admission.refusal is not None:
+            passage.budget_refusal = admission.refusal
+            raise _throttling_error(client, passage.call, admission.refusal)
+        if admission.wait_s > 0:
+            passage.wait_s += admission.wait_s
+            self._sleep(admission.wait_s)
+
+    def _needs_retry(
+        self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> bool:
+        """Takes in an attempt; botocore's handlers say whether and when, the budget may refuse."""
+        attempts, model, request, response, exception = _retry_arguments(args, kwargs)
+        passage = request["context"].get(CONTEXT_KEY)
+        if passage is None:
+            return wrapped(*args, **kwargs)  # type: ignore[no-any-return]
+        signal = self._learn(passage, response, exception)
+        delay_s = _botocore_delay_s(instance, attempts, model, request, response, exception)
+        if delay_s is None:
+            return False
+        # A retry that is no reaction to a fault (an S3 redirect) costs no budget.
+        ruling = (
+            None
+            if signal in (Signal.OK, Signal.FATAL)
+            else self._installation.guard.rule_retry(passage, signal, delay_s)
+        )
+        if ruling is not None and not ruling.is_granted:
+            _note_refusal(response, ruling.refusal)
+            return False
+        wait_s = delay_s if ruling is None else ruling.wait_s
+        passage.wait_s += wait_s
+        self._sleep(wait_s)
+        return True
+
+    def _learn(self, passage: Passage, response: Any, exception: Any) -> Signal:
+        """Hands one attempt's end to the guard."""
+        guard = self._installation.guard
+        if response is None:
+            return guard.learn(passage, None, type(exception).__name__)
+        http, parsed = response
+        return guard.learn(passage, read_answer(parsed, http.status_code), None)
+
+    def _send(
+        self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """The last look before the wire: what was decided is what is sent."""
+        passage = _signed.get()
+        if passage is not None and passage.seal is not None:
+            request = args[0] if args else kwargs["request"]
+            broken = passage.seal.broken_part(request)
+            if broken is not None:
+                raise self._installation.guard.seal_broken(passage, broken)
+        return wrapped(*args, **kwargs)
+
+    def sign(
+        self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Nothing undecided is signed; what botocore fetches meanwhile is its own."""
+        operation, request = _sign_arguments(args, kwargs)
+        context = request.context
+        if CONTEXT_KEY not in context and self._installation.is_global:
+            as_dict = {"url": request.url, "headers": request.headers, "body": request.data}
+            decide_from_wire(self._installation, operation, as_dict, context, instance)
+        _signed.set(context.get(CONTEXT_KEY))
+        token = is_signing.set(True)
+        try:
+            return wrapped(*args, **kwargs)
+        finally:
+            is_signing.reset(token)
+
+
+def first_three(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """`api_params`, `operation_model`, `endpoint_url`, however they were passed."""
+    names = ("api_params", "operation_model", "endpoint_url")
+    return tuple(  # type: ignore[return-value]
+        args[position] if position < len(args) else kwargs[name]
+        for position, name in enumerate(names)
+    )
+
+
+def _sign_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, Any]:
+    """`operation_name` and `request`, however they were passed."""
+    operation = args[0] if args else kwargs["operation_name"]
+    return operation, args[1] if len(args) > 1 else kwargs["request"]
+
+
+def _retry_arguments(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[int, Any, Any, Any, Any]:
+    """The five arguments of `_needs_retry`; botocore renamed the fourth."""
+    names = ("attempts", "operation_model", "request_dict", "response", "caught_exception")
+    values = [*args, *(kwargs.get(name) for name in names[len(args) :])]
+    if "parsed_response" in kwargs:
+        values[3] = kwargs["parsed_response"]
+    return tuple(values)  # type: ignore[return-value]
+
+
+def _botocore_delay_s(
+    endpoint: Any, attempts: int, model: Any, request: Any, response: Any, exception: Any
+) -> float | None:
+    """What botocore's own retry handlers say: seconds to wait, or None for no further attempt.
+
+    The same emission as `Endpoint._needs_retry`, without its sleep.
+    """
+    service_id = model.service_model.service_id.hyphenize()
+    answers = endpoint._event_emitter.emit(
+        f"needs-retry.{service_id}.{model.name}",
+        response=response,
+        endpoint=endpoint,
+        operation=model,
+        attempts=attempts,
+        caught_exception=exception,
+        request_dict=request,
+    )
+    return next((value for _, value in answers if value is not None), None)
+
+
+def _note_refusal(response: Any, refusal: str | None) -> None:
+    """Leaves the reason where callers of `except ClientError` find it."""
+    if response is not None and refusal is not None:
+        response[1].setdefault("ResponseMetadata", {})["DynaguardRetryBudget"] = refusal
+
+
+def _throttling_error(client: Any, call: Call, refusal: str) -> ClientError:
+    """A throttle that dynaguard answers itself, in the service's own words."""
+    code = _THROTTLING_CODE_BY_SERVICE.get(call.service, "ThrottlingException")
+    error: ClientError = client.exceptions.from_code(code)(
+        {
+            "Error": {"Code": code, "Message": refusal},
+            "ResponseMetadata": {
+                "RequestId": "",
+                "HTTPStatusCode": 400,
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+                "DynaguardRetryBudget": refusal,
+            },
+        },
+        call.operation,
+    )
+    return error

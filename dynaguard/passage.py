@@ -1,0 +1,111 @@
+"""One call on its way through the guard: what has been learned about it so far.
+
+The one mutable value of the project. It lives from the decision to the record, is used by the
+thread (or task) that makes the call alone, and becomes a frozen `Outcome` at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dynaguard.call import Authorization, Call, ConsumedCapacity, Decision, Outcome, Principal, Status
+
+if TYPE_CHECKING:
+    from dynaguard.budgets.budget import BucketKey
+    from dynaguard.masking import MaskPlan
+    from dynaguard.telemetry.telemetry import CallSpan
+
+
+@dataclass(slots=True)
+class Answer:
+    """What one answer of AWS tells, read from its parsed form by `hooks/`.
+
+    Attributes:
+        error_code: AWS error code, or None for a success.
+        http_status: Status code.
+        request_id: AWS request id, or None.
+        cancellation_codes: Reasons of a cancelled transaction, in member order.
+        capacity: Consumed capacity, where reported.
+        item_count: Items returned, or None where the operation returns none.
+        unprocessed_count: Members handed back unprocessed.
+    """
+
+    error_code: str | None = None
+    http_status: int | None = None
+    request_id: str | None = None
+    cancellation_codes: tuple[str, ...] = ()
+    capacity: tuple[ConsumedCapacity, ...] = ()
+    item_count: int | None = None
+    unprocessed_count: int = 0
+
+
+@dataclass(slots=True)
+class Passage:
+    """A call, its principal and decision, and what came of it until now.
+
+    Attributes:
+        call: The call.
+        principal: Who makes it.
+        started_s: Clock reading (`time.monotonic`) at the start.
+        needs: What the call needs, where known before the decision; None: read its parameters.
+        decision: The decision, once made.
+        tables: Names of the tables that it touches.
+        bucket: Its retry budget's key, or None when budgets are off.
+        plan: What to mask in its answer, or None.
+        span: Its span, or None when nothing observes it.
+        attempts: Requests sent so far.
+        throttles: Of these, answered by a throttle; batch answers with leftovers count too.
+        wait_s: Seconds waited so far.
+        answer: The last answer, or None.
+        masked: Masked values by attribute path.
+        budget_refusal: Why a further attempt was refused, or None.
+        seal: What was decided, as `hooks/` wants to find it again when it is sent.
+        is_observed: Whether the outermost wrapper watches the call and will record its end.
+        is_stamped: Whether the correlation header went into the request being sent.
+        is_masked: Whether the mask step has run.
+        is_recorded: Whether the record is written.
+    """
+
+    call: Call
+    principal: Principal
+    started_s: float
+    needs: tuple[Authorization, ...] | None = None
+    decision: Decision | None = None
+    tables: tuple[str, ...] = ()
+    bucket: BucketKey | None = None
+    plan: MaskPlan | None = None
+    span: CallSpan | None = None
+    attempts: int = 0
+    throttles: int = 0
+    wait_s: float = 0.0
+    answer: Answer | None = None
+    masked: dict[str, int] = field(default_factory=dict)
+    budget_refusal: str | None = None
+    seal: Any = None
+    is_observed: bool = False
+    is_stamped: bool = False
+    is_masked: bool = False
+    is_recorded: bool = False
+
+    def outcome(self, status: Status, error_code: str | None, now_s: float) -> Outcome:
+        """The frozen outcome, as of `now_s` on the clock of `started_s`."""
+        answer = self.answer or _NO_ANSWER
+        return Outcome(
+            status=status,
+            error_code=error_code,
+            http_status=answer.http_status,
+            request_id=answer.request_id,
+            attempts=self.attempts,
+            throttles=self.throttles,
+            wait_s=self.wait_s,
+            elapsed_s=now_s - self.started_s,
+            masked=self.masked,
+            capacity=answer.capacity,
+            item_count=answer.item_count,
+            unprocessed_count=answer.unprocessed_count,
+            budget_refusal=self.budget_refusal,
+        )
+
+
+_NO_ANSWER = Answer()
