@@ -1,0 +1,129 @@
+"""How one value becomes a token: redact, hash, partial.
+
+INVARIANT: every token begins with `MARKER`, and masking a token again gives the same token.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dynaguard.errors import ConfigurationError
+from dynaguard.masking.marker import MARKER
+from dynaguard.policy.model import MaskStatement
+
+REDACTED: Final = MARKER + "redacted"
+"""The token that tells nothing; also the stand-in for a value that is not understood."""
+
+_HASHED: Final = MARKER + "hmac:"
+_HIDDEN: Final = MARKER + "***"
+_HEX_DIGITS: Final = 32  # 128 bits: no two of 2**60 values are likely to share a token
+_DOMAIN: Final = r"@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}"
+# A local part with `:` or `/` is more likely the credentials of a URL than an address.
+_EMAIL: Final = re.compile(rf"[^@\s:/]+({_DOMAIN})")
+_KEPT_DOMAIN: Final = re.compile(_DOMAIN)
+_HASH_DIGITS: Final = re.compile(rf"[0-9a-f]{{{_HEX_DIGITS}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How values become tokens.
+
+    Attributes:
+        strictness: Orders strategies; the smallest is the strictest.
+        mask_text: Token of a string or of a number's decimal text.
+        mask_bytes: Token of a binary value.
+        mask_set: The one token of a number set or binary set.
+    """
+
+    strictness: tuple[int, int]
+    mask_text: Callable[[str], str]
+    mask_bytes: Callable[[bytes], str]
+    mask_set: Callable[[Sequence[str | bytes]], str]
+
+
+def strategy_of(statement: MaskStatement, key: bytes | None) -> Strategy:
+    """The strategy that a `[[mask]]` entry asks for.
+
+    Raises:
+        ConfigurationError: It hashes and there is no key.
+    """
+    if statement.strategy == "hash":
+        return _hash_strategy(_required_key(statement, key))
+    if statement.strategy == "partial":
+        return _partial_strategy(max(0, statement.keep))
+    return _REDACT
+
+
+def _required_key(statement: MaskStatement, key: bytes | None) -> bytes:
+    """The key, or the error that says where to give it."""
+    if key:
+        return key
+    raise ConfigurationError(
+        f"mask {statement.ref} is a `hash` mask and there is no key for it, set "
+        "`DYNAGUARD_MASK_KEY` or `DYNAGUARD_MASK_KEY_FILE`"
+    )
+
+
+def _redact(value: object) -> str:
+    """The same token for everything."""
+    return REDACTED
+
+
+_REDACT: Final = Strategy((0, 0), _redact, _redact, _redact)
+
+
+def _is_opaque_token(text: str) -> bool:
+    """Whether a text is a `redact` or a `hash` token already."""
+    return text == REDACTED or (
+        text.startswith(_HASHED) and _HASH_DIGITS.fullmatch(text, len(_HASHED)) is not None
+    )
+
+
+def _to_bytes(text: str) -> bytes:
+    """UTF-8; JSON can carry half of a surrogate pair, which plain UTF-8 refuses."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _hash_strategy(key: bytes) -> Strategy:
+    """HMAC-SHA256 under `key`, its first 128 bits in hexadecimal. Source: RFC 2104, FIPS 180-4."""
+
+    keyed = hmac.new(key, digestmod="sha256")  # a copy costs less than keying each time
+
+    def mask_bytes(data: bytes) -> str:
+        digest = keyed.copy()
+        digest.update(data)
+        return _HASHED + digest.hexdigest()[:_HEX_DIGITS]
+
+    def mask_text(text: str) -> str:
+        return text if _is_opaque_token(text) else mask_bytes(_to_bytes(text))
+
+    def mask_set(elements: Sequence[str | bytes]) -> str:
+        encoded = sorted(_to_bytes(e) if isinstance(e, str) else bytes(e) for e in elements)
+        # Lengths in front keep {"1", "23"} apart from {"12", "3"}.
+        return mask_bytes(b"".join(b"%d:%b" % (len(data), data) for data in encoded))
+
+    return Strategy((1, 0), mask_text, mask_bytes, mask_set)
+
+
+def _partial_strategy(keep: int) -> Strategy:
+    """Keeps the last `keep` characters, never more than half; an e-mail address its domain."""
+
+    def is_partial_token(text: str) -> bool:
+        # More than this strategy would have kept is no token of it: masked like any other value.
+        tail_length = len(text) - len(_HIDDEN)
+        return text.startswith(_HIDDEN) and (
+            tail_length <= keep or _KEPT_DOMAIN.fullmatch(text, len(_HIDDEN)) is not None
+        )
+
+    def mask_text(text: str) -> str:
+        if text.startswith(MARKER) and (_is_opaque_token(text) or is_partial_token(text)):
+            return text
+        email = _EMAIL.fullmatch(text) if "@" in text else None
+        kept = min(keep, len(text) // 2)
+        return _HIDDEN + (email[1] if email else text[len(text) - kept :])
+
+    return Strategy((2, keep), mask_text, _redact, _redact)
