@@ -31,9 +31,7 @@ _WRITE = _places("Attributes", "ItemCollectionMetrics.ItemCollectionKey", "Item"
 _TRANSACTION = _places("Responses.[].Item", "CancellationReasons.[].Item")
 
 PLACES_BY_OPERATION: Final[Mapping[tuple[str, str], tuple[Place, ...]]] = {
-    ("dynamodb", "BatchExecuteStatement"): _places(
-        "Responses.[].Item", "Responses.[].Error.Item"
-    ),
+    ("dynamodb", "BatchExecuteStatement"): _places("Responses.[].Item", "Responses.[].Error.Item"),
     ("dynamodb", "BatchGetItem"): _places("Responses.{}.[]"),
     ("dynamodb", "BatchWriteItem"): _places("ItemCollectionMetrics.{}.[].ItemCollectionKey"),
     ("dynamodb", "DeleteItem"): _WRITE,

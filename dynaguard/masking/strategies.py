@@ -68,7 +68,7 @@ def _required_key(statement: MaskStatement, key: bytes | None) -> bytes:
     )
 
 
-def _redact(value: object) -> str:
+def _redact(_: object) -> str:
     """The same token for everything."""
     return REDACTED
 
@@ -90,7 +90,6 @@ def _to_bytes(text: str) -> bytes:
 
 def _hash_strategy(key: bytes) -> Strategy:
     """HMAC-SHA256 under `key`, its first 128 bits in hexadecimal. Source: RFC 2104, FIPS 180-4."""
-
     keyed = hmac.new(key, digestmod="sha256")  # a copy costs less than keying each time
 
     def mask_bytes(data: bytes) -> str:

@@ -86,13 +86,14 @@ def compile_tree(paths: Sequence[MaskedPath]) -> Node:
     """The tree of some paths.
 
     Raises:
-        ConfigurationError: A path is too long, or the paths overlap in too many list positions.
+        ConfigurationError: A path is empty, too long or begins with a list position; the paths
+            overlap in too many list positions.
     """
     for path in paths:
-        if len(path.steps) > MAX_PATH_STEPS:
+        if not 0 < len(path.steps) <= MAX_PATH_STEPS or not isinstance(path.steps[0], str):
             raise ConfigurationError(
-                f"a mask names an attribute by {len(path.steps)} steps, at most {MAX_PATH_STEPS} "
-                "are possible, mask the value that contains it"
+                f"`{path.label[:80]}` is no attribute to mask, write a name followed by at most "
+                f"{MAX_PATH_STEPS - 1} names or list positions"
             )
     return _compile(list(paths), None, count(1))
 
@@ -136,33 +137,66 @@ def _strictness(path: MaskedPath) -> tuple[tuple[int, int], int]:
 
 
 def mask_items(items: list[Any], root: Node, counts: Counts) -> None:
-    """Masks every item of a list in place. Cost: O(items x named attributes that they hold)."""
-    for index, item in enumerate(items):
-        masked = mask_item(item, root, counts)
-        if masked is not item:
-            items[index] = masked
+    """Masks every item of a list in place.
+
+    Args:
+        items: Mappings of attribute name to value in DynamoDB JSON. One that is not understood is
+            replaced by an item that holds nothing but its masked attributes, withheld.
+        root: The tree; its members are the items' attributes.
+        counts: Grows by the number of masked values, by label.
+
+    Cost: O(items x named attributes that they hold).
+    """
+    if not all(isinstance(item, dict) for item in items):
+        items[:] = [mask_item(item, root, counts) for item in items]
+        return
+    # By attribute, then by item: what an attribute needs is looked up once for all items.
+    for name, node in root.members.items():
+        _mask_attribute(items, name, node, counts)
 
 
 def mask_item(item: object, root: Node, counts: Counts) -> object:
-    """Masks an item in place.
+    """Masks an item in place; the item itself unless it is not understood. None stays None."""
+    if item is None:
+        return None
+    if not isinstance(item, dict):
+        return _withheld_item(root, counts)
+    for name, node in root.members.items():
+        _mask_attribute((item,), name, node, counts)
+    return item
 
-    Args:
-        item: Mapping of attribute name to value in DynamoDB JSON.
-        root: The tree; its members are the item's attributes.
-        counts: Grows by the number of masked values, by label.
 
-    Returns:
-        The item itself; where it is not understood, one that holds nothing but its masked
-        attributes, withheld. None stays None.
-    """
-    if isinstance(item, dict):
-        try:
-            _mask_members(item, root, counts)
-        except RecursionError:
-            # No answer of AWS nests so deep, but a stubbed one may contain itself.
-            return _withheld_item(root, counts)
-        return item
-    return None if item is None else _withheld_item(root, counts)
+def _mask_attribute(
+    items: Iterable[dict[str, Any]], name: str, node: Node, counts: Counts
+) -> None:
+    """Masks one attribute of every item in place."""
+    mask_text = node.strategy.mask_text if node.strategy is not None else None
+    string_count = 0
+    for item in items:
+        value = item.get(name, _ABSENT)
+        if value is _ABSENT:
+            continue
+        # Strings are most of what is masked: they take the short way.
+        if (
+            mask_text is not None
+            and type(value) is dict
+            and len(value) == 1
+            and type(text := value.get("S")) is str
+        ):
+            item[name] = {"S": mask_text(text)}
+            string_count += 1
+        else:
+            item[name] = _mask_deep(value, node, counts)
+    if string_count:
+        counts[node.label] += string_count
+
+
+def _mask_deep(value: object, node: Node, counts: Counts) -> object:
+    """As `_mask_value`, for a value that may contain itself: such a one is withheld."""
+    try:
+        return _mask_value(value, node, counts)
+    except RecursionError:
+        return _withhold(node, counts)  # only a stubbed answer can be so
 
 
 def _withheld_item(root: Node, counts: Counts) -> dict[str, Any]:
@@ -175,7 +209,7 @@ def _withhold(node: Node, counts: Counts) -> dict[str, Any]:
 
 
 def _mask_members(members: dict[str, Any], node: Node, counts: Counts) -> None:
-    """Masks the members of a map or item in place."""
+    """Masks the members of a map in place."""
     if node.strategy is None:
         for name, child in node.members.items():
             value = members.get(name, _ABSENT)
@@ -205,11 +239,6 @@ def _mask_value(value: object, node: Node, counts: Counts) -> object:
     """The value as the caller may see it: itself, changed in place, or another."""
     if not isinstance(value, dict) or len(value) != 1:
         return _withhold(node, counts)
-    strategy = node.strategy
-    # Strings are most of what is masked: they take the short way.
-    if strategy is not None and type(text := value.get("S")) is str:
-        counts[node.label] += 1
-        return {"S": strategy.mask_text(text)}
     ((kind, payload),) = value.items()
     if kind == "M" and isinstance(payload, dict):
         _mask_members(payload, node, counts)
@@ -224,7 +253,7 @@ def _mask_value(value: object, node: Node, counts: Counts) -> object:
 def _mask_leaf(
     value: dict[str, Any], kind: object, payload: object, node: Node, counts: Counts
 ) -> dict[str, Any]:
-    """A leaf other than a plain string: masked, untouched where only parts are, or withheld."""
+    """A leaf: masked, untouched where only parts of the value are named, or withheld."""
     if node.strategy is None and kind in _LEAF_KINDS:
         return value
     if node.strategy is None or not _is_understood(kind, payload):
@@ -241,6 +270,7 @@ _ELEMENT_TYPES: Final[Mapping[object, type | tuple[type, ...]]] = {
     "BS": (bytes, bytearray),
 }
 _PAYLOAD_TYPES: Final[Mapping[object, type | tuple[type, ...]]] = {
+    "S": str,
     "N": str,
     "B": (bytes, bytearray),
     "BOOL": bool,
@@ -260,7 +290,7 @@ def _is_understood(kind: object, payload: object) -> bool:
 
 def _masked_leaf(kind: object, payload: Any, strategy: Strategy) -> dict[str, Any]:
     """The token, or set of tokens, for a leaf that is understood."""
-    if kind == "N":
+    if kind in ("S", "N"):
         return {"S": strategy.mask_text(payload)}
     if kind == "B":
         return {"S": strategy.mask_bytes(bytes(payload))}
