@@ -6,7 +6,6 @@ Decides from error codes, statuses and exception names alone. Knows AWS's names,
 from __future__ import annotations
 
 import enum
-from http import HTTPStatus
 from typing import Final
 
 
@@ -90,7 +89,10 @@ _SIGNAL_BY_REASON: Final = {
     "TransactionConflict": Signal.CONFLICT,
     "InternalServerError": Signal.TRANSIENT,
 }
+# plain integers: reading a member of HTTPStatus costs more than the rest of the judgement
 _FIRST_CLIENT_ERROR: Final = 400
+_REQUEST_TIMEOUT: Final = 408
+_TOO_MANY_REQUESTS: Final = 429
 _FIRST_SERVER_ERROR: Final = 500
 _MOST_SERIOUS_FIRST: Final = (Signal.FATAL, Signal.THROTTLE, Signal.CONFLICT, Signal.TRANSIENT)
 
@@ -137,8 +139,8 @@ def _classify_status(http_status: int | None, *, is_failure: bool) -> Signal:
     """By status alone; `is_failure` when an error that we do not know came with it."""
     if http_status is None:
         return Signal.FATAL
-    if http_status == HTTPStatus.TOO_MANY_REQUESTS:
+    if http_status == _TOO_MANY_REQUESTS:
         return Signal.THROTTLE
-    if http_status == HTTPStatus.REQUEST_TIMEOUT or http_status >= _FIRST_SERVER_ERROR:
+    if http_status == _REQUEST_TIMEOUT or http_status >= _FIRST_SERVER_ERROR:
         return Signal.TRANSIENT
     return Signal.FATAL if is_failure or http_status >= _FIRST_CLIENT_ERROR else Signal.OK
