@@ -85,4 +85,4 @@ def _is_wrapt_proxy(link: Any) -> bool:
     """Whether assigning `__wrapped__` changes what `link` calls."""
     import wrapt
 
-    return isinstance(link, wrapt.ObjectProxy)
+    return isinstance(link, wrapt.FunctionWrapper)

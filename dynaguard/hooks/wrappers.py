@@ -48,16 +48,12 @@ class SyncWrappers:
 
     Args:
         installation: The installation in force.
-        sleep: Waits that many seconds.
     """
 
-    __slots__ = ("_installation", "_sleep")
+    __slots__ = ("_installation",)
 
-    def __init__(
-        self, installation: Installation, *, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, installation: Installation) -> None:
         self._installation = installation
-        self._sleep = sleep
 
     def _make_api_call(
         self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -119,7 +115,11 @@ class SyncWrappers:
             raise _throttling_error(client, passage.call, admission.refusal)
         if admission.wait_s > 0:
             passage.wait_s += admission.wait_s
-            self._sleep(admission.wait_s)
+            self._wait(admission.wait_s)
+
+    def _wait(self, seconds: float) -> None:
+        """Blocks the calling thread; no lock is held."""
+        time.sleep(seconds)
 
     def _needs_retry(
         self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -144,7 +144,7 @@ class SyncWrappers:
             return False
         wait_s = delay_s if ruling is None else ruling.wait_s
         passage.wait_s += wait_s
-        self._sleep(wait_s)
+        self._wait(wait_s)
         return True
 
     def _learn(self, passage: Passage, response: Any, exception: Any) -> Signal:

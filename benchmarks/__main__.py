@@ -1,0 +1,62 @@
+"""`python -m benchmarks`: runs all, prints ratios against their bars, keeps them as data."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import botocore
+import wrapt
+
+from benchmarks import call_cost, decision_cost, import_cost
+
+RESULTS = Path(__file__).parent / "results"
+_BARS = {
+    "no policy (stamp and budget)": 1.05,
+    "everything: + audit to a file": 1.15,
+}
+
+
+def main() -> int:
+    """Runs every benchmark; exits 1 where a figure misses its bar."""
+    results: dict[str, Any] = {
+        "python": platform.python_version(),
+        "botocore": botocore.__version__,
+        "wrapt": wrapt.__version__,
+        "machine": f"{platform.machine()}, {platform.system()}",
+    }
+    missed = 0
+    print("CPU over a bare call, HTTP stubbed: median [quartiles] of paired ratios")
+    for operation, ratios in call_cost.run().items():
+        print(f"\n{operation}")
+        results[operation] = {name: str(ratio) for name, ratio in ratios.items()}
+        for name, ratio in ratios.items():
+            bar = _BARS.get(name) if operation == "GetItem" else None
+            missed += _print_row(name, str(ratio), ratio.median, bar)
+    print("\nWarm decision, over one with 10 statements")
+    results["decision"] = {}
+    for size, ratio in decision_cost.run().items():
+        results["decision"][size] = str(ratio)
+        bar = 1.2 if size == decision_cost.SIZES[-1] else None
+        missed += _print_row(f"{size:,} statements", str(ratio), ratio.median, bar)
+    share = import_cost.run()
+    results["import"] = round(share, 4)
+    print("\nCPU of `import dynaguard` after `import boto3`, over `import boto3`")
+    missed += _print_row("import", f"{share:.3f}", share, 0.1)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "latest.json").write_text(json.dumps(results, indent=2) + "\n")
+    return 1 if missed else 0
+
+
+def _print_row(name: str, shown: str, value: float, bar: float | None) -> bool:
+    """Prints one figure; True where it misses its bar."""
+    verdict = "" if bar is None else f"  bar {bar:.2f} {'missed' if value > bar else 'held'}"
+    print(f"  {name:<40} {shown:<24}{verdict}", flush=True)
+    return bar is not None and value > bar
+
+
+if __name__ == "__main__":
+    sys.exit(main())

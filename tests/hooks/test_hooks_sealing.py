@@ -1,0 +1,129 @@
+"""What was decided is what is sent; nothing undecided is signed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+import dynaguard
+from dynaguard import PolicyDenied, TamperedRequest
+
+KEY = {"pk": {"S": "1"}}
+
+
+@pytest.mark.parametrize("event", ["before-call", "before-sign", "before-send"])
+def test_a_body_changed_after_the_decision_is_not_sent(
+    client: Any, wire: Any, policy: Any, event: str
+) -> None:
+    """A later handler that swaps the body is caught on the last step before the wire."""
+    dynaguard.install(policy())
+
+    def swap(**kwargs: Any) -> None:
+        body = b'{"TableName": "secrets", "Key": {"pk": {"S": "1"}}}'
+        if "params" in kwargs:
+            kwargs["params"]["body"] = body
+        elif event == "before-sign":
+            kwargs["request"].data = body
+        else:
+            kwargs["request"].body = body
+
+    client.meta.events.register_last(event, swap)
+
+    with pytest.raises(TamperedRequest, match="body"):
+        client.get_item(TableName="orders", Key=KEY)
+    assert wire.sent == []
+
+
+def test_an_operation_swapped_after_the_decision_is_not_sent(
+    client: Any, wire: Any, policy: Any
+) -> None:
+    """The `X-Amz-Target` header names the operation and is sealed too."""
+    dynaguard.install(policy())
+    client.meta.events.register_last(
+        "before-sign",
+        lambda request, **_: request.headers.replace_header(
+            "X-Amz-Target", "DynamoDB_20120810.DeleteTable"
+        ),
+    )
+
+    with pytest.raises(TamperedRequest, match="operation"):
+        client.get_item(TableName="orders", Key=KEY)
+    assert wire.sent == []
+
+
+def test_a_host_changed_after_the_decision_is_not_reached(
+    client: Any, wire: Any, policy: Any
+) -> None:
+    """Another host is another region, or nobody's AWS."""
+    dynaguard.install(policy())
+
+    def redirect(request: Any, **_: Any) -> None:
+        request.url = "https://dynamodb.us-east-1.amazonaws.com/"
+
+    client.meta.events.register_last("before-send", redirect)
+
+    with pytest.raises(TamperedRequest, match="host"):
+        client.get_item(TableName="orders", Key=KEY)
+    assert wire.sent == []
+
+
+def test_a_request_made_at_the_endpoint_is_decided_from_its_body(
+    client: Any, wire: Any, policy: Any
+) -> None:
+    """`client._endpoint` goes around every client method, not around signing."""
+    guard = dynaguard.install(policy())
+    model = client.meta.service_model.operation_model("Scan")
+    request = {
+        "url_path": "/",
+        "query_string": "",
+        "method": "POST",
+        "headers": {"X-Amz-Target": "DynamoDB_20120810.Scan"},
+        "body": b'{"TableName": "orders"}',
+        "url": "https://dynamodb.eu-west-1.amazonaws.com/",
+        "context": {"client_config": client.meta.config, "has_streaming_input": False},
+    }
+
+    with pytest.raises(PolicyDenied):
+        client._endpoint.make_request(model, request)
+
+    assert wire.sent == []
+    assert guard.counters.undecided_caught == 1
+
+
+def test_the_event_decides_when_the_deciding_wrapper_was_undone(
+    client: Any, wire: Any, policy: Any
+) -> None:
+    """Event and wrapper back each other up, and the status counts what only one caught."""
+    original = BaseClient.__dict__["_convert_to_request_dict"]
+    dynaguard.install(policy())
+    BaseClient._convert_to_request_dict = original  # type: ignore[method-assign]
+    client.get_item(TableName="orders", Key=KEY)
+
+    with pytest.raises(PolicyDenied):
+        client.scan(TableName="orders")
+
+    status = dynaguard.status()
+    assert len(wire.sent) == 1
+    assert status.undecided_caught == 2
+    assert status.patch_points["BaseClient._convert_to_request_dict"] == "undone by a peer"
+
+
+def test_tokens_signed_directly_are_refused_for_governed_services(
+    make_client: Any, policy: Any
+) -> None:
+    """A database token is signed without any call; a policy that governs it must allow it."""
+    dynaguard.install(policy(govern=["dynamodb", "rds-db"]))
+    rds = make_client("rds")
+
+    with pytest.raises(PolicyDenied):
+        rds.generate_db_auth_token("db.example.com", 3306, "admin")
+
+
+def test_tokens_signed_directly_pass_for_other_services(make_client: Any, policy: Any) -> None:
+    """What the policy does not govern is signed as before."""
+    dynaguard.install(policy())
+    rds = make_client("rds")
+
+    assert "X-Amz-Signature" in rds.generate_db_auth_token("db.example.com", 3306, "admin")
