@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from dynaguard.budgets.signals import Signal
@@ -52,7 +51,7 @@ class BucketSnapshot:
         is_observed: Whether that statement only observes.
         tokens, max_tokens: What it holds and may hold.
         max_wait_s: Longest wait that a batch call's first try may draw now.
-        count_by_signal: Answers learnt.
+        count_by_signal: Answers learnt; a copy.
         retries_granted, retries_refused: Rulings so far.
         retries_overdrawn: Of those granted, the ones that an enforced budget would have refused.
     """
@@ -125,7 +124,7 @@ class Bucket:
             tokens=self.tokens.tokens,
             max_tokens=self.statement.max_tokens,
             max_wait_s=max_wait_s,
-            count_by_signal=MappingProxyType(dict(self.count_by_signal)),
+            count_by_signal=dict(self.count_by_signal),
             retries_granted=self.granted,
             retries_refused=self.refused,
             retries_overdrawn=self.overdrawn,

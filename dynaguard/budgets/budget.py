@@ -33,6 +33,7 @@ from dynaguard.budgets.pacing import Pacer
 from dynaguard.budgets.signals import Signal
 from dynaguard.errors import ConfigurationError
 from dynaguard.policy.model import BudgetStatement
+from dynaguard.policy.patterns import text_matches
 from dynaguard.scope import Priority, Scope
 
 __all__ = ["Admission", "BucketKey", "BucketSnapshot", "RetryBudgets", "RetryRuling"]
@@ -258,10 +259,6 @@ def _call_in_forked_child(method: weakref.WeakMethod[Callable[[], None]]) -> Non
 
 def _matches_any(patterns: tuple[str, ...], text: str) -> bool:
     """Whether one of the patterns (`*` and `?`) matches the whole text."""
-    if "*" in patterns:
-        return True
-    from dynaguard.policy.patterns import text_matches
-
     return any(text_matches(pattern, text) for pattern in patterns)
 
 

@@ -8,6 +8,7 @@ not for AWS itself. It listens on 127.0.0.1 only.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
@@ -252,10 +253,8 @@ class _Server(ThreadingHTTPServer):
         with self._connections_lock:
             connections = list(self._connections)
         for connection in connections:
-            try:
+            with contextlib.suppress(OSError):  # the caller may have closed it already
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue  # the caller closed it already
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -283,7 +282,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.body)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = relay
+    # the names that the base class looks up, one per method
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = relay  # noqa: N815
 
     def log_message(self, *_args: Any) -> None:
         """Prints nothing: the proxy runs beside a progress bar."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -286,6 +288,17 @@ def test_snapshot_shows_tokens_waits_and_counts() -> None:
     assert (shot.retries_granted, shot.retries_refused) == (2, 1)
     assert shot.tokens == pytest.approx(0.5)
     assert shot.max_wait_s == 0.05
+
+
+def test_snapshots_become_json() -> None:
+    """`status --output json` prints them without help."""
+    budgets = make_budgets(statement())
+    budgets.learn(KEY, Signal.THROTTLE)
+
+    printed = json.loads(json.dumps(dataclasses.asdict(budgets.snapshot()[0])))
+
+    assert printed["count_by_signal"] == {"throttle": 1}
+    assert printed["key"] == {"job": "nightly-rollup", "resource": "orders", "is_write": True}
 
 
 def test_buckets_are_bounded() -> None:

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from dynaguard.budgets import budget as budget_module
 from dynaguard.budgets.budget import BucketKey, RetryBudgets
 from dynaguard.budgets.signals import Signal
 from dynaguard.call import StatementRef
@@ -120,7 +119,7 @@ def test_budgets_are_not_kept_alive_for_forks(monkeypatch: pytest.MonkeyPatch) -
     """The fork hook holds its object weakly and does nothing once it is gone."""
     hooks = []
     monkeypatch.setattr(
-        budget_module.os,
+        os,
         "register_at_fork",
         lambda *, after_in_child: hooks.append(after_in_child),
     )
@@ -136,6 +135,6 @@ def test_budgets_are_not_kept_alive_for_forks(monkeypatch: pytest.MonkeyPatch) -
 
 def test_platforms_without_fork_need_no_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no fork nothing is registered."""
-    monkeypatch.delattr(budget_module.os, "register_at_fork", raising=False)
+    monkeypatch.delattr(os, "register_at_fork", raising=False)
 
     assert make_budgets(max_tokens=5.0).snapshot() == ()
