@@ -6,8 +6,8 @@ only, never any part of a value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 MARKER: Final = "masked!dg1:"
 """Reserved prefix of every masked value.
@@ -16,6 +16,7 @@ ASCII that JSON encodes as it stands, so it reads the same in a body, a log and 
 written by somebody else that begins so is taken for a masked one.
 """
 
+_KeyT = TypeVar("_KeyT")
 _MARKER_BYTES: Final = MARKER.encode()
 
 # Request members that map attribute names (or `:placeholders`) to values.
@@ -72,56 +73,43 @@ def _holds_marker(value: object) -> bool:
     return False
 
 
+def _first_holder(parts: Iterable[tuple[_KeyT, object]]) -> tuple[_KeyT, object] | None:
+    """The first part that holds the marker, with its name or index."""
+    return next(((key, part) for key, part in parts if _holds_marker(part)), None)
+
+
 def _locate_in_request(member: str, value: object) -> str:
     """The path of the first masked value in a request member that is known to hold one."""
-    if isinstance(value, dict):
-        if member in _VALUES_BY_NAME:
-            return _locate_in_map(value) or member
-        for name, part in value.items():
-            if _holds_marker(part):
-                # A table may be called `Item`: names of tables are not names of members.
-                return _locate_in_request("" if member == "RequestItems" else name, part)
-    elif isinstance(value, (list, tuple)):
-        for index, part in enumerate(value):
-            if _holds_marker(part):
-                is_positional = member == "Parameters"
-                return (
-                    f"{member}[{index}]{_locate_in_value(part)}"
-                    if is_positional
-                    else _locate_in_request(member, part)
-                )
+    if member in _VALUES_BY_NAME and isinstance(value, dict):
+        return _locate_in_map(value) or member
+    if isinstance(value, dict) and (named := _first_holder(value.items())):
+        # A table may be called `Item`: names of tables are not names of members.
+        name = "" if member == "RequestItems" else named[0]
+        return _locate_in_request(name, named[1]) or member
+    if isinstance(value, (list, tuple)) and (placed := _first_holder(enumerate(value))):
+        index, part = placed
+        if member == "Parameters":
+            return f"{member}[{index}]{_locate_in_value(part)}"
+        return _locate_in_request(member, part)
     return member
 
 
 def _locate_in_map(values: Mapping[str, Any]) -> str:
     """`name...` of the first member that holds the marker; empty when a name itself does."""
-    for name, value in values.items():
-        if _holds_marker(name):
-            return ""
-        if _holds_marker(value):
-            return name + _locate_in_value(value)
-    return ""
+    named = _first_holder(values.items())
+    if named is None or any(map(_holds_marker, values)):
+        return ""
+    return f"{named[0]}{_locate_in_value(named[1])}"
 
 
 def _locate_in_value(value: object) -> str:
-    """The rest of the path inside a typed value: `.name`, `[0]`, or nothing."""
-    if not isinstance(value, dict):
-        return ""
-    members, elements = value.get("M"), value.get("L")
-    if isinstance(members, dict):
-        path = _locate_in_map(members)
+    """The rest of the path inside a value or a legacy condition: `.name`, `[0]`, or nothing."""
+    named = _first_holder(value.items()) if isinstance(value, dict) else None
+    kind, payload = named or ("", None)
+    if kind == "M" and isinstance(payload, dict):
+        path = _locate_in_map(payload)
         return f".{path}" if path else ""
-    if isinstance(elements, (list, tuple)):
-        for index, element in enumerate(elements):
-            if _holds_marker(element):
-                return f"[{index}]{_locate_in_value(element)}"
-    return _locate_in_condition(value)
-
-
-def _locate_in_condition(condition: Mapping[str, Any]) -> str:
-    """The rest of the path inside an entry of `Expected`, `AttributeUpdates` and the like."""
-    listed = condition.get("AttributeValueList")
-    for value in (condition.get("Value"), *(listed if isinstance(listed, (list, tuple)) else ())):
-        if _holds_marker(value):
-            return _locate_in_value(value)
-    return ""
+    if kind in {"L", "AttributeValueList"} and isinstance(payload, (list, tuple)):
+        index, part = _first_holder(enumerate(payload)) or (0, None)
+        return (f"[{index}]" if kind == "L" else "") + _locate_in_value(part)
+    return _locate_in_value(payload) if kind == "Value" else ""

@@ -6,13 +6,12 @@ dictionary look-up and `MaskPlan.apply` a walk over the named attributes.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dynaguard.call import UNKNOWN_CHAR, UNKNOWN_RUN, Principal
+from dynaguard.call import Principal
 from dynaguard.masking.audience import is_masked_for
 from dynaguard.masking.locations import BY_TABLE, EACH, PLACES_BY_OPERATION, Place
 from dynaguard.masking.strategies import strategy_of
@@ -26,6 +25,7 @@ from dynaguard.masking.tree import (
     mask_items,
 )
 from dynaguard.policy.model import MaskStatement
+from dynaguard.policy.patterns import has_marks, text_matches
 
 MAX_PLANS: Final = 1024
 """Most plans kept; all are dropped when there would be more, and made again when needed."""
@@ -116,12 +116,11 @@ class Masks:
         ConfigurationError: A `hash` mask without a key; paths that cannot be compiled.
     """
 
-    __slots__ = ("_is_personal", "_paths", "_plans", "_statements", "_tables", "_trees")
+    __slots__ = ("_is_personal", "_paths", "_plans", "_statements", "_trees")
 
     def __init__(self, statements: tuple[MaskStatement, ...], *, key: bytes | None) -> None:
         self._statements = statements
         self._paths = _masked_paths(statements, key)
-        self._tables = [_table_pattern(statement.tables) for statement in statements]
         self._is_personal = any(s.unless is not None or s.only is not None for s in statements)
         self._plans: dict[tuple[object, ...], MaskPlan | None] = {}
         self._trees: dict[tuple[int, ...], Node] = {}
@@ -190,9 +189,13 @@ class Masks:
 
     def _select(self, in_force: Sequence[int], table: str) -> list[int]:
         """Which of the masks in force name a table; all, when its name is not known."""
-        if UNKNOWN_CHAR in table or UNKNOWN_RUN in table:
+        if has_marks(table):
             return list(in_force)
-        return [index for index in in_force if self._tables[index].fullmatch(table)]
+        return [
+            index
+            for index in in_force
+            if any(text_matches(pattern, table) for pattern in self._statements[index].tables)
+        ]
 
     def _tree(self, indexes: Sequence[int]) -> Node:
         """The tree of some masks; calls of the same tables share it."""
@@ -220,14 +223,6 @@ def _masked_paths(
         )
         position += len(statement.attributes)
     return found
-
-
-def _table_pattern(patterns: Sequence[str]) -> re.Pattern[str]:
-    """One pattern for all table patterns: `*` any characters, `?` one, all else itself."""
-    escaped = (re.escape(pattern) for pattern in patterns)
-    return re.compile(
-        "|".join(text.replace(r"\*", ".*").replace(r"\?", ".") for text in escaped), re.DOTALL
-    )
 
 
 def _table_name(table: str) -> str:

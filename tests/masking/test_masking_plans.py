@@ -1,0 +1,270 @@
+"""Plans: which masks act on which answer, and where in it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dynaguard.call import (
+    UNKNOWN_CHAR,
+    UNKNOWN_PRINCIPAL,
+    UNKNOWN_RUN,
+    Principal,
+    StatementRef,
+)
+from dynaguard.masking import Masks
+from dynaguard.masking.locations import PLACES_BY_OPERATION
+from dynaguard.masking.masks import MAX_PLANS, MaskPlan
+from dynaguard.masking.strategies import REDACTED
+from dynaguard.policy.model import MaskStatement, PrincipalPattern
+
+CUSTOMERS = MaskStatement(StatementRef("c"), ("*-customers",), (("email",),))
+ORDERS = MaskStatement(StatementRef("o"), ("dev-orders", "x-?rders"), (("card",),))
+LEADS = PrincipalPattern("group", "leads")
+LEAD = Principal(groups=frozenset({"leads"}))
+ITEM = {"pk": {"S": "1"}, "email": {"S": "a@b.org"}, "card": {"S": "4111"}}
+NO_EMAIL = {**ITEM, "email": {"S": REDACTED}}
+NO_CARD = {**ITEM, "card": {"S": REDACTED}}
+NEITHER = {**NO_EMAIL, "card": {"S": REDACTED}}
+BOTH_TABLES = ("dev-customers", "dev-orders")
+
+
+def make_plan(operation: str, *tables: str, service: str = "dynamodb") -> MaskPlan:
+    """The plan of a call for an identity that is not known."""
+    plan = Masks((CUSTOMERS, ORDERS), key=None).plan_for(
+        service, operation, tables, UNKNOWN_PRINCIPAL
+    )
+    assert plan is not None
+    return plan
+
+
+def item() -> dict[str, Any]:
+    """A fresh item."""
+    return copy.deepcopy(ITEM)
+
+
+def build(place: tuple[str, ...], leaf: Any) -> Any:
+    """An answer that holds `leaf` at a place."""
+    for step in reversed(place):
+        leaf = [leaf] if step == "[]" else {"dev-customers" if step == "{}" else step: leaf}
+    return leaf
+
+
+EVERY_PLACE = [
+    (service, operation, place)
+    for (service, operation), places in PLACES_BY_OPERATION.items()
+    for place in places
+]
+
+
+@pytest.mark.parametrize(("service", "operation", "place"), EVERY_PLACE)
+def test_items_are_masked_wherever_an_answer_holds_them(
+    service: str, operation: str, place: tuple[str, ...]
+) -> None:
+    """masks the item at every place of the table, and nothing beside it."""
+    parsed = {"ResponseMetadata": {"HTTPStatusCode": 200}, **build(place, item())}
+
+    counts = make_plan(operation, "dev-customers", service=service).apply(parsed)
+
+    assert parsed == {
+        "ResponseMetadata": {"HTTPStatusCode": 200},
+        **build(place, NO_EMAIL),
+    }
+    assert counts == {"email": 1}
+
+
+@pytest.mark.parametrize(("service", "operation", "place"), EVERY_PLACE)
+@pytest.mark.parametrize("odd", ["secret", 5, None, [], {}, ["secret"], [None], {"x": "secret"}])
+def test_an_answer_of_odd_shape_shows_nothing_and_does_not_fail(
+    service: str, operation: str, place: tuple[str, ...], odd: object
+) -> None:
+    """withholds whatever stands where items should."""
+    for depth in range(1, len(place) + 1):
+        parsed = build(place[:depth], copy.deepcopy(odd))
+        make_plan(operation, "dev-customers", service=service).apply(parsed)
+        is_item = depth == len(place)
+        assert "secret" not in repr(parsed) or (isinstance(odd, dict) and (is_item or "x" in odd))
+
+
+def test_an_answer_that_is_no_mapping_is_left_alone() -> None:
+    """returns no counts for an answer that holds no members."""
+    odd: Any = None
+
+    assert make_plan("GetItem", "dev-customers").apply(odd) == {}
+
+
+def test_items_given_as_a_tuple_are_masked() -> None:
+    """masks what a stubbed answer gives as a tuple."""
+    parsed: dict[str, Any] = {"Items": (item(), item())}
+
+    make_plan("Query", "dev-customers").apply(parsed)
+
+    assert parsed == {"Items": [NO_EMAIL, NO_EMAIL]}
+
+
+@pytest.mark.parametrize(
+    ("operation", "member"),
+    [
+        ("Query", "LastEvaluatedKey"),
+        ("Scan", "LastEvaluatedKey"),
+        ("ExecuteStatement", "LastEvaluatedKey"),
+        ("BatchGetItem", "UnprocessedKeys"),
+        ("BatchWriteItem", "UnprocessedItems"),
+    ],
+)
+def test_what_goes_back_to_aws_is_not_masked(operation: str, member: str) -> None:
+    """leaves pagination keys and unprocessed members as they are."""
+    parsed: dict[str, Any] = {member: {"email": {"S": "a@b.org"}, "dev-customers": [item()]}}
+    before = copy.deepcopy(parsed)
+
+    assert make_plan(operation, "dev-customers").apply(parsed) == {}
+    assert parsed == before
+
+
+def test_a_failed_condition_is_masked() -> None:
+    """masks the item of an error answer and keeps the error."""
+    error = {
+        "Code": "ConditionalCheckFailedException",
+        "Message": "The conditional request failed",
+    }
+    parsed: dict[str, Any] = {"Error": dict(error), "Item": item()}
+
+    make_plan("PutItem", "dev-customers").apply(parsed)
+
+    assert parsed == {"Error": error, "Item": NO_EMAIL}
+
+
+def test_batch_answers_get_the_masks_of_their_table() -> None:
+    """masks each table's items by its own masks, by name or ARN."""
+    arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/dev-orders"
+    parsed: dict[str, Any] = {
+        "Responses": {"dev-customers": [item()], arn: [item()], "free": [item()]}
+    }
+
+    counts = make_plan("BatchGetItem", "dev-customers", arn, "free").apply(parsed)
+
+    assert parsed["Responses"] == {
+        "dev-customers": [NO_EMAIL],
+        arn: [NO_CARD],
+        "free": [ITEM],
+    }
+    assert counts == {"email": 1, "card": 1}
+
+
+def test_a_table_that_was_not_asked_gets_all_masks() -> None:
+    """applies the masks of every table of the call to one that it did not name."""
+    parsed: dict[str, Any] = {"Responses": {"surprise": [item()]}}
+
+    make_plan("BatchGetItem", *BOTH_TABLES).apply(parsed)
+
+    assert parsed["Responses"]["surprise"] == [NEITHER]
+
+
+@pytest.mark.parametrize(
+    "operation", ["TransactGetItems", "ExecuteTransaction", "BatchExecuteStatement"]
+)
+def test_answers_that_do_not_tell_the_table_get_all_masks(operation: str) -> None:
+    """applies the masks of every table of the call to every item."""
+    parsed: dict[str, Any] = {"Responses": [{"Item": item()}, {}, {"Item": None}, {"Error": None}]}
+
+    make_plan(operation, *BOTH_TABLES).apply(parsed)
+
+    assert parsed["Responses"][0]["Item"] == NEITHER
+
+
+@pytest.mark.parametrize("tables", [(), (f"dev{UNKNOWN_RUN}",), (f"dev-{UNKNOWN_CHAR}",)])
+def test_tables_that_are_not_known_get_every_mask(tables: tuple[str, ...]) -> None:
+    """applies all masks of the policy where the table is not known."""
+    parsed: dict[str, Any] = {"Items": [item()]}
+
+    make_plan("ExecuteStatement", *tables).apply(parsed)
+
+    assert parsed["Items"] == [NEITHER]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "x-orders",
+        "arn:aws:dynamodb:eu-west-1:111122223333:table/x-orders",
+        "arn:aws:dynamodb:eu-west-1:111122223333:table/x-orders/index/by_day",
+        "arn:aws-cn:dynamodb:cn-north-1:111122223333:table/x-orders/stream/2026-01-01T00:00:00.1",
+    ],
+)
+def test_tables_are_matched_by_name(table: str) -> None:
+    """takes the table's name out of table, index and stream ARNs."""
+    parsed: dict[str, Any] = {"Item": item()}
+
+    make_plan("GetItem", table).apply(parsed)
+
+    assert parsed["Item"] == NO_CARD
+
+
+@pytest.mark.parametrize(
+    "table", ["customers", "dev-customers2", "x-orders2", "xx-orders", "DEV-ORDERS"]
+)
+def test_a_table_that_no_mask_names_has_no_plan(table: str) -> None:
+    """needs a mask's pattern to fit the whole name, case included."""
+    masks = Masks((CUSTOMERS, ORDERS), key=None)
+
+    assert masks.plan_for("dynamodb", "GetItem", (table,), UNKNOWN_PRINCIPAL) is None
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [("dynamodb", "DescribeTable"), ("s3", "GetObject"), ("dynamodbstreams", "GetShardIterator")],
+)
+def test_an_operation_without_items_has_no_plan(service: str, operation: str) -> None:
+    """plans nothing for answers that hold no items."""
+    masks = Masks((CUSTOMERS,), key=None)
+
+    assert masks.plan_for(service, operation, (), UNKNOWN_PRINCIPAL) is None
+
+
+def test_masks_without_statements_are_empty() -> None:
+    """says that there is nothing to mask."""
+    masks = Masks((), key=None)
+
+    assert masks.is_empty
+    assert masks.plan_for("dynamodb", "GetItem", (), UNKNOWN_PRINCIPAL) is None
+
+
+def test_each_identity_gets_its_own_plan() -> None:
+    """plans by identity where a mask asks for it, whichever was first."""
+    masks = Masks((replace(CUSTOMERS, unless=(LEADS,)),), key=None)
+
+    def plan(principal: Principal) -> MaskPlan | None:
+        return masks.plan_for("dynamodb", "GetItem", ("dev-customers",), principal)
+
+    assert plan(LEAD) is None
+    assert plan(UNKNOWN_PRINCIPAL) is not None
+    assert plan(LEAD) is None
+
+
+def test_only_masks_its_identities() -> None:
+    """leaves everybody else with the plain value."""
+    masks = Masks((replace(CUSTOMERS, only=(LEADS,)),), key=None)
+    stranger = Principal(arns=("arn:aws:iam::111122223333:user/x",), arns_complete=True)
+
+    assert masks.plan_for("dynamodb", "GetItem", ("dev-customers",), LEAD) is not None
+    assert masks.plan_for("dynamodb", "GetItem", ("dev-customers",), stranger) is None
+
+
+def test_plans_are_made_once_and_their_number_is_bounded() -> None:
+    """gives the same plan again, and forgets all rather than grow without end."""
+    masks = Masks((CUSTOMERS,), key=None)
+
+    def plan(number: int) -> MaskPlan | None:
+        return masks.plan_for("dynamodb", "GetItem", (f"{number}-customers",), UNKNOWN_PRINCIPAL)
+
+    first = plan(0)
+    assert plan(0) is first
+
+    for number in range(MAX_PLANS + 1):
+        plan(number)
+
+    assert len(masks._plans) <= MAX_PLANS
+    assert plan(0) == first
