@@ -16,6 +16,7 @@ from dynaguard.hooks.points import SYNC_POINTS
 if TYPE_CHECKING:
     from dynaguard.guard import Guard
     from dynaguard.hooks.installation import Installation
+    from dynaguard.policy.model import PolicyDocument
     from dynaguard.settings import ResolvedSettings
 
 _SECRETS: Final = frozenset({"mask_key"})
@@ -91,7 +92,7 @@ def status() -> GuardStatus:
     return GuardStatus(
         is_installed=installation is not None,
         covers=_coverage(installation),
-        policy=policy_status(guard),
+        policy=_policy_status(guard.document if guard else None),
         settings=readable_settings(guard.resolved) if guard else {},
         sources=dict(guard.resolved.source_by_name) if guard else {},
         botocore_version=botocore.__version__,
@@ -126,9 +127,14 @@ def readable_settings(resolved: ResolvedSettings) -> dict[str, str]:
     }
 
 
-def policy_status(guard: Guard | None) -> PolicyStatus | None:
-    """The document in force."""
-    document = guard.document if guard else None
+def document_status(document: PolicyDocument | None) -> dict[str, Any] | None:
+    """A document's summary as a mapping; for JSON."""
+    found = _policy_status(document)
+    return dataclasses.asdict(found) if found else None
+
+
+def _policy_status(document: PolicyDocument | None) -> PolicyStatus | None:
+    """A document's summary."""
     if document is None:
         return None
     return PolicyStatus(

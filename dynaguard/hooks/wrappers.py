@@ -133,12 +133,7 @@ class SyncWrappers:
         delay_s = _botocore_delay_s(instance, attempts, model, request, response, exception)
         if delay_s is None:
             return False
-        # A retry that is no reaction to a fault (an S3 redirect) costs no budget.
-        ruling = (
-            None
-            if signal in (Signal.OK, Signal.FATAL)
-            else self._installation.guard.rule_retry(passage, signal, delay_s)
-        )
+        ruling = self._installation.guard.rule_retry(passage, signal, delay_s)
         if ruling is not None and not ruling.is_granted:
             _note_refusal(response, ruling.refusal)
             return False

@@ -1,0 +1,42 @@
+"""The command group: one module per command, imported when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+_MODULE_BY_COMMAND: Final = {
+    "check": "dynaguard.cli.check",
+    "demo": "dynaguard.cli.demo",
+    "explain": "dynaguard.cli.explain",
+    "init": "dynaguard.cli.init",
+    "run": "dynaguard.cli.run",
+    "status": "dynaguard.cli.status",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when the command is named or listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted(_MODULE_BY_COMMAND)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        module = _MODULE_BY_COMMAND.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = import_module(module).command
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dynaguard")
+def cli() -> None:
+    """Guards AWS calls from inside the Python process that makes them.
+
+    Exit codes: 0 all is well, 1 findings, 2 wrong usage or unusable input.
+    """

@@ -1,0 +1,101 @@
+"""aiobotocore's clients get the same decisions. Runs where aiobotocore is installed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dynaguard
+from dynaguard import PolicyDenied
+
+pytestmark = pytest.mark.aio
+aio_session = pytest.importorskip("aiobotocore.session")
+
+POLICY = {
+    "version": 1,
+    "default": "deny",
+    "govern": ["dynamodb"],
+    "statement": [
+        {
+            "Sid": "ReadsOrders",
+            "Effect": "Allow",
+            "Action": "dynamodb:GetItem",
+            "Resource": "arn:aws:dynamodb:*:*:table/orders",
+        }
+    ],
+}
+
+
+class Sent(Exception):
+    """The request reached the place where it would have been sent."""
+
+
+def run(use: Any) -> Any:
+    """Runs `use(client)` with a client that raises `Sent` instead of sending."""
+
+    async def main() -> Any:
+        async with aio_session.get_session().create_client(
+            "dynamodb", region_name="eu-west-1"
+        ) as client:
+
+            def stop(**_: Any) -> None:
+                raise Sent
+
+            client.meta.events.register("request-created", stop)
+            return await use(client)
+
+    return asyncio.run(main())
+
+
+def test_a_denied_call_is_not_sent() -> None:
+    """The decision is made in the coroutine, before anything is sent."""
+    dynaguard.install(POLICY)
+
+    with pytest.raises(PolicyDenied):
+        run(lambda client: client.scan(TableName="orders"))
+
+
+def test_an_allowed_call_goes_on_and_is_recorded(tmp_path: Path) -> None:
+    """Its end is not observed in this version: the status is `decided`."""
+    audit = tmp_path / "audit.jsonl"
+    dynaguard.install(POLICY, audit=audit)
+
+    with pytest.raises(Sent):
+        run(lambda client: client.get_item(TableName="orders", Key={"pk": {"S": "1"}}))
+
+    (record,) = (json.loads(line) for line in audit.read_text().splitlines())
+    assert record["outcome"]["status"] == "decided"
+
+
+def test_a_presigned_url_for_a_denied_call_is_not_made() -> None:
+    """Presigning is a coroutine there, and decided like a call."""
+    dynaguard.install(POLICY)
+
+    with pytest.raises(PolicyDenied):
+        run(lambda client: client.generate_presigned_url("scan", Params={"TableName": "orders"}))
+
+
+def test_masks_that_cannot_act_are_said_out_loud() -> None:
+    """A policy with masks warns, since asynchronous answers are not masked yet."""
+    dynaguard.install({**POLICY, "mask": [{"tables": ["orders"], "attributes": ["email"]}]})
+
+    with pytest.warns(dynaguard.DynaguardWarning, match="not masked"), pytest.raises(Sent):
+        run(lambda client: client.get_item(TableName="orders", Key={"pk": {"S": "1"}}))
+
+
+def test_uninstall_restores_the_class() -> None:
+    """The twin is taken off like the others."""
+    from aiobotocore.client import AioBaseClient
+
+    before = AioBaseClient.__dict__["_convert_to_request_dict"]
+    dynaguard.install(POLICY)
+    during = AioBaseClient.__dict__["_convert_to_request_dict"]
+
+    dynaguard.uninstall()
+
+    assert during is not before
+    assert AioBaseClient.__dict__["_convert_to_request_dict"] is before
