@@ -28,6 +28,12 @@ EVERY: Final = "*"
 _ABSENT: Final = object()
 _LEAF_KINDS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS"})
 
+_ELEMENT_TYPES: Final[Mapping[object, frozenset[type]]] = {
+    "SS": frozenset({str}),
+    "NS": frozenset({str}),
+    "BS": frozenset({bytes, bytearray}),
+}
+
 Counts = defaultdict[str, int]
 
 
@@ -247,54 +253,24 @@ def _mask_value(value: object, node: Node, counts: Counts) -> object:
         value["L"] = payload = payload if isinstance(payload, list) else list(payload)
         _mask_elements(payload, node, counts)
         return value
-    return _mask_leaf(value, kind, payload, node, counts)
-
-
-def _mask_leaf(
-    value: dict[str, Any], kind: object, payload: object, node: Node, counts: Counts
-) -> dict[str, Any]:
-    """A leaf: masked, untouched where only parts of the value are named, or withheld."""
-    if node.strategy is None and kind in _LEAF_KINDS:
-        return value
-    if node.strategy is None or not _is_understood(kind, payload):
-        return _withhold(node, counts)
-    if kind == "NULL":
+    if node.strategy is None:
+        return value if kind in _LEAF_KINDS else _withhold(node, counts)
+    if kind == "NULL" and isinstance(payload, bool):
         return value
     counts[node.label] += 1
-    return _masked_leaf(kind, payload, node.strategy)
+    return _mask_leaf(kind, payload, node.strategy)
 
 
-_ELEMENT_TYPES: Final[Mapping[object, type | tuple[type, ...]]] = {
-    "SS": str,
-    "NS": str,
-    "BS": (bytes, bytearray),
-}
-_PAYLOAD_TYPES: Final[Mapping[object, type | tuple[type, ...]]] = {
-    "S": str,
-    "N": str,
-    "B": (bytes, bytearray),
-    "BOOL": bool,
-    "NULL": bool,
-}
-
-
-def _is_understood(kind: object, payload: object) -> bool:
-    """Whether a leaf holds what its type says."""
-    element_type = _ELEMENT_TYPES.get(kind)
-    if element_type is not None:
-        return isinstance(payload, (list, tuple)) and all(
-            isinstance(element, element_type) for element in payload
-        )
-    return isinstance(payload, _PAYLOAD_TYPES.get(kind, ()))
-
-
-def _masked_leaf(kind: object, payload: Any, strategy: Strategy) -> dict[str, Any]:
-    """The token, or set of tokens, for a leaf that is understood."""
-    if kind in ("S", "N"):
+def _mask_leaf(kind: object, payload: Any, strategy: Strategy) -> dict[str, Any]:
+    """The token, or set of tokens, for a leaf; the token that tells nothing when it is odd."""
+    if kind in {"S", "N"} and isinstance(payload, str):
         return {"S": strategy.mask_text(payload)}
-    if kind == "B":
+    if kind == "B" and isinstance(payload, (bytes, bytearray)):
         return {"S": strategy.mask_bytes(bytes(payload))}
-    if kind == "BOOL":
+    element_types = _ELEMENT_TYPES.get(kind)
+    if not element_types or not isinstance(payload, (list, tuple)):
+        return {"S": REDACTED}
+    if not element_types.issuperset(map(type, payload)):
         return {"S": REDACTED}
     if kind == "SS":
         # A set holds a value once, and two values may share a token.
