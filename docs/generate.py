@@ -1,0 +1,98 @@
+"""Writes the parts of the reference that come from tables in the code.
+
+A page holds `<!-- generated: NAME -->` and `<!-- end of NAME -->`; what stands between them is
+replaced. `python docs/generate.py` writes, `--check` only compares (exit code 1: a page is old).
+The code owns each table, so that the page cannot say something else than what runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One generated part.
+
+    Attributes:
+        name: As in the page's markers.
+        page: Relative to `docs/`.
+        module: Where the function is.
+        function: Takes nothing, gives Markdown.
+    """
+
+    name: str
+    page: str
+    module: str
+    function: str
+
+    def markdown(self) -> str:
+        """The part as the code has it now."""
+        text: str = getattr(importlib.import_module(self.module), self.function)()
+        return text.strip()
+
+
+PARTS = (
+    Part("settings", "reference/settings.md", "dynaguard.settings", "settings_markdown"),
+    Part(
+        "condition keys",
+        "reference/condition-keys.md",
+        "dynaguard.aws.condition_keys",
+        "condition_keys_markdown",
+    ),
+    Part(
+        "audit record",
+        "reference/audit-record.md",
+        "dynaguard.audit.log",
+        "record_schema_markdown",
+    ),
+)
+
+
+def with_part(page: str, part: Part) -> str:
+    """The page with the part put between its markers.
+
+    Raises:
+        ValueError: The page lacks a marker, or has it twice.
+    """
+    opening, closing = f"<!-- generated: {part.name} -->", f"<!-- end of {part.name} -->"
+    if page.count(opening) != 1 or page.count(closing) != 1:
+        raise ValueError(f"`{part.page}` needs `{opening}` and `{closing}` once each")
+    before, rest = page.split(opening)
+    after = rest.split(closing)[1]
+    return f"{before}{opening}\n\n{part.markdown()}\n\n{closing}{after}"
+
+
+def outdated(*, write: bool = False) -> list[str]:
+    """The pages whose text differs from what the code gives; written on demand."""
+    found = []
+    for part in PARTS:
+        path = DOCS / part.page
+        old = path.read_text(encoding="utf-8")
+        new = with_part(old, part)
+        if new != old:
+            found.append(part.page)
+            if write:
+                path.write_text(new, encoding="utf-8")
+    return found
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare only")
+    is_check = parser.parse_args().check
+    pages = outdated(write=not is_check)
+    for page in pages:
+        print(f"docs/{page}", "is old, run `make generate`" if is_check else "written")
+    return 1 if pages and is_check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""The pages that repeat what the code says, say it as the code does."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from dynaguard import errors
+
+
+def _load_generator() -> ModuleType:
+    """`docs/generate.py`, which is a script and in no package."""
+    path = Path(__file__).resolve().parent.parent / "docs" / "generate.py"
+    spec = importlib.util.spec_from_file_location("docs_generate", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+generate = _load_generator()
+
+
+@pytest.mark.parametrize("part", generate.PARTS, ids=lambda part: part.name)
+def test_a_generated_part_is_what_the_code_gives(part: generate.Part) -> None:  # type: ignore[name-defined]
+    """Else run `make generate` and commit the pages."""
+    page = (generate.DOCS / part.page).read_text(encoding="utf-8")
+
+    assert generate.with_part(page, part) == page
+
+
+@pytest.mark.parametrize("part", generate.PARTS, ids=lambda part: part.name)
+def test_a_page_without_its_markers_is_refused(part: generate.Part) -> None:  # type: ignore[name-defined]
+    """A lost marker would leave an old table standing."""
+    with pytest.raises(ValueError, match="once each"):
+        generate.with_part("# A page\n", part)
+
+
+def test_the_error_tree_of_the_docs_is_the_one_of_the_code(repository: Path) -> None:
+    """`errors.py` draws it at its top; the page shows the same drawing."""
+    drawing = [
+        line.strip()
+        for line in (errors.__doc__ or "").splitlines()
+        if line.strip().startswith(("DynaguardError", "|--", "|   ", "`--"))
+    ]
+    page = (repository / "docs/reference/errors.md").read_text(encoding="utf-8")
+
+    assert drawing
+    assert [line for line in drawing if line not in page] == []
+
+
+def test_the_architecture_page_lists_every_room(repository: Path) -> None:
+    """In the order in which they may import."""
+    from tests.test_rooms import ROOMS
+
+    page = (repository / "docs/architecture.md").read_text(encoding="utf-8")
+    table = page.split("| room | knows |")[1].split("\n\n")[0]
+
+    places = [
+        table.find(f"`{room}.py`") if f"`{room}.py`" in table else table.find(f"`{room}/`")
+        for room in ROOMS
+    ]
+
+    assert -1 not in places
+    assert places == sorted(places)
