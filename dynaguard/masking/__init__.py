@@ -31,10 +31,16 @@ Binary values and booleans have no partial form, and a hash of a boolean would t
 are redacted there (binary values are hashed). Several masks on one path: the strictest decides
 (`redact`, then `hash`, then `partial`).
 
+List positions: DynamoDB renumbers the lists of projections, so where a request projects (or it is
+not known whether it does) `cards[0].number` masks the number of every card. Rows of PartiQL name
+nested attributes by the end of their path, so `profile.ssn` masks a column `ssn` there too.
+
 Limits: what goes back to AWS is never masked (`LastEvaluatedKey`, `UnprocessedKeys`,
 `UnprocessedItems`), so a masked *key* attribute can still be read there. JSON inside a string and
-anything inside binary is not looked into: mask the whole attribute. Masked attributes can be
-probed by filters, conditions and counts unless the policy denies that.
+anything inside binary is not looked into: mask the whole attribute. A PartiQL statement that
+selects a single list element (`SELECT cards[0]`) or computes a column names it in a way that no
+path foresees: deny PartiQL on such tables, or mask from the top. Masked attributes can be probed
+by filters, conditions and counts unless the policy denies that.
 
 Imports nothing of botocore and knows its parsed answers only as nested dicts and lists.
 """

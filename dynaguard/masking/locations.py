@@ -14,8 +14,8 @@ Source: botocore's service models `dynamodb` 2012-08-10 and `dynamodbstreams` 20
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 EACH: Final = "[]"
 BY_TABLE: Final = "{}"
@@ -54,3 +54,41 @@ PLACES_BY_OPERATION: Final[Mapping[tuple[str, str], tuple[Place, ...]]] = {
     ),
 }
 """Places of items by (botocore service name, operation)."""
+
+PARTIQL_OPERATIONS: Final = frozenset(
+    {"BatchExecuteStatement", "ExecuteStatement", "ExecuteTransaction"}
+)
+"""Operations whose rows name a nested attribute by the end of its path (inferred, not seen)."""
+
+_UPDATED_PARTS: Final = frozenset({"UPDATED_NEW", "UPDATED_OLD"})
+
+
+def may_renumber_lists(operation: str, params: Mapping[str, Any] | None) -> bool:
+    """Whether lists of an answer may hold only some elements, and so under other positions.
+
+    A projection of `cards[3]` comes back as a list of one; what an update changed, likewise.
+
+    Args:
+        operation: The API operation.
+        params: The low-level request parameters; None when they are not known.
+
+    Source: developer guide, *Projection expressions*; ScyllaDB's `test_projection_expression.py`,
+        which its authors run against DynamoDB too.
+    """
+    if params is None or operation in PARTIQL_OPERATIONS:
+        return True
+    if operation == "UpdateItem":
+        return params.get("ReturnValues") in _UPDATED_PARTS
+    return any(
+        isinstance(read, Mapping) and "ProjectionExpression" in read for read in _reads(params)
+    )
+
+
+def _reads(params: Mapping[str, Any]) -> Iterator[object]:
+    """Every part of a request that may carry a projection."""
+    yield params
+    batch, transaction = params.get("RequestItems"), params.get("TransactItems")
+    if isinstance(batch, Mapping):
+        yield from batch.values()
+    if isinstance(transaction, (list, tuple)):
+        yield from (part.get("Get") for part in transaction if isinstance(part, Mapping))

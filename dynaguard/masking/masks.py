@@ -13,16 +13,25 @@ from typing import Any, Final
 
 from dynaguard.call import Principal
 from dynaguard.masking.audience import is_masked_for
-from dynaguard.masking.locations import BY_TABLE, EACH, PLACES_BY_OPERATION, Place
+from dynaguard.masking.locations import (
+    BY_TABLE,
+    EACH,
+    PARTIQL_OPERATIONS,
+    PLACES_BY_OPERATION,
+    Place,
+    may_renumber_lists,
+)
 from dynaguard.masking.strategies import strategy_of
 from dynaguard.masking.tree import (
     Counts,
     MaskedPath,
     Node,
+    at_any_position,
     compile_tree,
     label_of,
     mask_item,
     mask_items,
+    with_endings,
 )
 from dynaguard.policy.model import MaskStatement
 from dynaguard.policy.patterns import has_marks, text_matches
@@ -31,6 +40,25 @@ MAX_PLANS: Final = 1024
 """Most plans kept; all are dropped when there would be more, and made again when needed."""
 
 _NOT_MADE: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How an answer names what a policy names.
+
+    Attributes:
+        is_renumbered: List positions may not be those of the item.
+        is_partiql: A nested attribute may stand under the end of its path.
+    """
+
+    is_renumbered: bool
+    is_partiql: bool
+
+    def as_answered(self, paths: list[MaskedPath]) -> list[MaskedPath]:
+        """The paths as they may stand in such an answer: rather too many than too few."""
+        if self.is_partiql:
+            paths = [ending for path in paths for ending in with_endings(path)]
+        return [at_any_position(path) for path in paths] if self.is_renumbered else paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +144,23 @@ class Masks:
         ConfigurationError: A `hash` mask without a key; paths that cannot be compiled.
     """
 
-    __slots__ = ("_is_personal", "_paths", "_plans", "_statements", "_trees")
+    __slots__ = ("_has_positions", "_is_personal", "_paths", "_plans", "_statements", "_trees")
 
     def __init__(self, statements: tuple[MaskStatement, ...], *, key: bytes | None) -> None:
         self._statements = statements
         self._paths = _masked_paths(statements, key)
         self._is_personal = any(s.unless is not None or s.only is not None for s in statements)
+        self._has_positions = any(
+            isinstance(step, int)
+            for statement in statements
+            for steps in statement.attributes
+            for step in steps
+        )
         self._plans: dict[tuple[object, ...], MaskPlan | None] = {}
-        self._trees: dict[tuple[int, ...], Node] = {}
-        # The largest tree that there can be: a set of masks too tangled to compile fails here.
-        compile_tree([path for paths in self._paths for path in paths])
+        self._trees: dict[tuple[object, ...], Node] = {}
+        # The largest trees that there can be: masks too tangled to compile fail here.
+        self._tree(range(len(statements)), _Form(is_renumbered=False, is_partiql=False))
+        self._tree(range(len(statements)), _Form(is_renumbered=True, is_partiql=True))
 
     @property
     def is_empty(self) -> bool:
@@ -133,7 +168,12 @@ class Masks:
         return not self._statements
 
     def plan_for(
-        self, service: str, operation: str, tables: tuple[str, ...], principal: Principal
+        self,
+        service: str,
+        operation: str,
+        tables: tuple[str, ...],
+        principal: Principal,
+        params: Mapping[str, Any] | None = None,
     ) -> MaskPlan | None:
         """The plan of a call, or None when there is nothing to do.
 
@@ -143,12 +183,16 @@ class Masks:
             tables: Names or ARNs of all tables that the call touches. An empty tuple, or a name
                 that is not known in full, stands for every table: all masks apply.
             principal: Who calls. What is not known of it never shows a value.
+            params: The low-level request parameters. They tell whether list positions of the
+                answer are those of the item; without them a masked position (`cards[0].number`)
+                stands for every position.
 
         Cost: one look-up; the first call of its kind compiles.
         """
         if not self._statements or (service, operation) not in PLACES_BY_OPERATION:
             return None
-        key: tuple[object, ...] = (service, operation, tables)
+        is_renumbered = self._has_positions and may_renumber_lists(operation, params)
+        key: tuple[object, ...] = (service, operation, tables, is_renumbered)
         if self._is_personal:
             key += (
                 principal.arns,
@@ -158,7 +202,9 @@ class Masks:
             )
         plan = self._plans.get(key, _NOT_MADE)
         if plan is _NOT_MADE:
-            plan = self._make_plan(service, operation, tables, principal)
+            form = _Form(is_renumbered=is_renumbered, is_partiql=operation in PARTIQL_OPERATIONS)
+            places = PLACES_BY_OPERATION[service, operation]
+            plan = self._make_plan(places, form, tables, principal)
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
                 self._trees.clear()
@@ -166,7 +212,7 @@ class Masks:
         return plan  # type: ignore[return-value]  # the sentinel has gone
 
     def _make_plan(
-        self, service: str, operation: str, tables: tuple[str, ...], principal: Principal
+        self, places: tuple[Place, ...], form: _Form, tables: tuple[str, ...], principal: Principal
     ) -> MaskPlan | None:
         in_force = [
             index
@@ -179,10 +225,10 @@ class Masks:
         if not together:
             return None
         return MaskPlan(
-            places=PLACES_BY_OPERATION[service, operation],
-            tree=self._tree(together),
+            places=places,
+            tree=self._tree(together, form),
             tree_by_table={
-                name: self._tree(indexes) if indexes else None
+                name: self._tree(indexes, form) if indexes else None
                 for name, indexes in indexes_by_table.items()
             },
         )
@@ -197,13 +243,13 @@ class Masks:
             if any(text_matches(pattern, table) for pattern in self._statements[index].tables)
         ]
 
-    def _tree(self, indexes: Sequence[int]) -> Node:
+    def _tree(self, indexes: Sequence[int], form: _Form) -> Node:
         """The tree of some masks; calls of the same tables share it."""
-        key = tuple(indexes)
+        key = (tuple(indexes), form)
         tree = self._trees.get(key)
         if tree is None:
-            tree = compile_tree([path for index in indexes for path in self._paths[index]])
-            self._trees[key] = tree
+            paths = [path for index in indexes for path in self._paths[index]]
+            tree = self._trees[key] = compile_tree(form.as_answered(paths))
         return tree
 
 

@@ -88,6 +88,20 @@ def label_of(steps: Iterable[str | int]) -> str:
     return label
 
 
+def at_any_position(path: MaskedPath) -> MaskedPath:
+    """The path with every list position taken for all positions."""
+    return replace(path, steps=tuple(EVERY if isinstance(s, int) else s for s in path.steps))
+
+
+def with_endings(path: MaskedPath) -> list[MaskedPath]:
+    """The path and each end of it that begins with a name: `a.b[*].c`, `b[*].c`, `c`."""
+    return [
+        replace(path, steps=path.steps[start:])
+        for start, step in enumerate(path.steps)
+        if isinstance(step, str) and step != EVERY
+    ]
+
+
 def compile_tree(paths: Sequence[MaskedPath]) -> Node:
     """The tree of some paths.
 

@@ -268,3 +268,60 @@ def test_plans_are_made_once_and_their_number_is_bounded() -> None:
 
     assert len(masks._plans) <= MAX_PLANS
     assert plan(0) == first
+
+
+CARDS = MaskStatement(StatementRef("n"), ("*",), (("cards", 1, "number"),))
+CARD = {"M": {"number": {"S": "4111"}}}
+HIDDEN = {"M": {"number": {"S": REDACTED}}}
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "holds"),
+    [
+        ("Query", {"TableName": "t"}, True),
+        ("Query", {"TableName": "t", "ProjectionExpression": "cards[1]"}, False),
+        ("Query", None, False),
+        ("UpdateItem", {"ReturnValues": "ALL_NEW"}, True),
+        ("UpdateItem", {"ReturnValues": "UPDATED_NEW"}, False),
+        ("UpdateItem", {"ReturnValues": "UPDATED_OLD"}, False),
+        ("ExecuteStatement", {"Statement": "SELECT cards[1].number FROM t"}, False),
+        ("BatchGetItem", {"RequestItems": {"t": {"Keys": []}}}, True),
+        ("BatchGetItem", {"RequestItems": {"t": {"ProjectionExpression": "c[1]"}}}, False),
+        ("TransactGetItems", {"TransactItems": [{"Get": {"TableName": "t"}}, None]}, True),
+        ("TransactGetItems", {"TransactItems": [{"Get": {"ProjectionExpression": "c"}}]}, False),
+        ("TransactGetItems", {"TransactItems": 5, "RequestItems": 5}, True),
+    ],
+)
+def test_a_position_stands_for_all_where_lists_are_renumbered(
+    operation: str, params: dict[str, Any] | None, holds: bool
+) -> None:
+    """masks the one position only where the answer's lists are known to be the item's."""
+    plan = Masks((CARDS,), key=None).plan_for(
+        "dynamodb", operation, ("t",), UNKNOWN_PRINCIPAL, params
+    )
+    assert plan is not None
+    found = {"cards": {"L": [copy.deepcopy(CARD), copy.deepcopy(CARD)]}}
+    place = plan.places[0]
+    parsed = build(place, found)
+
+    counts = plan.apply(parsed)
+
+    assert found["cards"]["L"] == [CARD if holds else HIDDEN, HIDDEN]
+    assert counts == {"cards[1].number": 1 if holds else 2}
+
+
+@pytest.mark.parametrize(
+    ("operation", "is_masked"), [("ExecuteStatement", True), ("Query", False)]
+)
+def test_partiql_names_nested_attributes_by_their_end(operation: str, is_masked: bool) -> None:
+    """masks a column that may be the end of a masked path, in PartiQL answers only."""
+    nested = replace(CUSTOMERS, tables=("*",), attributes=(("profile", "ids", "*", "ssn"),))
+    plan = Masks((nested,), key=None).plan_for("dynamodb", operation, ("t",), UNKNOWN_PRINCIPAL)
+    assert plan is not None
+    ids = {"L": [{"M": {"ssn": {"S": "1"}}}]}
+    parsed: dict[str, Any] = {"Items": [{"ssn": {"S": "1"}, "ids": ids, "other": {"S": "1"}}]}
+
+    counts = plan.apply(parsed)
+
+    assert counts == ({"profile.ids[*].ssn": 2} if is_masked else {})
+    assert parsed["Items"][0]["other"] == {"S": "1"}
