@@ -1,0 +1,119 @@
+"""The decision for a whole call: every authorisation that it needs must be allowed.
+
+An explicit Deny of any of them beats a missing Allow of another. Services that the policy does not
+govern pass, whether the call is to them or only one of its further authorisations is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from dynaguard.call import (
+    Authorization,
+    Call,
+    ContextLookup,
+    Decision,
+    Principal,
+    Ruling,
+    Verdict,
+)
+from dynaguard.errors import readable_arn
+from dynaguard.policy.advice import how_to_allow, one_line, reason_for
+from dynaguard.policy.matcher import CompiledPolicy
+from dynaguard.policy.residual import Residual
+
+LookupFor = Callable[[Authorization], ContextLookup]
+
+_SEVERITY: Final = {Verdict.ALLOW: 0, Verdict.IMPLICIT_DENY: 1, Verdict.DENY: 2}
+
+
+def decide(
+    policy: CompiledPolicy,
+    call: Call,
+    principal: Principal,
+    authorizations: tuple[Authorization, ...],
+    lookup_for: LookupFor,
+) -> Decision:
+    """Decides a call.
+
+    Args:
+        policy: The policy in force.
+        call: The call; only its service matters here.
+        principal: Who makes it.
+        authorizations: All that it needs. A call that needs nothing is allowed.
+        lookup_for: Makes the context of one authorisation; asked only where it matters.
+
+    Returns:
+        The worst ruling with its statement and the first authorisation that it is about; reason
+        and advice are written for refusals alone.
+
+    Cost: O(authorisations); see `CompiledPolicy.rule`. Reads no clock, calls nothing.
+    """
+    if not policy.governs(call.service_prefix or call.service):
+        return Decision(Verdict.UNGOVERNED, authorizations)
+    rulings = [
+        (authorization, _rule(policy, authorization, principal, lookup_for))
+        for authorization in authorizations
+        if policy.governs(authorization.action.partition(":")[0])
+    ]
+    if not rulings:
+        return Decision(Verdict.ALLOW, authorizations)
+    offending, worst = rulings[0]
+    unknown_keys, observed = worst.unknown_keys, worst.observed
+    if len(rulings) > 1:
+        offending, worst = max(rulings, key=_severity)
+        unknown_keys = tuple(dict.fromkeys(k for _, each in rulings for k in each.unknown_keys))
+        observed = tuple(dict.fromkeys(ref for _, each in rulings for ref in each.observed))
+    is_allowed = worst.verdict is Verdict.ALLOW
+    return Decision(
+        worst.verdict,
+        authorizations,
+        None if is_allowed else offending,
+        worst.statement,
+        "" if is_allowed else reason_for(offending, worst) + _others_refused(rulings),
+        "" if is_allowed else how_to_allow(offending, worst),
+        unknown_keys,
+        observed,
+    )
+
+
+def denial_message(call: Call, principal: Principal, decision: Decision) -> str:
+    """What a refusal tells the caller: what, for whom, by which statement, what would allow it.
+
+    One line, names only; unknown parts of an ARN are shown as `<unknown>`.
+    """
+    offending = decision.offending
+    if offending is None:
+        what = f"{call.service_prefix or call.service}:{call.operation}"
+    else:
+        what = f"{offending.action} on {readable_arn(offending.resource)}"
+    advice = f"; to allow it, {decision.how_to_allow}" if decision.how_to_allow else ""
+    return one_line(f"{what} was refused for {principal.name}: {decision.reason}{advice}")
+
+
+def _rule(
+    policy: CompiledPolicy,
+    authorization: Authorization,
+    principal: Principal,
+    lookup_for: LookupFor,
+) -> Ruling:
+    """The ruling for one authorisation; what is not understood is allowed by no Allow."""
+    answer = policy.answer(authorization, principal)
+    ruling = answer.settle(lookup_for(authorization)) if type(answer) is Residual else answer
+    if authorization.problem is None or ruling.verdict is not Verdict.ALLOW:
+        return ruling
+    if policy.document.default == "allow":
+        return ruling
+    return Ruling(Verdict.IMPLICIT_DENY, observed=ruling.observed)
+
+
+def _severity(ruled: tuple[Authorization, Ruling]) -> int:
+    """How bad a ruling is; `max` by it gives the first of the worst."""
+    return _SEVERITY[ruled[1].verdict]
+
+
+def _others_refused(rulings: list[tuple[Authorization, Ruling]]) -> str:
+    """How many further authorisations were refused, for a reason's end."""
+    count = sum(ruling.verdict is not Verdict.ALLOW for _, ruling in rulings)
+    return f" (the first of {count} refused of {len(rulings)})" if count > 1 else ""

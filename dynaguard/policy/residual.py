@@ -1,0 +1,213 @@
+"""What is left of a policy once the action and the resource (and the principal) are known.
+
+Statements that cannot match are gone; a question that is answered is not asked again. What stays
+is mostly nothing: then the answer is a constant. Precedence is settled here: a certain
+unconditional Deny leaves no Allow, a certain unconditional Allow leaves no other Allow.
+
+INVARIANT: nothing that depends on a call's context is ever kept, only what there is to ask.
+
+Source: IAM User Guide, Policy evaluation logic: explicit deny, then allow, then the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, final
+
+from dynaguard.call import UNKNOWN, ContextLookup, ContextValue, Principal, Ruling, Verdict
+from dynaguard.policy.model import Statement
+from dynaguard.policy.principals import PrincipalClause, PrincipalFacts, facts_of
+from dynaguard.policy.resources import Test
+from dynaguard.policy.truth import Truth
+
+Default = Literal["allow", "deny"]
+
+_MAX_PRINCIPALS: Final = 64
+"""Identities that one residual remembers; a process mostly has one or two."""
+_ALLOWED_BY_DEFAULT: Final = Ruling(Verdict.ALLOW)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStatement:
+    """A statement that can match, and what is left to ask.
+
+    Attributes:
+        statement: The statement.
+        is_doubtful: Whether something about the request that it depends on cannot be known.
+        doubts: The facts that would settle it: `account`, `resource`, `aws:PrincipalArn` ...
+        principal: Its principal clause, or None when it has none or that is answered.
+        tests: What to ask the context.
+        ruling: The answer that it gives when it matches for certain.
+    """
+
+    statement: Statement
+    is_doubtful: bool = False
+    doubts: tuple[str, ...] = ()
+    principal: PrincipalClause | None = None
+    tests: tuple[Test, ...] = ()
+    ruling: Ruling = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Makes the ruling once, so that calls share it."""
+        verdict = Verdict.DENY if self.statement.effect == "Deny" else Verdict.ALLOW
+        object.__setattr__(self, "ruling", Ruling(verdict, self.statement.ref))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to ask."""
+        return self.principal is None and not self.tests
+
+    def truth(self, lookup: ContextLookup) -> Truth:
+        """Whether the statement matches a call; None when that is not known."""
+        result: Truth = None if self.is_doubtful else True
+        for test in self.tests:
+            truth = test.holds(lookup)
+            if truth is None:
+                result = None
+            elif not truth:
+                return False
+        return result
+
+    def counts(self, lookup: ContextLookup) -> bool:
+        """Whether it takes effect: an Allow when certain, a Deny unless certainly not."""
+        truth = self.truth(lookup)
+        return truth is not False if self.statement.effect == "Deny" else truth is True
+
+    def unknown_keys(self, lookup: ContextLookup) -> tuple[str, ...]:
+        """What is unknown, where the truth is not known; for messages, off the fast path."""
+        tests = (test for test in self.tests if test.holds(lookup) is None)
+        return (*self.doubts, *(key for test in tests for key in test.unknown_keys(lookup)))
+
+    def for_principal(self, principal: Principal) -> OpenStatement | None:
+        """The statement with its principal clause answered; None where it names others."""
+        if self.principal is None:
+            return self
+        truth = self.principal.truth(principal)
+        if truth is False:
+            return None
+        if truth:
+            return replace(self, principal=None)
+        doubts = (*self.doubts, *self.principal.doubts(principal))
+        return replace(self, principal=None, is_doubtful=True, doubts=doubts)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """What is left to ask of a call's context, in the order of precedence."""
+
+    denies: tuple[OpenStatement, ...]
+    allows: tuple[OpenStatement, ...]
+    observed: tuple[OpenStatement, ...]
+    default: Default
+
+    def settle(self, lookup: ContextLookup) -> Ruling:
+        """The ruling for one call; O(statements left)."""
+        ruling = self._rule(lookup)
+        if not self.observed:
+            return ruling
+        observed = tuple(seen.statement.ref for seen in self.observed if seen.counts(lookup))
+        return replace(ruling, observed=observed) if observed else ruling
+
+    def _rule(self, lookup: ContextLookup) -> Ruling:
+        """The ruling without the observed statements."""
+        doubtful = None
+        for deny in self.denies:
+            truth = deny.truth(lookup)
+            if truth:
+                return deny.ruling
+            if truth is None and doubtful is None:
+                doubtful = deny
+        if doubtful is not None:
+            return replace(doubtful.ruling, unknown_keys=_distinct(doubtful.unknown_keys(lookup)))
+        for allow in self.allows:
+            if allow.truth(lookup):
+                return allow.ruling
+        if self.default == "allow":
+            return _ALLOWED_BY_DEFAULT
+        missed = (allow for allow in self.allows if allow.truth(lookup) is None)
+        keys = _distinct(key for allow in missed for key in allow.unknown_keys(lookup))
+        return Ruling(Verdict.IMPLICIT_DENY, unknown_keys=keys)
+
+
+@final
+class PrincipalMemo:
+    """A residual that differs by principal: remembers the residual of each."""
+
+    __slots__ = ("_answers", "_default", "_open")
+
+    def __init__(self, open_statements: Iterable[OpenStatement], default: Default) -> None:
+        self._open = tuple(open_statements)
+        self._default = default
+        self._answers: dict[PrincipalFacts, Ruling | Residual] = {}
+
+    def answer(self, principal: Principal) -> Ruling | Residual:
+        """What is left for one principal; one look-up when it has been asked before."""
+        facts = facts_of(principal)
+        answer = self._answers.get(facts)
+        if answer is None:
+            answer = self._find(principal)
+            if len(self._answers) >= _MAX_PRINCIPALS:
+                self._answers.clear()
+            self._answers[facts] = answer
+        return answer
+
+    def _find(self, principal: Principal) -> Ruling | Residual:
+        """The residual of a principal that has not been asked for."""
+        asked = (left.for_principal(principal) for left in self._open)
+        return settle_early([left for left in asked if left is not None], self._default)
+
+
+Answer = Ruling | Residual | PrincipalMemo
+
+
+def reduce(open_statements: Iterable[OpenStatement], default: Default) -> Answer:
+    """The least that has to be asked per call: nothing, the context, or the principal first."""
+    residual = _residual(open_statements, default)
+    left = (*residual.denies, *residual.allows, *residual.observed)
+    if any(statement.principal for statement in left):
+        return PrincipalMemo(left, default)
+    return _constant_or(residual)
+
+
+def settle_early(open_statements: Iterable[OpenStatement], default: Default) -> Ruling | Residual:
+    """As `reduce`, where no principal is left to ask for."""
+    return _constant_or(_residual(open_statements, default))
+
+
+def _residual(open_statements: Iterable[OpenStatement], default: Default) -> Residual:
+    """The statements by precedence, without those that can make no difference any more."""
+    left = tuple(open_statements)
+    observed = tuple(statement for statement in left if statement.statement.is_observed)
+    acting = [statement for statement in left if not statement.statement.is_observed]
+    denies = [statement for statement in acting if statement.statement.effect == "Deny"]
+    allows = [statement for statement in acting if statement.statement.effect == "Allow"]
+    if any(deny.is_settled for deny in denies):
+        allows = []
+    return Residual(_sufficient(denies), _sufficient(allows), observed, default)
+
+
+def _sufficient(statements: list[OpenStatement]) -> tuple[OpenStatement, ...]:
+    """The first statement that always matches, alone; else all of them."""
+    for statement in statements:
+        if statement.is_settled and not statement.is_doubtful:
+            return (statement,)
+    return tuple(statements)
+
+
+def _constant_or(residual: Residual) -> Ruling | Residual:
+    """The ruling itself where nothing is left to ask."""
+    left = (*residual.denies, *residual.allows, *residual.observed)
+    is_constant = all(statement.is_settled for statement in left)
+    return residual.settle(know_nothing) if is_constant else residual
+
+
+def know_nothing(_key: str) -> ContextValue:
+    """The context of a question that does not depend on it."""
+    return UNKNOWN
+
+
+def _distinct(keys: Iterable[str]) -> tuple[str, ...]:
+    """The keys in order, each once."""
+    return tuple(dict.fromkeys(keys))
