@@ -128,9 +128,10 @@ class MaskPlan:
             value[:] = [self._mask_at(part, below, tree, counts) for part in value]
         return value
 
-    def _tree_of(self, table: str) -> Node | None:
+    def _tree_of(self, table: object) -> Node | None:
         """The masks of a table by its name or ARN; those of all for one that was not asked."""
-        return self.tree_by_table.get(_table_name(table), self.tree)
+        name = _table_name(table) if isinstance(table, str) else ""
+        return self.tree_by_table.get(name, self.tree)
 
 
 class Masks:

@@ -110,7 +110,8 @@ def compile_tree(paths: Sequence[MaskedPath]) -> Node:
             overlap in too many list positions.
     """
     for path in paths:
-        if not 0 < len(path.steps) <= MAX_PATH_STEPS or not isinstance(path.steps[0], str):
+        first = path.steps[0] if path.steps else EVERY
+        if first == EVERY or isinstance(first, int) or len(path.steps) > MAX_PATH_STEPS:
             raise ConfigurationError(
                 f"`{path.label[:80]}` is no attribute to mask, write a name followed by at most "
                 f"{MAX_PATH_STEPS - 1} names or list positions"

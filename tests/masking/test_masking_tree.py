@@ -322,6 +322,13 @@ def test_a_value_that_is_not_understood_is_withheld(value: object) -> None:
     assert masked({"a": {"L": [value]}}, ("a", "*"))[0] == {"a": {"L": [withheld]}}
 
 
+def test_a_value_of_two_types_shows_no_part_of_either() -> None:
+    """withholds the whole, also where a partial mask would keep an end."""
+    item = {"a": {"S": "4111111111111111", "N": "1"}}
+
+    assert masked(item, ("a",), kind="partial") == ({"a": {"S": REDACTED}}, {"a": 1})
+
+
 @pytest.mark.parametrize("value", [{"M": "odd"}, {"L": 5}, "plain", {"X": {}}, {}], ids=repr)
 def test_an_odd_value_on_the_way_is_withheld(value: object) -> None:
     """withholds a value in which the masked part cannot be told."""
@@ -375,7 +382,7 @@ def test_labels_read_as_in_the_policy(steps: Steps, label: str) -> None:
     assert label_of(steps) == label
 
 
-@pytest.mark.parametrize("steps", [(), (0,), ("a",) * (MAX_PATH_STEPS + 1)])
+@pytest.mark.parametrize("steps", [(), (0,), ("*",), ("a",) * (MAX_PATH_STEPS + 1)])
 def test_an_impossible_path_is_refused(steps: Steps) -> None:
     """refuses an empty path, one into a list that has no name, and one too deep."""
     with pytest.raises(ConfigurationError, match="is no attribute to mask"):
