@@ -1,0 +1,116 @@
+"""`dynaguard explain`: what a policy says about a call, statement by statement."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dynaguard.cli.output import FINDINGS, console, fail, output_option, print_json, reports_errors
+from dynaguard.explaining import ExplainedAuthorization, Explanation, explain
+
+
+@click.command("explain")
+@click.argument("service")
+@click.argument("operation")
+@click.argument("params", default="{}")
+@click.option("--policy", type=click.Path(), help="Instead of DYNAGUARD_POLICY.")
+@click.option("--region", help="The region called.")
+@click.option("--identity", help="Name or ARN of the caller.")
+@click.option("--account-id", help="The account called, twelve digits.")
+@click.option("--all", "show_all", is_flag=True, help="Also list statements that do not match.")
+@output_option
+@reports_errors
+def command(
+    service: str,
+    operation: str,
+    params: str,
+    policy: str | None,
+    region: str | None,
+    identity: str | None,
+    account_id: str | None,
+    show_all: bool,
+    output: str,
+) -> None:
+    """Says what would be decided about a call, and why. Sends nothing.
+
+    PARAMS are the parameters as JSON, `@FILE` reads them from a file and `-` from standard input:
+
+      dynaguard explain dynamodb Scan '{"TableName": "prod-orders"}'
+
+    Exits 0 when the call would be allowed, 1 when it would be refused.
+    """
+    found = explain(
+        service,
+        operation,
+        _read_params(params),
+        policy=policy,
+        region=region,
+        identity=identity,
+        account_id=account_id,
+    )
+    if output == "json":
+        print_json(found.as_dict())
+    else:
+        _print_text(found, show_all=show_all)
+    if not found.is_allowed:
+        sys.exit(FINDINGS)
+
+
+def _read_params(text: str) -> dict[str, Any]:
+    """The parameters; ends the command when they are no JSON object."""
+    place = "PARAMS"
+    if text == "-":
+        place, text = "standard input", sys.stdin.read()
+    elif text.startswith("@"):
+        place = text[1:]
+        try:
+            text = Path(place).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as err:
+            fail(f"`{place}` cannot be read ({getattr(err, 'strerror', 'not UTF-8')})")
+    try:
+        params = json.loads(text)
+    except ValueError as err:
+        position = f", line {err.lineno}" if isinstance(err, json.JSONDecodeError) else ""
+        fail(f"{place} is no JSON{position}, write for example '{{\"TableName\": \"orders\"}}'")
+    if not isinstance(params, dict):
+        fail(f"{place} is a JSON {type(params).__name__}, it must be an object")
+    return params
+
+
+def _print_text(found: Explanation, *, show_all: bool) -> None:
+    """For people."""
+    out = console()
+    verdict = "allowed" if found.is_allowed else "refused"
+    by = f" by {found.statement}" if found.statement else ", by the default"
+    if found.verdict == "ungoverned":
+        by = ", the policy does not govern this service"
+    out.print(f"{found.service} {found.operation} for {found.identity}: {verdict}{by}")
+    if found.message:
+        out.print(f"  {found.message}", markup=False)
+    for authorization in found.authorizations:
+        _print_authorization(authorization, show_all=show_all)
+
+
+def _print_authorization(authorization: ExplainedAuthorization, *, show_all: bool) -> None:
+    """One permission and the statements that bear on it."""
+    out = console()
+    out.print(f"\n  {authorization.action} on {authorization.resource}", markup=False)
+    if authorization.problem:
+        out.print(f"    not understood: {authorization.problem}", markup=False)
+    shown = 0
+    for statement in authorization.statements:
+        is_about_action = statement.why != "action does not match"
+        if statement.match == "no" and not (show_all or is_about_action):
+            continue
+        shown += 1
+        sign = "+" if statement.counts else "-"
+        why = f" ({statement.why})" if statement.why else ""
+        observed = ", observed only" if statement.is_observed else ""
+        text = f"    {sign} {statement.effect} {statement.statement}{why}{observed}"
+        out.print(text, markup=False)
+    if not shown:
+        out.print("    no statement names this action")

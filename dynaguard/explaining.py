@@ -1,0 +1,201 @@
+"""`explain()`: what would be decided about a call, and how each statement bears on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dynaguard.assembly import Configuration, PolicySource, read_configuration
+from dynaguard.aws.analysis import authorizations, service_prefix
+from dynaguard.aws.context import ContextSource
+from dynaguard.call import (
+    Authorization,
+    Call,
+    ContextLookup,
+    CredentialFacts,
+    Decision,
+    Principal,
+)
+from dynaguard.errors import ConfigurationError, readable_arn
+from dynaguard.identity.resolver import IdentityResolver
+from dynaguard.policy.decision import decide, denial_message
+from dynaguard.policy.matcher import CompiledPolicy
+from dynaguard.policy.trace import ConsideredStatement, trace
+from dynaguard.scope import Scope, current_scope, new_correlation_id
+
+if TYPE_CHECKING:
+    from dynaguard.policy.model import PolicyDocument
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedAuthorization:
+    """One permission that the call needs, and how each statement bears on it."""
+
+    action: str
+    resource: str
+    problem: str | None
+    statements: tuple[ConsideredStatement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What would be decided about a call, and why.
+
+    Attributes:
+        service, operation: The call.
+        identity: Label of the identity that it was explained for.
+        verdict: `allow`, `deny`, `implicit_deny` or `ungoverned`.
+        is_allowed: Whether it would go on.
+        statement: The statement behind the verdict as text, or None for the default.
+        message: As the denial would say it; empty when allowed.
+        unknown_keys: Condition keys and facts that are not known and mattered.
+        authorizations: Every permission that it needs.
+    """
+
+    service: str
+    operation: str
+    identity: str
+    verdict: str
+    is_allowed: bool
+    statement: str | None
+    message: str
+    unknown_keys: tuple[str, ...]
+    authorizations: tuple[ExplainedAuthorization, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same, nested mappings and lists only; for JSON."""
+        return dataclasses.asdict(self)
+
+
+def explain(
+    service: str,
+    operation: str,
+    params: Mapping[str, Any],
+    *,
+    policy: PolicySource | None = None,
+    region: str | None = None,
+    identity: str | None = None,
+    account_id: str | None = None,
+) -> Explanation:
+    """What would be decided about a call, and how each statement bears on it. Sends nothing.
+
+    Args:
+        service: botocore's service name, such as `dynamodb`.
+        operation: The operation, such as `GetItem`.
+        params: The parameters of the low-level client, attribute values in DynamoDB JSON.
+        policy: As for `install()`; not given, the policy that `install()` would find.
+        region: The region called; not given, `AWS_REGION` or `AWS_DEFAULT_REGION`.
+        identity: Name or ARN of the caller; not given, from the settings.
+        account_id: The account called; not given, from the settings.
+
+    Returns:
+        The explanation. Names only: no parameter value stands in it.
+
+    Raises:
+        ConfigurationError: No policy is found, or settings cannot be used.
+        PolicySyntaxError: A policy that is not fully understood.
+    """
+    given = {"identity": identity, "account_id": account_id}
+    configuration = read_configuration(
+        policy,
+        {name: value for name, value in given.items() if value is not None},
+        environ=os.environ,
+        working_directory=Path.cwd(),
+    )
+    if configuration.document is None:
+        raise ConfigurationError(
+            "no policy is found, pass `policy`, set DYNAGUARD_POLICY or write `dynaguard.toml`"
+        )
+    where = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    call = _call(service, operation, params, where, current_scope())
+    return _explain(call, configuration, configuration.document)
+
+
+def _call(
+    service: str, operation: str, params: Mapping[str, Any], region: str | None, scope: Scope
+) -> Call:
+    """The call as a client in that region would make it."""
+    return Call(
+        service=service,
+        operation=operation,
+        params=params,
+        region=region,
+        partition=_partition_of(region),
+        endpoint_url=f"https://{service}.{region}.amazonaws.com" if region else None,
+        credentials=CredentialFacts(),
+        scope=scope,
+        correlation_id=scope.correlation_id or new_correlation_id(),
+        service_prefix=service_prefix(service),
+    )
+
+
+def _partition_of(region: str | None) -> str:
+    """The partition of a region by its prefix."""
+    for prefix, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
+        if region and region.startswith(prefix):
+            return partition
+    return "aws"
+
+
+def _explain(call: Call, configuration: Configuration, document: PolicyDocument) -> Explanation:
+    """Decides and traces."""
+    settings = configuration.resolved.settings
+    resolver = IdentityResolver(
+        identity=settings.identity,
+        account_id=settings.account_id,
+        groups=document.groups,
+        environ=os.environ,
+    )
+    principal = resolver.resolve(call.credentials, call.scope)
+    context = ContextSource(
+        known=document.context,
+        environment=settings.environment or document.environment,
+        tables=document.tables,
+        utcnow=lambda: datetime.now(UTC),
+    )
+
+    def lookup_for(authorization: Authorization) -> ContextLookup:
+        return context.lookup_for(call, principal, authorization)
+
+    needs = authorizations(call, principal.account_id)
+    decision = decide(CompiledPolicy(document), call, principal, needs, lookup_for)
+    return _explanation(
+        call,
+        principal,
+        decision,
+        tuple(
+            ExplainedAuthorization(
+                need.action,
+                readable_arn(need.resource),
+                need.problem,
+                trace(document, need, principal, lookup_for(need)),
+            )
+            for need in needs
+        ),
+    )
+
+
+def _explanation(
+    call: Call,
+    principal: Principal,
+    decision: Decision,
+    explained: tuple[ExplainedAuthorization, ...],
+) -> Explanation:
+    """The value that the caller gets."""
+    is_allowed = decision.verdict.is_allowed
+    return Explanation(
+        service=call.service,
+        operation=call.operation,
+        identity=principal.name,
+        verdict=decision.verdict.value,
+        is_allowed=is_allowed,
+        statement=str(decision.statement) if decision.statement else None,
+        message="" if is_allowed else denial_message(call, principal, decision),
+        unknown_keys=decision.unknown_keys,
+        authorizations=explained,
+    )
