@@ -24,7 +24,7 @@ OLDEST := boto3==1.34.0 botocore==1.34.0 cachetools==5.3.0 opentelemetry-api==1.
 	opentelemetry-sdk==1.20.0 wrapt==1.15.0 PyYAML==6.0.1 'setuptools<81'
 MINISTACK := ministack==1.5.33
 DYNOXIDE_VERSION := 1.2.1
-# Undecided by coverage of the whole: these rooms decide, hide or prove, and are covered entirely.
+# These rooms decide, hide or prove: they are covered entirely, whatever the average is.
 FULLY_COVERED := dynaguard/policy/*,dynaguard/masking/*,dynaguard/audit/*
 
 # $(call make_venv,directory): makes it where it is not there, with a pip that reads groups.
@@ -84,13 +84,13 @@ demo: venv ## a guarded job against an embedded AWS endpoint, in under a minute
 	@$(BIN)/dynaguard demo $(ARGS)
 
 # Quick and local first; the last step prints pytest's summary line last.
-test: lint types unit covered docs smoke-oldest smoke-aio integration ## all that must hold
+test: lint types unit covered costs docs smoke-oldest smoke-aio integration ## all that must hold
 
 check: test ## the same as `make test`
 
 # --- the steps of `make test` ------------------------------------------------------------------
 
-.PHONY: lint types unit covered docs smoke-oldest smoke-aio integration
+.PHONY: lint types unit covered costs docs smoke-oldest smoke-aio integration
 lint: venv ## ruff: rules and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -103,6 +103,9 @@ unit: venv ## tests without servers, with coverage
 
 covered: venv ## the rooms that must be covered entirely, after `make unit`
 	$(BIN)/coverage report --include='$(FULLY_COVERED)' --fail-under=100
+
+costs: venv ## shares of cost, measured in pairs and without coverage
+	$(BIN)/python -m pytest -m cost $(ARGS)
 
 docs: venv ## build the documentation, warnings are errors
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/html

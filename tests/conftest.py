@@ -34,6 +34,13 @@ FAKE_AWS_ENVIRONMENT = {
 _FOREIGN_PREFIXES = ("AWS_", "_X_AMZN_", "DYNAGUARD_", "ECS_", "OTEL_", "POWERTOOLS_")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what compares costs, by its file's name: coverage and mutation would distort it."""
+    for item in items:
+        if item.path.name.endswith("_cost.py"):
+            item.add_marker(pytest.mark.cost)
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment names a fake account and no settings of dynaguard or of peers."""
