@@ -72,8 +72,8 @@ def may_renumber_lists(operation: str, params: Mapping[str, Any] | None) -> bool
         operation: The API operation.
         params: The low-level request parameters; None when they are not known.
 
-    Source: developer guide, *Projection expressions*; ScyllaDB's `test_projection_expression.py`,
-        which its authors run against DynamoDB too.
+    Source: ScyllaDB's `test_projection_expression.py` (`a.b[2]` answered by a list of one), read,
+        not run; for updates and PartiQL it is inferred.
     """
     if params is None or operation in PARTIQL_OPERATIONS:
         return True
