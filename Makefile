@@ -97,6 +97,7 @@ lint: venv ## ruff: rules and format
 
 types: venv ## mypy --strict
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/api.py
 
 unit: venv ## tests without servers, with coverage
 	$(BIN)/python -m pytest --cov --cov-report= --cov-fail-under=0 $(ARGS)

@@ -32,6 +32,7 @@ ROOMS = (
     "passage",  # what one call carries from step to step; part of guard, split for size
     "guard",
     "assembly",  # settings and documents made into a guard
+    "explaining",  # the decision of a call that is not made
     "hooks",
     "__init__",
     "cli",

@@ -1,0 +1,67 @@
+"""The public surface as a type checker sees it. Checked by `make types`, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import assert_type
+
+from botocore.client import BaseClient
+
+import dynaguard
+
+
+class _DynamoDBClient(BaseClient):
+    """Stands for a client class of a stubs package."""
+
+
+def installs_with_typed_settings() -> None:
+    """Settings are keywords with types; the guard is a context manager."""
+    guard = dynaguard.install(Path("policy.toml"), mode="observe", audit="stdout")
+    assert_type(guard, dynaguard.Guard)
+    with dynaguard.install() as entered:
+        assert_type(entered, dynaguard.Guard)
+    dynaguard.uninstall()
+
+
+def refuses_settings_of_wrong_type() -> None:
+    """What the checker must complain about; a silent checker makes these comments unused."""
+    dynaguard.install(stamp="yes")  # type: ignore[arg-type]
+    dynaguard.install(on_error="ignore")  # type: ignore[arg-type]
+    dynaguard.install(mod="observe")  # type: ignore[call-arg]
+
+
+def attaching_keeps_the_client_s_type(client: _DynamoDBClient) -> None:
+    """So that the operations of a stubs package stay known."""
+    assert_type(dynaguard.attach(client), _DynamoDBClient)
+    assert_type(dynaguard.detach(client), _DynamoDBClient)
+
+
+@dynaguard.job("nightly-rollup", run_id="1", deadline_s=timedelta(minutes=5))
+def rolls_up(names: Iterable[str]) -> int:
+    """A decorated function keeps its signature."""
+    return len(list(names))
+
+
+@dynaguard.correlation("INC-4711")
+async def rolls_up_later(names: Iterable[str]) -> int:
+    """A decorated coroutine function too."""
+    return len(list(names))
+
+
+async def uses_scopes() -> None:
+    """Plain and asynchronous."""
+    assert_type(rolls_up(["a"]), int)
+    assert_type(await rolls_up_later(["a"]), int)
+    with dynaguard.acting_as("assistant", groups=["agents"]):
+        pass
+    async with dynaguard.correlation():
+        pass
+
+
+def reads_a_refusal(refusal: dynaguard.PolicyDenied) -> str:
+    """Its attributes have types."""
+    assert_type(refusal.resource, str | None)
+    assert_type(refusal.how_to_allow, str)
+    return refusal.identity
