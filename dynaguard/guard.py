@@ -201,7 +201,7 @@ class Guard:
         if masks is not None and not passage.call.is_presign:
             call = passage.call
             passage.plan = masks.plan_for(
-                call.service, call.operation, passage.tables, passage.principal
+                call.service, call.operation, passage.tables, passage.principal, call.params
             )
 
     def _inspect(self, passage: Passage) -> None:
