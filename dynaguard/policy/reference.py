@@ -1,0 +1,172 @@
+"""The policy evaluated the plain way: every statement, every pattern, every time.
+
+This is the yardstick of the compiled matcher: tests decide random policies by both and compare.
+It shares values with the rest of the room and no code: its own globs, variables, readers of
+numbers and instants, its own logic. Speed is no concern here; being obviously right is.
+
+Truth is a level: `NO`, `MAYBE` (not known), `YES`. *And* is the least of the levels, *or* the
+greatest, *not* turns the scale around.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dynaguard.call import Authorization, ContextLookup, Principal, Ruling, Verdict
+from dynaguard.policy.model import Condition, PolicyDocument, PrincipalPattern, Statement
+from dynaguard.policy.reference_conditions import condition_doubts, condition_level
+from dynaguard.policy.reference_patterns import (
+    MAYBE,
+    NO,
+    YES,
+    arn_doubts,
+    arn_level,
+    glob_level,
+    read_signs,
+)
+
+
+def rule(
+    document: PolicyDocument,
+    authorization: Authorization,
+    principal: Principal,
+    lookup: ContextLookup,
+) -> Ruling:
+    """The policy's answer for one authorisation, as `CompiledPolicy.rule` gives it.
+
+    Returns:
+        The verdict; the first certain statement behind it, else the first doubtful Deny. The
+        compiled matcher may name another certain one.
+
+    Cost: O(statements x patterns x text).
+    """
+    found = [_evaluate(each, authorization, principal, lookup) for each in document.statements]
+    acting = [finding for finding in found if not finding.statement.is_observed]
+    observed = tuple(
+        finding.statement.ref
+        for finding in found
+        if finding.statement.is_observed and finding.takes_effect
+    )
+    effective = [finding for finding in acting if finding.takes_effect]
+    for effect, verdict in (("Deny", Verdict.DENY), ("Allow", Verdict.ALLOW)):
+        same = [finding for finding in effective if finding.statement.effect == effect]
+        for finding in sorted(same, key=lambda each: -each.level):
+            return Ruling(verdict, finding.statement.ref, finding.keys, observed)
+    if document.default == "allow":
+        return Ruling(Verdict.ALLOW, observed=observed)
+    missed = [key for finding in acting for key in finding.keys]
+    return Ruling(Verdict.IMPLICIT_DENY, None, tuple(dict.fromkeys(missed)), observed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What came of one statement; `keys` are the unknown ones of a doubtful statement."""
+
+    statement: Statement
+    level: int
+    keys: tuple[str, ...]
+
+    @property
+    def takes_effect(self) -> bool:
+        """A Deny acts unless it certainly does not match, an Allow only when certain."""
+        return self.level > (NO if self.statement.effect == "Deny" else MAYBE)
+
+
+def _evaluate(
+    statement: Statement,
+    authorization: Authorization,
+    principal: Principal,
+    lookup: ContextLookup,
+) -> _Finding:
+    """Asks every part of a statement."""
+    variables = lookup if statement.has_variables else None
+    parts = [
+        _action(statement, authorization.action),
+        _resource(statement, authorization.resource, variables),
+        _principal(statement, principal),
+        *(_condition(each, lookup, variables) for each in statement.conditions),
+    ]
+    level = min(part for part, _ in parts)
+    keys = [key for part, doubts in parts if part == level == MAYBE for key in doubts]
+    return _Finding(statement, level, tuple(dict.fromkeys(keys)))
+
+
+# --- action, resource, principal --------------------------------------------------------------
+
+
+def _action(statement: Statement, action: str) -> tuple[int, Iterable[str]]:
+    """The level of `Action` or `NotAction`."""
+    level = max((_one_action(pattern, action) for pattern in statement.actions), default=NO)
+    return YES - level if statement.is_not_action else level, ["action"]
+
+
+def _one_action(pattern: str, action: str) -> int:
+    """The level of one action pattern."""
+    if pattern in {"*", "*:*"}:
+        return YES
+    if not re.match(r"[^:*?]*:", pattern) or ":" not in action:
+        return NO
+    (service, name), (called, called_name) = pattern.split(":", 1), action.split(":", 1)
+    if service.lower() != called.lower():
+        return NO
+    return glob_level(read_signs(name.lower(), None)[0], called_name.lower())
+
+
+def _resource(
+    statement: Statement, resource: str, variables: ContextLookup | None
+) -> tuple[int, Iterable[str]]:
+    """The level of `Resource` or `NotResource`."""
+    levels: list[int] = []
+    doubts: list[str] = []
+    for text in statement.resources:
+        signs, missing = read_signs(text, variables)
+        level = arn_level(signs, resource)
+        if missing is not None:
+            # Without a text for its variable a pattern is at most possible; in `NotResource`
+            # even a pattern of another shape leaves the statement in doubt.
+            level = MAYBE if statement.is_not_resource else min(MAYBE, level)
+        levels.append(level)
+        if level == MAYBE:
+            doubts += [*(missing or ()), *arn_doubts(signs, resource)]
+    level = max(levels, default=NO)
+    return YES - level if statement.is_not_resource else level, doubts
+
+
+def _principal(statement: Statement, principal: Principal) -> tuple[int, Iterable[str]]:
+    """The level of `Principal` or `NotPrincipal`."""
+    if statement.principals is None:
+        return YES, ()
+    levels = [_one_principal(pattern, principal) for pattern in statement.principals]
+    doubts = [
+        "account" if pattern.kind == "account" else "aws:PrincipalArn"
+        for pattern, level in zip(statement.principals, levels, strict=True)
+        if level == MAYBE
+    ]
+    level = max(levels, default=NO)
+    return YES - level if statement.is_not_principal else level, doubts
+
+
+def _one_principal(pattern: PrincipalPattern, principal: Principal) -> int:
+    """The level of one entry."""
+    if pattern.kind == "account":
+        if principal.account_id is None:
+            return MAYBE
+        return YES if principal.account_id == pattern.value else NO
+    if pattern.kind == "group":
+        known = YES if pattern.value in principal.groups else NO
+    else:
+        signs, _ = read_signs(pattern.value, None)
+        is_everybody = bool(signs) and set(signs) == {("*", "wild")}
+        known = max((arn_level(signs, arn) for arn in principal.arns), default=NO)
+        known = YES if is_everybody else known
+    return known if principal.arns_complete else max(known, MAYBE)
+
+
+def _condition(
+    condition: Condition, lookup: ContextLookup, variables: ContextLookup | None
+) -> tuple[int, Iterable[str]]:
+    """The level of one condition, and the unknown keys that it reads."""
+    level = condition_level(condition, lookup, variables)
+    return level, condition_doubts(condition, lookup, variables)
