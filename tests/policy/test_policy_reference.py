@@ -1,0 +1,173 @@
+"""The compiled matcher gives what the reference evaluator gives, on random policies."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dynaguard.call import Principal, Ruling, Verdict
+from dynaguard.policy import matcher, patterns, reference, residual, resources
+from dynaguard.policy.matcher import CompiledPolicy
+from dynaguard.policy.model import PolicyDocument
+from tests.policy.random_policies import Request, random_document, random_request
+
+SEEDS = 600
+REQUESTS_PER_POLICY = 6
+
+
+def decided_cases(seeds: range) -> Iterator[tuple[PolicyDocument, Request, Ruling, Ruling]]:
+    """Policies, requests and both answers. Every request is asked twice of one matcher."""
+    for seed in seeds:
+        rng = random.Random(seed)
+        document = random_document(rng)
+        policy = CompiledPolicy(document)
+        requests = [random_request(rng) for _ in range(REQUESTS_PER_POLICY)]
+        # The same resource in another context, too: nothing of a context may be remembered.
+        requests += [replace(each, context=requests[0].context) for each in requests[1:3]]
+        for request in requests * 2:
+            asked = (request.authorization, request.principal, request.lookup)
+            yield document, request, policy.rule(*asked), reference.rule(document, *asked)
+
+
+def is_same(document: PolicyDocument, request: Request, got: Ruling, expected: Ruling) -> bool:
+    """Whether two rulings agree; of several certain statements either may name any."""
+    if (got.verdict, got.observed) != (expected.verdict, expected.observed):
+        return False
+    if set(got.unknown_keys) != set(expected.unknown_keys):
+        return False
+    if got.statement == expected.statement:
+        return True
+    named = [each for each in document.statements if each.ref == got.statement]
+    alone = replace(document, default="deny", statements=tuple(named))
+    ruling = reference.rule(alone, request.authorization, request.principal, request.lookup)
+    return (ruling.verdict, ruling.unknown_keys) == (got.verdict, got.unknown_keys)
+
+
+def test_compiled_equals_reference() -> None:
+    """Both evaluators agree on verdict, statement, unknown keys and observed statements."""
+    count = {verdict: 0 for verdict in Verdict}
+
+    for document, request, got, expected in decided_cases(range(SEEDS)):
+        assert is_same(document, request, got, expected), (document, request, got, expected)
+        count[expected.verdict] += 1
+
+    for verdict in (Verdict.ALLOW, Verdict.DENY, Verdict.IMPLICIT_DENY):
+        assert count[verdict] > SEEDS, "the pools make too few of these"
+
+
+def first_difference(seeds: range) -> int | None:
+    """How many decisions it takes until the evaluators disagree, or None."""
+    for number, case in enumerate(decided_cases(seeds), start=1):
+        if not is_same(*case):
+            return number
+    return None
+
+
+def _plant_lost_deny(patch: pytest.MonkeyPatch) -> None:
+    """A settled Allow is taken before denies are asked."""
+    real = residual._residual
+
+    def plant(*args: Any) -> residual.Residual:
+        left = real(*args)
+        has_allow = any(each.is_settled and not each.is_doubtful for each in left.allows)
+        return replace(left, denies=()) if has_allow else left
+
+    patch.setattr(residual, "_residual", plant)
+
+
+def _plant_short_prefix(patch: pytest.MonkeyPatch) -> None:
+    """Prefixes are looked up one character short."""
+
+    class Short(resources.ResourceIndex):
+        def candidates(self, resource: str) -> Iterator[resources.ResourcePattern]:
+            last = resource.split(":", 5)[-1]
+            for pattern in super().candidates(resource):
+                if not last or pattern.file_name()[0] != last[:-1]:
+                    yield pattern
+
+    patch.setattr(matcher, "ResourceIndex", Short)
+
+
+def _plant_remembered_condition(patch: pytest.MonkeyPatch) -> None:
+    """The first ruling of a residual is given again, whatever the context."""
+    rulings: dict[int, tuple[residual.Residual, Ruling]] = {}
+    real = residual.Residual.settle
+
+    def plant(self: residual.Residual, lookup: Any) -> Ruling:
+        return rulings.setdefault(id(self), (self, real(self, lookup)))[1]
+
+    patch.setattr(residual.Residual, "settle", plant)
+
+
+def _plant_forgotten_group(patch: pytest.MonkeyPatch) -> None:
+    """Residuals are remembered by ARNs alone, not by groups."""
+    patch.setattr(residual, "facts_of", lambda principal: principal.arns)
+
+
+def _plant_unknown_as_match(patch: pytest.MonkeyPatch) -> None:
+    """Marks match whatever could fit, in an Allow too."""
+    real = patterns._reaches_end
+    patch.setattr(
+        patterns, "_reaches_end", lambda units, text, is_sure: real(units, text, is_sure=False)
+    )
+
+
+def _plant_negated_unknown(patch: pytest.MonkeyPatch) -> None:
+    """The negation of not known is taken as true."""
+    from dynaguard.policy import conditions
+
+    patch.setattr(conditions, "negated", lambda truth: not truth)
+
+
+def _plant_doubtful_deny(patch: pytest.MonkeyPatch) -> None:
+    """A Deny that is not certain is left out."""
+    real = residual.OpenStatement.for_principal
+
+    def plant(self: residual.OpenStatement, principal: Principal) -> Any:
+        left = real(self, principal)
+        return None if left and left.is_doubtful and not self.is_doubtful else left
+
+    patch.setattr(residual.OpenStatement, "for_principal", plant)
+
+
+def _plant_wild_value(patch: pytest.MonkeyPatch) -> None:
+    """A `*` in the text of a variable is a wildcard."""
+    from dynaguard.policy import variables
+
+    real = variables.fill
+
+    def plant(*args: Any) -> Any:
+        tokens = real(*args)
+        if tokens is None:
+            return None
+        return tuple(patterns.Wild.RUN if token == "*" else token for token in tokens)
+
+    patch.setattr(variables, "fill", plant)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        _plant_lost_deny,
+        _plant_short_prefix,
+        _plant_remembered_condition,
+        _plant_forgotten_group,
+        _plant_unknown_as_match,
+        _plant_negated_unknown,
+        _plant_doubtful_deny,
+        _plant_wild_value,
+    ],
+)
+def test_comparison_finds_planted_faults(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A matcher with a fault does not pass the comparison above."""
+    plant(monkeypatch)
+
+    found_after = first_difference(range(SEEDS))
+
+    assert found_after is not None
