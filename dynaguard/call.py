@@ -1,4 +1,4 @@
-"""The values that travel through the guard: one call, who makes it, what it needs, what came of it.
+"""The values that travel through the guard: a call, who makes it, what it needs, how it ended.
 
 Every room speaks in these values. They are frozen, built once at the edge (`hooks/`) or by the
 step that owns them, and never changed afterwards. Nothing here knows botocore.

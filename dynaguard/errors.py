@@ -196,9 +196,7 @@ class _LocalRefusal(DynaguardError, ClientError):
         return self.decision.how_to_allow if self.decision else ""
 
 
-def _rebuild(
-    kind: type[_LocalRefusal], message: str, arguments: dict[str, Any]
-) -> _LocalRefusal:
+def _rebuild(kind: type[_LocalRefusal], message: str, arguments: dict[str, Any]) -> _LocalRefusal:
     """Builds a refusal again when it is unpickled or copied."""
     return kind(message, **arguments)
 

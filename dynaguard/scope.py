@@ -286,7 +286,7 @@ def _check_name(what: str, text: object) -> None:
         raise ConfigurationError(f"{what} is of type {type(text).__name__}, it must be text")
     if not text or len(text) > MAX_NAME_LENGTH or not text.isprintable():
         raise ConfigurationError(
-            f"{what} has {len(text)} characters, it must have 1 to {MAX_NAME_LENGTH}, all printable"
+            f"{what} has {len(text)} characters, must be 1 to {MAX_NAME_LENGTH}, all printable"
         )
 
 

@@ -1,1 +1,1 @@
-"""Policy documents: loading, checking, compiling, matching. Knows nothing of botocore or requests."""
+"""Policy documents: loaded, checked, compiled, matched. Knows nothing of botocore or requests."""

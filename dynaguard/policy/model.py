@@ -164,7 +164,7 @@ class PolicyDocument:
         masks: `[[mask]]` entries in order.
         budgets: `[[budget]]` entries in order.
         context: Further known context keys, values as text by key (as written).
-        environment: `dev`, `staging`, `prod`: the `environment` variable of `[variables]`, or None.
+        environment: `dev`, `staging`, `prod`: the variable `environment` of the document, or None.
         settings: The raw `[settings]` table; names are the arguments of `install()`.
         settings_line_by_name: Line of each of them, for messages.
         version: The document's `revision`, or None (free text, shown by `status()`).
