@@ -1,0 +1,148 @@
+"""From a call to the authorisations that it needs: IAM actions on resources.
+
+Never raises: a part of a request that is not understood becomes an `Authorization` with a
+`problem`, which no Allow satisfies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from typing import Any, Final
+
+from dynaguard.aws.arns import Place, place_of
+from dynaguard.aws.dynamodb.operations import READER_BY_OPERATION
+from dynaguard.aws.dynamodb.partiql import read_statement
+from dynaguard.aws.prefixes import PREFIX_BY_SERVICE
+from dynaguard.call import UNKNOWN_RUN, Authorization, Call
+
+ServiceReader = Callable[[Call, Place], Iterable[Authorization]]
+
+_DYNAMODB: Final = frozenset({"dynamodb", "dynamodbstreams"})
+_MODULE_BY_SERVICE: Final = {
+    "s3": "dynaguard.aws.s3",
+    "ssm": "dynaguard.aws.ssm",
+    "secretsmanager": "dynaguard.aws.secretsmanager",
+    "sts": "dynaguard.aws.sts",
+    "kms": "dynaguard.aws.kms",
+    "sqs": "dynaguard.aws.sqs",
+    "sns": "dynaguard.aws.sns",
+    "lambda": "dynaguard.aws.functions",
+}
+_reader_by_service: dict[str, ServiceReader] = {}
+
+_READ_VERBS: Final = (
+    "Get",
+    "List",
+    "Describe",
+    "Head",
+    "Query",
+    "Scan",
+    "Search",
+    "Select",
+    "BatchGet",
+    "TransactGet",
+)
+_PARTIQL_READS: Final = frozenset({"PartiQLSelect"})
+
+
+def authorizations(call: Call, account_id: str | None) -> tuple[Authorization, ...]:
+    """What a call needs, in request order.
+
+    Args:
+        call: The call; parameters of any shape.
+        account_id: The account that it goes to, twelve digits, or None when not known.
+
+    Returns:
+        One authorisation per IAM action and resource; empty where IAM asks for none. Operations
+        of services without a module of their own need the action of their own name on a resource
+        that is not known, so that only statements on every resource allow them.
+
+    Cost: for a single-item DynamoDB call one look-up and three small objects.
+    """
+    place = place_of(call, account_id)
+    if call.service in _DYNAMODB:
+        reader = READER_BY_OPERATION.get(call.operation)
+        if reader is None:
+            return (_unknown_operation(call),)
+        return tuple(reader(call, place))
+    try:
+        return tuple(_service_reader(call.service)(call, place))
+    except (AttributeError, TypeError, ValueError, KeyError, IndexError) as err:
+        return (_not_understood(call, type(err).__name__),)
+
+
+def service_prefix(service: str) -> str:
+    """IAM's prefix of a botocore service: `dynamodb` for `dynamodbstreams`, `states` ..."""
+    return PREFIX_BY_SERVICE.get(service, service)
+
+
+def is_write(service: str, operation: str, params: Mapping[str, Any]) -> bool:
+    """Whether a call changes something; exact for DynamoDB, by the operation's verb elsewhere.
+
+    A PartiQL call is a read only if all its statements are.
+    """
+    if service == "dynamodb" and operation in _PARTIQL_OPERATIONS:
+        return not _reads_only(params)
+    return not operation.startswith(_READ_VERBS)
+
+
+def tables_of(needs: tuple[Authorization, ...]) -> tuple[str, ...]:
+    """Distinct table names in order."""
+    if len(needs) == 1:
+        table = needs[0].table
+        return () if table is None else (table,)
+    return tuple(dict.fromkeys(need.table for need in needs if need.table is not None))
+
+
+_PARTIQL_OPERATIONS: Final = frozenset(
+    {"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"}
+)
+
+
+def _reads_only(params: Mapping[str, Any]) -> bool:
+    """Whether every statement of a PartiQL call is understood as a read."""
+    members = params.get("Statements") or params.get("TransactStatements") or [params]
+    if not isinstance(members, list):
+        return False
+    for member in members:
+        text = member.get("Statement") if isinstance(member, Mapping) else None
+        statement = read_statement(text) if isinstance(text, str) else None
+        if statement is None or statement.action not in _PARTIQL_READS:
+            return False
+    return True
+
+
+def _service_reader(service: str) -> ServiceReader:
+    """The reader of a service; its module is imported at the first call of the service."""
+    reader = _reader_by_service.get(service)
+    if reader is None:
+        module = _MODULE_BY_SERVICE.get(service)
+        reader = import_module(module).authorizations if module else _by_name
+        _reader_by_service[service] = reader
+    return reader
+
+
+def _by_name(call: Call, _place: Place) -> tuple[Authorization]:
+    """The action of the operation's own name, on a resource that nothing tells."""
+    return (Authorization(f"{call.service_prefix}:{call.operation}", UNKNOWN_RUN, call.params),)
+
+
+def _unknown_operation(call: Call) -> Authorization:
+    """An operation that this version does not know: it fails closed."""
+    return Authorization(
+        f"{call.service_prefix}:{call.operation}",
+        UNKNOWN_RUN,
+        call.params,
+        problem=f"operation `{call.operation}` is not known to this version of dynaguard",
+    )
+
+
+def _not_understood(call: Call, kind: str) -> Authorization:
+    """Parameters of a shape that the service's reader does not take."""
+    return Authorization(
+        f"{call.service_prefix}:{call.operation}",
+        UNKNOWN_RUN,
+        call.params,
+        problem=f"the parameters of `{call.operation}` are not understood ({kind})",
+    )

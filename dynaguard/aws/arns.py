@@ -1,0 +1,57 @@
+"""Amazon Resource Names: made from what a call tells, taken apart, and honest about gaps.
+
+Source: IAM User Guide, Identify AWS resources with ARNs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dynaguard.call import UNKNOWN_ACCOUNT, UNKNOWN_RUN, Call
+
+_PARTS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a call's resources live.
+
+    Attributes:
+        partition: `aws`, `aws-cn` ...
+        region: The region called, or the mark of an unknown one.
+        account: The account, or the mark of an unknown one.
+    """
+
+    partition: str
+    region: str
+    account: str
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of that service here."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+
+def place_of(call: Call, account_id: str | None) -> Place:
+    """The place that a call goes to."""
+    return Place(call.partition, call.region or UNKNOWN_RUN, account_id or UNKNOWN_ACCOUNT)
+
+
+def is_arn(value: Any, service: str | None = None) -> bool:
+    """Whether a value is a whole ARN (of that service)."""
+    if not isinstance(value, str) or not value.startswith("arn:"):
+        return False
+    parts = value.split(":", _PARTS - 1)
+    if len(parts) != _PARTS or not parts[1] or not parts[2] or not parts[5]:
+        return False
+    return service is None or parts[2] == service
+
+
+def last_part(arn: str) -> str:
+    """The resource part of an ARN: `table/orders/index/by_day`."""
+    return arn.split(":", _PARTS - 1)[-1]
+
+
+def account_of(arn: str) -> str:
+    """The account part of an ARN; empty for services that have none."""
+    return arn.split(":", _PARTS - 1)[4]

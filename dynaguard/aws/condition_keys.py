@@ -1,0 +1,157 @@
+"""The condition keys that a policy can ask for: where each gets its value, and when it has none.
+
+Source: IAM User Guide, AWS global condition context keys; Service Authorization Reference,
+condition keys for Amazon DynamoDB; keys under `dynaguard:` are this project's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionKey:
+    """One row of the table.
+
+    Attributes:
+        name: As IAM spells it; `*` stands for a suffix.
+        kind: `String`, `Numeric`, `Date`, `Bool`, `ARN`, `IPAddress`.
+        is_multivalued: Whether it needs `ForAllValues` or `ForAnyValue`.
+        source: Where its value comes from.
+        absent: When it is known to be absent.
+        unknown: When it is unknown.
+    """
+
+    name: str
+    kind: str
+    source: str
+    absent: str = "never"
+    unknown: str = "never"
+    is_multivalued: bool = False
+
+
+_IDENTITY: Final = "the identity is not known"
+_CONTEXT: Final = "unless given in `[context]`"
+
+CONDITION_KEYS: Final = (
+    ConditionKey("aws:CurrentTime", "Date", "the local clock"),
+    ConditionKey("aws:EpochTime", "Date", "the local clock"),
+    ConditionKey("aws:RequestedRegion", "String", "the client's region", unknown="no region"),
+    ConditionKey(
+        "aws:SecureTransport", "Bool", "scheme of the endpoint", unknown="no endpoint is known"
+    ),
+    ConditionKey(
+        "aws:PrincipalArn", "ARN", "the identity; the role of an assumed role", unknown=_IDENTITY
+    ),
+    ConditionKey("aws:PrincipalAccount", "String", "account of the identity", unknown=_IDENTITY),
+    ConditionKey("aws:PrincipalType", "String", "`AssumedRole` or `User`", unknown=_IDENTITY),
+    ConditionKey("aws:username", "String", "name of an IAM user", "for roles", _IDENTITY),
+    ConditionKey("aws:userid", "String", "`[context]`", unknown=_CONTEXT),
+    ConditionKey(
+        "aws:ResourceAccount", "String", "account in the resource's ARN", unknown="not in the ARN"
+    ),
+    ConditionKey("aws:RequestTag/*", "String", "`Tags` of the call", "no such tag"),
+    ConditionKey(
+        "aws:TagKeys", "String", "`Tags` or `TagKeys` of the call", "no tags", is_multivalued=True
+    ),
+    ConditionKey("aws:PrincipalTag/*", "String", "`[context]`", unknown=_CONTEXT),
+    ConditionKey("aws:ResourceTag/*", "String", "`[context]`", unknown=_CONTEXT),
+    ConditionKey("aws:PrincipalOrgID", "String", "`[context]`", unknown=_CONTEXT),
+    ConditionKey("aws:SourceIp", "IPAddress", "`[context]`", unknown=_CONTEXT),
+    ConditionKey("aws:SourceVpc", "String", "`[context]`", unknown=_CONTEXT),
+    ConditionKey("aws:SourceVpce", "String", "`[context]`", unknown=_CONTEXT),
+    ConditionKey("aws:MultiFactorAuthPresent", "Bool", "`[context]`", unknown=_CONTEXT),
+    ConditionKey("aws:TokenIssueTime", "Date", "`[context]`", unknown=_CONTEXT),
+    ConditionKey(
+        "dynamodb:LeadingKeys",
+        "String",
+        "partition key values in `Key` and `Item`, with the key schema of `[tables]`",
+        "Scan, table operations",
+        "no key schema; Query and PartiQL (read in a later release)",
+        is_multivalued=True,
+    ),
+    ConditionKey(
+        "dynamodb:FirstPartitionKeyValues",
+        "String",
+        "the same as `dynamodb:LeadingKeys`",
+        "as there",
+        "as there",
+        is_multivalued=True,
+    ),
+    ConditionKey(
+        "dynamodb:Attributes",
+        "String",
+        "names in `Key`, `Item`, `AttributesToGet`, plain projections",
+        "table operations",
+        "expressions and conditions (read in a later release), PartiQL",
+        is_multivalued=True,
+    ),
+    ConditionKey(
+        "dynamodb:Select",
+        "String",
+        "`Select`, or what the projection and index imply",
+        "writes",
+        "PartiQL",
+    ),
+    ConditionKey("dynamodb:ReturnValues", "String", "`ReturnValues`, else `NONE`", "reads"),
+    ConditionKey(
+        "dynamodb:ReturnConsumedCapacity",
+        "String",
+        "`ReturnConsumedCapacity` of the call, else `NONE`",
+        "table operations",
+    ),
+    ConditionKey(
+        "dynamodb:EnclosingOperation", "String", "the transaction", "outside of transactions"
+    ),
+    ConditionKey(
+        "dynamodb:FullTableScan", "Bool", "PartiQL", "other than PartiQL", "PartiQLSelect"
+    ),
+    ConditionKey("s3:prefix", "String", "`Prefix`", "not given"),
+    ConditionKey("s3:delimiter", "String", "`Delimiter`", "not given"),
+    ConditionKey("s3:max-keys", "Numeric", "`MaxKeys`", "not given"),
+    ConditionKey("s3:VersionId", "String", "`VersionId`", "not given"),
+    ConditionKey("kms:RequestAlias", "String", "`KeyId`, where it is an alias", "no alias"),
+    ConditionKey("secretsmanager:SecretId", "ARN", "`SecretId` as passed", "not given"),
+    ConditionKey("dynaguard:Identity", "String", "name of the identity"),
+    ConditionKey(
+        "dynaguard:Group",
+        "String",
+        "groups of the identity",
+        "in no group",
+        "in none that is certain",
+        is_multivalued=True,
+    ),
+    ConditionKey("dynaguard:ActingAs", "String", "`acting_as()`", "nobody acts"),
+    ConditionKey("dynaguard:Job", "String", "`job()`", "outside of a job"),
+    ConditionKey("dynaguard:RunId", "String", "`job(run_id=...)`", "not given"),
+    ConditionKey("dynaguard:Stage", "String", "`job(stage=...)`", "not given"),
+    ConditionKey("dynaguard:Runbook", "String", "setting `runbook`", "outside of a runbook"),
+    ConditionKey(
+        "dynaguard:Environment", "String", "setting or variable `environment`", "not given"
+    ),
+    ConditionKey("dynaguard:Service", "String", "botocore's service name"),
+    ConditionKey("dynaguard:Operation", "String", "the operation"),
+    ConditionKey("dynaguard:TableName", "String", "the table", "no table"),
+    ConditionKey("dynaguard:IndexName", "String", "the index", "no index"),
+    ConditionKey("dynaguard:Limit", "Numeric", "`Limit`", "not given"),
+    ConditionKey("dynaguard:ConsistentRead", "Bool", "`ConsistentRead`, else false"),
+    ConditionKey("dynaguard:HasFilter", "Bool", "a filter is given", unknown="PartiQL"),
+    ConditionKey("dynaguard:HasCondition", "Bool", "a condition is given", unknown="PartiQL"),
+    ConditionKey("dynaguard:ItemCount", "Numeric", "members of a batch or transaction, else 1"),
+    ConditionKey("dynaguard:PageNumber", "Numeric", "a later release", unknown="always"),
+    ConditionKey("dynaguard:ScanInEffect", "Bool", "Scan", unknown="PartiQL"),
+)
+"""Every key with a source of its own. Other keys of `aws:` and of services are unknown."""
+
+
+def condition_keys_markdown() -> str:
+    """The table as Markdown, for the documentation."""
+    rows = [
+        "| key | type | from | known absent | unknown |",
+        "|---|---|---|---|---|",
+    ]
+    for key in CONDITION_KEYS:
+        kind = f"{key.kind}, several values" if key.is_multivalued else key.kind
+        rows.append(f"| `{key.name}` | {kind} | {key.source} | {key.absent} | {key.unknown} |")
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,275 @@
+"""The values of condition keys for one authorisation, computed when a statement asks.
+
+Three-valued: known values, known absent (`()`), `UNKNOWN`. Nothing is guessed: what a request does
+not tell and the configuration does not give is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from dynaguard.aws.arns import account_of, is_arn, last_part
+from dynaguard.aws.dynamodb.items import ITEM_KEYS
+from dynaguard.call import (
+    UNKNOWN,
+    UNKNOWN_CHAR,
+    UNKNOWN_RUN,
+    Authorization,
+    Call,
+    ContextLookup,
+    ContextValue,
+    Principal,
+    PrincipalKind,
+)
+from dynaguard.policy.model import TableSchema
+
+ABSENT: Final[ContextValue] = ()
+
+
+class Question:
+    """What a key's value is computed from: one authorisation of one call."""
+
+    __slots__ = ("authorization", "call", "principal", "source")
+
+    def __init__(
+        self,
+        source: ContextSource,
+        call: Call,
+        principal: Principal,
+        authorization: Authorization,
+    ) -> None:
+        self.source = source
+        self.call = call
+        self.principal = principal
+        self.authorization = authorization
+
+    def lookup(self, key: str) -> ContextValue:
+        """The value of a key, given in lower case."""
+        known = self.source.known.get(key)
+        if known is not None:
+            return known
+        reader = _READERS.get(key)
+        if reader is not None:
+            return reader(self)
+        for prefix, read_tag in _PREFIXED.items():
+            if key.startswith(prefix):
+                return read_tag(self, key[len(prefix) :])
+        item_reader = ITEM_KEYS.get(key)
+        if item_reader is not None:
+            return item_reader(self.call, self.authorization, self.source.tables)
+        return UNKNOWN
+
+
+class ContextSource:
+    """Where condition keys get their values; made once, thread-safe.
+
+    Args:
+        known: Keys given by `[context]`, any case; they override what the call tells.
+        environment: Value of `dynaguard:Environment`, or None.
+        tables: Key schemas by table name.
+        utcnow: The clock.
+    """
+
+    __slots__ = ("environment", "known", "tables", "utcnow")
+
+    def __init__(
+        self,
+        *,
+        known: Mapping[str, tuple[str, ...]],
+        environment: str | None,
+        tables: Mapping[str, TableSchema],
+        utcnow: Callable[[], datetime],
+    ) -> None:
+        self.known = {key.lower(): values for key, values in known.items()}
+        self.environment = environment
+        self.tables = tables
+        self.utcnow = utcnow
+
+    def lookup_for(
+        self, call: Call, principal: Principal, authorization: Authorization
+    ) -> ContextLookup:
+        """What gives the keys of one authorisation. Cost: one small object; keys are lazy."""
+        return Question(self, call, principal, authorization).lookup
+
+
+# --- readers -------------------------------------------------------------------------------------
+
+
+def _one(value: str | None) -> ContextValue:
+    """A single value, absent when there is none."""
+    return ABSENT if value is None else (value,)
+
+
+def _or_unknown(value: str | None) -> ContextValue:
+    """A single value, unknown when it is not told."""
+    return UNKNOWN if value is None else (value,)
+
+
+def _secure_transport(question: Question) -> ContextValue:
+    """By the endpoint's scheme."""
+    url = question.call.endpoint_url
+    return UNKNOWN if url is None else (str(url.startswith("https:")).lower(),)
+
+
+def _principal_arn(question: Question) -> ContextValue:
+    """The ARN of the user or role; a session's ARN does not tell the role's path."""
+    principal = question.principal
+    for arn in principal.arns:
+        if is_arn(arn, "iam"):
+            return (arn,)
+    for arn in principal.arns:
+        if is_arn(arn, "sts") and last_part(arn).startswith("assumed-role/"):
+            role = last_part(arn).split("/")[1]
+            partition = arn.split(":")[1]
+            return (f"arn:{partition}:iam::{account_of(arn)}:role/{role}",)
+    return UNKNOWN
+
+
+def _principal_type(question: Question) -> ContextValue:
+    """`User` or `AssumedRole`, as far as the ARN tells."""
+    arn = question.principal.arn
+    if arn is None:
+        return UNKNOWN
+    if is_arn(arn, "iam") and last_part(arn).startswith("user/"):
+        return ("User",)
+    if "assumed-role/" in arn or ":role/" in arn:
+        return ("AssumedRole",)
+    return ("Account",) if last_part(arn) == "root" else UNKNOWN
+
+
+def _username(question: Question) -> ContextValue:
+    """Name of an IAM user; roles have none."""
+    kind = _principal_type(question)
+    if kind == ("User",):
+        return (last_part(question.principal.arn or "").split("/")[-1],)
+    return UNKNOWN if kind is UNKNOWN else ABSENT
+
+
+def _resource_account(question: Question) -> ContextValue:
+    """The account in the resource's ARN, where one stands there."""
+    resource = question.authorization.resource
+    if not is_arn(resource):
+        return UNKNOWN
+    account = account_of(resource)
+    is_known = account and UNKNOWN_CHAR not in account and UNKNOWN_RUN not in account
+    return (account,) if is_known else UNKNOWN
+
+
+def _tags(question: Question) -> dict[str, str] | None:
+    """`Tags` of a call: a list of Key and Value, or a mapping; None when not understood."""
+    tags = question.call.params.get("Tags")
+    if tags is None:
+        return {}
+    if isinstance(tags, Mapping):
+        return {str(key): str(value) for key, value in tags.items()}
+    if not isinstance(tags, list) or not all(isinstance(tag, Mapping) for tag in tags):
+        return None
+    return {
+        str(tag.get("Key", tag.get("TagKey"))): str(tag.get("Value", tag.get("TagValue", "")))
+        for tag in tags
+    }
+
+
+def _request_tag(question: Question, name: str) -> ContextValue:
+    """`aws:RequestTag/name`; tag keys are compared without case, as AWS does for condition keys."""
+    tags = _tags(question)
+    if tags is None:
+        return UNKNOWN
+    by_folded = {key.lower(): value for key, value in tags.items()}
+    return _one(by_folded.get(name))
+
+
+def _tag_keys(question: Question) -> ContextValue:
+    """`aws:TagKeys`."""
+    tags = _tags(question)
+    removed = question.call.params.get("TagKeys")
+    if tags is None or not (removed is None or isinstance(removed, list)):
+        return UNKNOWN
+    return (*tags, *map(str, removed or ()))
+
+
+def _unknown(_question: Question, _suffix: str = "") -> ContextValue:
+    """A key that only the configuration can tell."""
+    return UNKNOWN
+
+
+def _groups(question: Question) -> ContextValue:
+    """Groups of the identity; membership may be more than what is known."""
+    principal = question.principal
+    groups = tuple(sorted(principal.groups))
+    return groups if groups or principal.arns_complete else UNKNOWN
+
+
+def _parameter(name: str) -> Callable[[Question], ContextValue]:
+    """A text or number of the parameters, absent when not given."""
+
+    def read(question: Question) -> ContextValue:
+        value = _member(question).get(name)
+        return ABSENT if value is None else (str(value),)
+
+    return read
+
+
+def _member(question: Question) -> Mapping[str, Any]:
+    """The parameters that the authorisation stands for."""
+    return question.authorization.member or question.call.params
+
+
+def _kms_alias(question: Question) -> ContextValue:
+    """`kms:RequestAlias`: the alias by which the key was named."""
+    key = question.call.params.get("KeyId")
+    if not isinstance(key, str) or "alias/" not in key:
+        return ABSENT
+    return (key[key.index("alias/") :],)
+
+
+def _agent(question: Question) -> ContextValue:
+    """`dynaguard:ActingAs`."""
+    return _one(question.principal.acting_name)
+
+
+def _identity(question: Question) -> ContextValue:
+    """`dynaguard:Identity`; an identity of which nothing is known has no name either."""
+    principal = question.principal
+    is_known = principal.kind is not PrincipalKind.UNKNOWN or principal.source != "none"
+    return (principal.name,) if is_known else UNKNOWN
+
+
+_READERS: Final[Mapping[str, Callable[[Question], ContextValue]]] = {
+    "aws:currenttime": lambda q: (q.source.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ"),),
+    "aws:epochtime": lambda q: (str(int(q.source.utcnow().timestamp())),),
+    "aws:requestedregion": lambda q: _or_unknown(q.call.region),
+    "aws:securetransport": _secure_transport,
+    "aws:principalarn": _principal_arn,
+    "aws:principalaccount": lambda q: _or_unknown(q.principal.account_id),
+    "aws:principaltype": _principal_type,
+    "aws:username": _username,
+    "aws:resourceaccount": _resource_account,
+    "aws:tagkeys": _tag_keys,
+    "s3:prefix": _parameter("Prefix"),
+    "s3:delimiter": _parameter("Delimiter"),
+    "s3:max-keys": _parameter("MaxKeys"),
+    "s3:versionid": _parameter("VersionId"),
+    "kms:requestalias": _kms_alias,
+    "secretsmanager:secretid": _parameter("SecretId"),
+    "dynaguard:identity": _identity,
+    "dynaguard:group": _groups,
+    "dynaguard:actingas": _agent,
+    "dynaguard:job": lambda q: _one(q.call.scope.job),
+    "dynaguard:runid": lambda q: _one(q.call.scope.run_id),
+    "dynaguard:stage": lambda q: _one(q.call.scope.stage),
+    "dynaguard:runbook": lambda q: _one(q.call.scope.runbook),
+    "dynaguard:environment": lambda q: _one(q.source.environment),
+    "dynaguard:service": lambda q: (q.call.service,),
+    "dynaguard:operation": lambda q: (q.call.operation,),
+    "dynaguard:tablename": lambda q: _one(q.authorization.table),
+    "dynaguard:indexname": lambda q: _one(q.authorization.index),
+    "dynaguard:limit": _parameter("Limit"),
+}
+_PREFIXED: Final[Mapping[str, Callable[[Question, str], ContextValue]]] = {
+    "aws:requesttag/": _request_tag,
+    "aws:principaltag/": _unknown,
+    "aws:resourcetag/": _unknown,
+}
