@@ -1,0 +1,238 @@
+"""The one table: kind, default, environment variable and meaning of each setting.
+
+Every default stands in `Settings`, everything else in `SETTINGS`; the settings page is generated
+from both.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from dynaguard.scope import MAX_CORRELATION_ID_LENGTH, Priority
+
+ENV_PREFIX: Final = "DYNAGUARD_"
+POLICY_FILE_NAME: Final = "dynaguard.toml"
+MIN_MASK_KEY_LENGTH: Final = 16
+SERVICE_FALLBACKS: Final = (
+    "OTEL_SERVICE_NAME",
+    "POWERTOOLS_SERVICE_NAME",
+    "AWS_LAMBDA_FUNCTION_NAME",
+)
+"""Variables of others that name the service, in order; see `service`."""
+
+
+class Mode(enum.StrEnum):
+    """What a refusal does."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, resolved. Field names are the arguments of `install()`.
+
+    `mode` off and `disabled` both switch everything off; no argument of `install()` overrides
+    `disabled`. See `SETTINGS` for the meaning, the variable and the accepted values of each.
+    """
+
+    policy: Path | None = None
+    mode: Mode = Mode.ENFORCE
+    on_error: Literal["deny", "allow"] = "deny"
+    audit: str = "off"
+    audit_mode: Literal["best-effort", "required"] = "best-effort"
+    account_id: str | None = None
+    identity: str | None = None
+    identity_lookup: Literal["off", "sts"] = "off"
+    service: str | None = None
+    environment: str | None = None
+    runbook: str | None = None
+    job: str | None = None
+    run_id: str | None = None
+    stage: str | None = None
+    priority: Priority = Priority.INTERACTIVE
+    correlation_id: str | None = None
+    stamp: bool = True
+    mask: bool = True
+    mask_key: str | None = field(default=None, repr=False)
+    mask_key_file: Path | None = None
+    budget: bool = True
+    disabled: bool = False
+
+
+class Kind(enum.StrEnum):
+    """What a setting's value is, in the words of the settings page."""
+
+    CHOICE = "one of its choices"
+    SWITCH = "`on` or `off`"
+    TEXT = "text"
+    CORRELATION_ID = f"text, cut to {MAX_CORRELATION_ID_LENGTH} characters"
+    ACCOUNT_ID = "twelve digits"
+    IDENTITY = "a label or an ARN"
+    PATH = "a path"
+    AUDIT = "a path, `stdout` or `off`"
+    SECRET = f"text of at least {MIN_MASK_KEY_LENGTH} characters"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table.
+
+    Attributes:
+        name: The field of `Settings` and the argument of `install()`.
+        env: The environment variable, or None.
+        kind: What the value is.
+        choices: The valid values of a choice, as `Settings` keeps them, else empty.
+        default: The value where nothing gives one.
+        doc: The meaning, in Markdown.
+        is_argument: Whether `install()` takes it.
+        is_in_document: Whether `[settings]` of a document may give it.
+    """
+
+    name: str
+    env: str | None
+    kind: Kind
+    choices: tuple[str, ...]
+    default: object
+    doc: str
+    is_argument: bool = True
+    is_in_document: bool = True
+
+
+_DEFAULTS: Final = Settings()
+
+
+def _row(
+    name: str,
+    kind: Kind,
+    doc: str,
+    choices: Iterable[str] = (),
+    *,
+    is_argument: bool = True,
+    is_in_document: bool = True,
+) -> Setting:
+    """A row; variable and default follow from the name."""
+    return Setting(
+        name=name,
+        env=f"{ENV_PREFIX}{name.upper()}",
+        kind=kind,
+        choices=tuple(choices),
+        default=getattr(_DEFAULTS, name),
+        doc=doc,
+        is_argument=is_argument,
+        is_in_document=is_in_document,
+    )
+
+
+SETTINGS: Final[tuple[Setting, ...]] = (
+    _row(
+        "policy",
+        Kind.PATH,
+        f"The policy document. Without it, `{POLICY_FILE_NAME}` in the working directory; without "
+        "that, nothing is denied.",
+        is_in_document=False,
+    ),
+    _row(
+        "mode",
+        Kind.CHOICE,
+        "`enforce` refuses, `observe` lets every call through and records what would have "
+        "happened, `off` switches everything off.",
+        Mode,
+    ),
+    _row(
+        "on_error",
+        Kind.CHOICE,
+        "What happens to a call when dynaguard itself fails.",
+        ("deny", "allow"),
+    ),
+    _row(
+        "audit",
+        Kind.AUDIT,
+        "Where audit records go, one JSON line each. A relative path starts at the working directory; in a document, "
+        "at the document's folder.",
+    ),
+    _row(
+        "audit_mode",
+        Kind.CHOICE,
+        "`best-effort` never breaks a call, `required` sends none without a record on disk.",
+        ("best-effort", "required"),
+    ),
+    _row(
+        "account_id",
+        Kind.ACCOUNT_ID,
+        "The caller's account, where its credentials do not tell.",
+    ),
+    _row("identity", Kind.IDENTITY, "Who calls: a label, or the exact ARN of a role or user."),
+    _row(
+        "identity_lookup",
+        Kind.CHOICE,
+        "`sts` asks `GetCallerIdentity` once per access key where nothing offline tells the ARN.",
+        ("off", "sts"),
+    ),
+    _row(
+        "service",
+        Kind.TEXT,
+        "Name of this service, for records. Without it, the first that is set of "
+        f"`{'`, `'.join(SERVICE_FALLBACKS)}`.",
+    ),
+    _row("environment", Kind.TEXT, "`dev`, `staging`, `prod` ..., for `dynaguard:Environment`."),
+    _row("runbook", Kind.TEXT, "The runbook that this process executes."),
+    _row("job", Kind.TEXT, "The job outside of any `job()`."),
+    _row("run_id", Kind.TEXT, "The run of that job."),
+    _row("stage", Kind.TEXT, "The pipeline stage of that job."),
+    _row("priority", Kind.CHOICE, "The class of calls outside of any `job()`.", Priority),
+    _row(
+        "correlation_id",
+        Kind.CORRELATION_ID,
+        "The correlation id outside of any scope; without it, one per call.",
+    ),
+    _row("stamp", Kind.SWITCH, "Whether requests carry the correlation id."),
+    _row("mask", Kind.SWITCH, "Whether the document's masks act."),
+    _row("mask_key", Kind.SECRET, "The key of `hash` masks.", is_in_document=False),
+    _row(
+        "mask_key_file",
+        Kind.PATH,
+        "A file that holds the key of `hash` masks.",
+        is_in_document=False,
+    ),
+    _row("budget", Kind.SWITCH, "Whether retry budgets act."),
+    _row(
+        "disabled",
+        Kind.SWITCH,
+        "Switches everything off, whatever `install()` is given. Only a variable.",
+        is_argument=False,
+        is_in_document=False,
+    ),
+)
+SETTING_BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+SETTING_BY_ENV: Final = {setting.env: setting for setting in SETTINGS if setting.env}
+
+
+def settings_markdown() -> str:
+    """The table of the settings page."""
+    head = (
+        "| setting | environment variable | takes | default | in `[settings]` | meaning |\n"
+        "|---|---|---|---|---|---|\n"
+    )
+    return head + "".join(
+        f"| `{row.name}` | `{row.env}` | {_values_markdown(row)} | {_default_markdown(row)} "
+        f"| {'yes' if row.is_in_document else 'no'} | {row.doc} |\n"
+        for row in SETTINGS
+    )
+
+
+def _values_markdown(setting: Setting) -> str:
+    """What a setting takes: its choices, or its kind."""
+    return ", ".join(f"`{choice}`" for choice in setting.choices) or setting.kind.value
+
+
+def _default_markdown(setting: Setting) -> str:
+    """A default for readers."""
+    if isinstance(setting.default, bool):
+        return "`on`" if setting.default else "`off`"
+    return "none" if setting.default is None else f"`{setting.default}`"
