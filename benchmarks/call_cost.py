@@ -100,8 +100,10 @@ def _warm_installation(variant: Variant) -> Iterator[Any]:
 def measure(name: str, operation: str) -> Ratio:
     """The ratio of one variant's CPU to a bare call's."""
     client = make_client()
-    call = (lambda: client.get_item(**GET_ITEM)) if operation == "GetItem" else (
-        lambda: client.query(**QUERY)
+    call = (
+        (lambda: client.get_item(**GET_ITEM))
+        if operation == "GetItem"
+        else (lambda: client.query(**QUERY))
     )
     count = CALLS_PER_SAMPLE if operation == "GetItem" else CALLS_PER_SAMPLE // 2
     with _warm_installation(VARIANTS[name]) as installation:

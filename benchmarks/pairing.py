@@ -1,4 +1,4 @@
-"""Paired measurement: two variants taken in turns, their ratio per pair, the median of the pairs."""
+"""Paired measurement: two variants in turns, their ratio per pair, the median of the pairs."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ def cpu_per_call_us(call: Callable[[], object], count: int) -> float:
     return (time.process_time() - started_s) / count * 1e6
 
 
-def paired_ratio(
-    base: Callable[[], float], variant: Callable[[], float], pairs: int
-) -> Ratio:
+def paired_ratio(base: Callable[[], float], variant: Callable[[], float], pairs: int) -> Ratio:
     """The ratio of two measurements, each taken `pairs` times, in alternating order.
 
     Args:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dynaguard.call import Authorization, Call, ConsumedCapacity, Decision, Outcome, Principal, Status
+from dynaguard.call import (
+    Authorization,
+    Call,
+    ConsumedCapacity,
+    Decision,
+    Outcome,
+    Principal,
+    Status,
+)
 
 if TYPE_CHECKING:
     from dynaguard.budgets.budget import BucketKey

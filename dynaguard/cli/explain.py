@@ -75,7 +75,7 @@ def _read_params(text: str) -> dict[str, Any]:
         params = json.loads(text)
     except ValueError as err:
         position = f", line {err.lineno}" if isinstance(err, json.JSONDecodeError) else ""
-        fail(f"{place} is no JSON{position}, write for example '{{\"TableName\": \"orders\"}}'")
+        fail(f'{place} is no JSON{position}, write for example \'{{"TableName": "orders"}}\'')
     if not isinstance(params, dict):
         fail(f"{place} is a JSON {type(params).__name__}, it must be an object")
     return params

@@ -11,7 +11,14 @@ import botocore
 import click
 
 from dynaguard.assembly import read_configuration
-from dynaguard.cli.output import FINDINGS, console, output_option, print_json, reports_errors, table
+from dynaguard.cli.output import (
+    FINDINGS,
+    console,
+    output_option,
+    print_json,
+    reports_errors,
+    table,
+)
 from dynaguard.hooks.status import document_status, patch_point_states, readable_settings
 
 

@@ -34,7 +34,8 @@ def credential_facts(credentials: Any) -> CredentialFacts:
     return CredentialFacts(
         access_key_id=key_id,
         method=getattr(credentials, "method", None),
-        account_id=account or (None if is_refreshable else getattr(credentials, "account_id", None)),
+        account_id=account
+        or (None if is_refreshable else getattr(credentials, "account_id", None)),
         role_arn=getattr(fetcher, "_role_arn", None),
         role_session_name=getattr(fetcher, "_role_session_name", None),
         assumed_role_arn=_assumed_role_arn(fetcher),

@@ -28,7 +28,9 @@ def own_calls() -> Iterator[None]:
         _is_own.reset(token)
 
 
-def is_exempt(service: str, operation_model: Any | None = None, *, is_nested: bool = False) -> bool:
+def is_exempt(
+    service: str, operation_model: Any | None = None, *, is_nested: bool = False
+) -> bool:
     """Whether the call that is being made now is botocore's or dynaguard's own.
 
     Args:

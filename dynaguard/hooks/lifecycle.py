@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from dynaguard.errors import ConfigurationError
 from dynaguard.scope import EMPTY_SCOPE, Priority, set_process_scope
@@ -252,6 +252,6 @@ def _check_client(client: object) -> None:
     """Refuses what is no client of botocore's making."""
     if not hasattr(client, "_service_model") or not hasattr(client, "meta"):
         raise ConfigurationError(
-            f"`{type(client).__name__}` is no botocore client, pass what `boto3.client(...)` gives "
-            "(of a resource: `resource.meta.client`)"
+            f"`{type(client).__name__}` is no botocore client, pass what `boto3.client(...)` "
+            "gives (of a resource: `resource.meta.client`)"
         )

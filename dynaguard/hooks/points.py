@@ -75,9 +75,7 @@ SYNC_POINTS: Final = (
         ("operation_name", "api_params"),
         "observes",
     ),
-    PatchPoint(
-        "botocore.client", "BaseClient", "_convert_to_request_dict", _CONVERT, "decides"
-    ),
+    PatchPoint("botocore.client", "BaseClient", "_convert_to_request_dict", _CONVERT, "decides"),
     PatchPoint(
         "botocore.endpoint",
         "Endpoint",

@@ -98,7 +98,8 @@ def status() -> GuardStatus:
         botocore_version=botocore.__version__,
         patch_points=patch_point_states(installation),
         **(_counts(guard) if guard else {}),
-        **(_clients(installation) if installation else {}),
+        attached=len(installation.attached) if installation else 0,
+        detached=len(installation.detached) if installation else 0,
     )
 
 
@@ -174,8 +175,3 @@ def _counts(guard: Guard) -> dict[str, Any]:
             dataclasses.asdict(bucket) for bucket in (budgets.snapshot() if budgets else ())
         ),
     }
-
-
-def _clients(installation: Installation) -> dict[str, int]:
-    """How many living clients were attached and detached by name."""
-    return {"attached": len(installation.attached), "detached": len(installation.detached)}

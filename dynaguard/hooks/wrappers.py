@@ -182,7 +182,7 @@ class SyncWrappers:
 def first_three(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     """`api_params`, `operation_model`, `endpoint_url`, however they were passed."""
     names = ("api_params", "operation_model", "endpoint_url")
-    return tuple(  # type: ignore[return-value]
+    return tuple(
         args[position] if position < len(args) else kwargs[name]
         for position, name in enumerate(names)
     )
@@ -202,7 +202,7 @@ def _retry_arguments(
     values = [*args, *(kwargs.get(name) for name in names[len(args) :])]
     if "parsed_response" in kwargs:
         values[3] = kwargs["parsed_response"]
-    return tuple(values)  # type: ignore[return-value]
+    return tuple(values)
 
 
 def _botocore_delay_s(

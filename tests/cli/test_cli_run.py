@@ -30,9 +30,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(
-    folder: Path, *arguments: str, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs `dynaguard run ARGUMENTS` in a folder."""
     return subprocess.run(
         [sys.executable, "-m", "dynaguard.cli", "run", *arguments],
@@ -56,7 +54,9 @@ def test_a_program_is_guarded_without_changing_it(folder: Path) -> None:
 def test_a_programs_children_are_guarded_too(folder: Path) -> None:
     """Environment and PYTHONPATH are inherited, from any working directory."""
     (folder / "deep").mkdir()
-    parent = "import subprocess, sys; subprocess.run([sys.executable, '../program.py'], cwd='deep')"
+    parent = (
+        "import subprocess, sys; subprocess.run([sys.executable, '../program.py'], cwd='deep')"
+    )
 
     done = run(folder, "--policy", "policy.toml", "--", sys.executable, "-c", parent)
 

@@ -116,9 +116,7 @@ def test_no_credentials_are_no_facts() -> None:
     assert credential_facts(None).access_key_id is None
 
 
-def test_rotation_is_seen_on_the_next_call(
-    client: Any, wire: Any, tmp_path: Any
-) -> None:
+def test_rotation_is_seen_on_the_next_call(client: Any, wire: Any, tmp_path: Any) -> None:
     """Facts are read again when the key changes."""
     from dynaguard.hooks.clients import ClientRegistry
 

@@ -213,7 +213,9 @@ def test_invalid_parameters_stay_botocores_own_error(client: Any, policy: Any) -
         client.get_item(TableName="orders")
 
 
-def test_another_region_is_refused(make_client: Callable[..., Any], wire: Any, policy: Any) -> None:
+def test_another_region_is_refused(
+    make_client: Callable[..., Any], wire: Any, policy: Any
+) -> None:
     """A required region holds by the client's region."""
     statement = {
         "Sid": "Home",
@@ -245,9 +247,7 @@ def test_an_arn_as_table_name_is_judged_by_its_own_region_and_account(
 
     client.get_item(TableName="orders", Key=KEY)
     with pytest.raises(PolicyDenied):
-        client.get_item(
-            TableName="arn:aws:dynamodb:eu-west-1:999999999999:table/orders", Key=KEY
-        )
+        client.get_item(TableName="arn:aws:dynamodb:eu-west-1:999999999999:table/orders", Key=KEY)
 
 
 def test_staging_cannot_read_production(client: Any, policy: Any, monkeypatch: Any) -> None:

@@ -131,7 +131,8 @@ def test_the_policy_is_found_in_the_working_directory(
 ) -> None:
     """`dynaguard.toml` beside the program is enough; its [settings] count."""
     (tmp_path / "dynaguard.toml").write_text(
-        'version = 1\ndefault = "deny"\ngovern = ["dynamodb"]\n[settings]\nidentity = "from-file"\n'
+        'version = 1\ndefault = "deny"\ngovern = ["dynamodb"]\n'
+        '[settings]\nidentity = "from-file"\n'
     )
     monkeypatch.chdir(tmp_path)
     dynaguard.install()

@@ -90,16 +90,12 @@ def test_pagination_goes_on_over_masked_keys(client: Any, wire: Any, policy: Any
     assert [page["Items"][0]["pk"]["S"].startswith(MARKER) for page in pages] == [True, True]
 
 
-def test_an_answer_whose_mask_did_not_run_is_withheld(
-    client: Any, wire: Any, masked: Any
-) -> None:
+def test_an_answer_whose_mask_did_not_run_is_withheld(client: Any, wire: Any, masked: Any) -> None:
     """A handler taken off by a peer does not let plain values through."""
     wire.answer({"Item": ITEM})
     dynaguard.install(masked)
     client.get_item(TableName="orders", Key=KEY)
-    client.meta.events.unregister(
-        "after-call.*.*", unique_id="dynaguard-after-call.*.*"
-    )
+    client.meta.events.unregister("after-call.*.*", unique_id="dynaguard-after-call.*.*")
 
     with pytest.raises(dynaguard.GuardFailure, match="withheld"):
         client.get_item(TableName="orders", Key=KEY)

@@ -14,7 +14,7 @@ def _install() -> None:
         import dynaguard
 
         dynaguard.install()
-    except BaseException as err:
+    except BaseException as err:  # noqa: BLE001 - whatever it is, the program must not start
         for line in (str(err) or type(err).__name__).splitlines():
             sys.stderr.write(f"dynaguard: error: {line}\n")
         if os.environ.get("DYNAGUARD_MODE", "").strip().lower() in ("observe", "off"):
