@@ -153,8 +153,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     _row(
         "audit",
         Kind.AUDIT,
-        "Where audit records go, one JSON line each. A relative path starts at the working directory; in a document, "
-        "at the document's folder.",
+        "Where audit records go, one JSON line each. A relative path starts at the working "
+        "directory; in a document, at the document's folder.",
     ),
     _row(
         "audit_mode",
