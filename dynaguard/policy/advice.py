@@ -25,7 +25,7 @@ _SETTING_BY_FACT: Final = {
         "set `identity` (DYNAGUARD_IDENTITY) or `identity_lookup` (DYNAGUARD_IDENTITY_LOOKUP)"
     ),
     "resource": "name the resource in full in the request",
-    "action": "write the request in a form that can be understood",
+    "action": "send a request that can be understood",
 }
 _KEYS_BY_SCHEMA: Final = frozenset(
     {
@@ -57,11 +57,11 @@ def how_to_allow(authorization: Authorization, ruling: Ruling) -> str:
     if ruling.verdict is Verdict.DENY:
         otherwise = "narrow or remove that statement"
     elif authorization.problem:
-        otherwise = "write the request in a form that can be understood"
+        otherwise = "send a request that can be understood, or leave its service out of `govern`"
     else:
         otherwise = (
-            f"add a statement with Effect `Allow`, Action `{authorization.action}` and Resource "
-            f"`{_as_pattern(authorization.resource)}`"
+            f"add a statement with Effect `Allow`, Action `{_as_pattern(authorization.action)}` "
+            f"and Resource `{_as_pattern(authorization.resource)}`"
         )
     return one_line(f"{' and '.join(hints)}, or {otherwise}" if hints else otherwise)
 
@@ -96,8 +96,8 @@ def _hint(key: str, authorization: Authorization) -> str:
     return f"give `{key}` in `[context]`"
 
 
-def _as_pattern(resource: str) -> str:
-    """The resource as a statement would name it, with `*` for what is not known."""
+def _as_pattern(name: str) -> str:
+    """An action or resource as a statement would name it, with wildcards for what is unknown."""
     for mark in (UNKNOWN_ACCOUNT, UNKNOWN_RUN):
-        resource = resource.replace(mark, "*")
-    return resource.replace(UNKNOWN_CHAR, "?")
+        name = name.replace(mark, "*")
+    return name.replace(UNKNOWN_CHAR, "?")

@@ -87,7 +87,7 @@ def denial_message(call: Call, principal: Principal, decision: Decision) -> str:
     if offending is None:
         what = f"{call.service_prefix or call.service}:{call.operation}"
     else:
-        what = f"{offending.action} on {readable_arn(offending.resource)}"
+        what = f"{readable_arn(offending.action)} on {readable_arn(offending.resource)}"
     advice = f"; to allow it, {decision.how_to_allow}" if decision.how_to_allow else ""
     return one_line(f"{what} was refused for {principal.name}: {decision.reason}{advice}")
 

@@ -78,7 +78,7 @@ def parse_instant(text: str) -> Decimal | None:
     day = _parse_day(day_text)
     if day is None or not has_time:
         return day
-    time = _parse_time(time_text) if day_text.count("-") == 2 else None  # noqa: PLR2004 - y-m-d
+    time = _parse_time(time_text) if day_text.count("-") == 2 else None
     return None if time is None else _EXACT.add(day, time)
 
 
@@ -115,9 +115,9 @@ def _parse_clock(text: str) -> Decimal | None:
     if not is_clock or not all(map(_is_digits, parts)):
         return None
     hour, minute, second = (*map(int, parts), 0)[:3]
-    if hour > 23 or minute > 59 or second > 59:  # noqa: PLR2004 - the hands of a clock
+    if hour > 23 or minute > 59 or second > 59:
         return None
-    if has_fraction and (len(parts) == 2 or not _is_digits(fraction)):  # noqa: PLR2004 - h:m
+    if has_fraction and (len(parts) == 2 or not _is_digits(fraction)):
         return None
     return Decimal(f"{hour * 3600 + minute * 60 + second}.{fraction or 0}")
 

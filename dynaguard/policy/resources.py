@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from dynaguard.call import UNKNOWN, ContextLookup
+from dynaguard.call import UNKNOWN, UNKNOWN_CHAR, UNKNOWN_RUN, ContextLookup
 from dynaguard.policy.patterns import ARN_PARTS, has_marks
 from dynaguard.policy.truth import Truth, any_of, negated
 from dynaguard.policy.variables import ArnTemplate, parse_template
@@ -83,18 +83,36 @@ class ResourceIndex:
         self._by_head = tuple(sorted(by_head.items()))
 
     def candidates(self, resource: str) -> Iterator[ResourcePattern]:
-        """Every pattern that could match; O(lengths of heads + patterns found)."""
+        """Every pattern that could match.
+
+        Cost: O(lengths of heads + patterns found); O(patterns) where the last part is not known.
+        """
         parts = resource.split(":", ARN_PARTS - 1)
-        last = parts[-1]
-        if has_marks(last if len(parts) == ARN_PARTS else resource):
-            yield from self._all
+        if len(parts) < ARN_PARTS:
+            yield from self._all if has_marks(resource) else self._unfiled
             return
         yield from self._unfiled
-        if len(parts) < ARN_PARTS:
+        last = parts[-1]
+        if has_marks(last):
+            yield from self._starting_like(last.partition(UNKNOWN_CHAR)[0])
             return
         yield from self._by_text.get(last, ())
         for length, by_head in self._by_head:
             yield from by_head.get(last[:length], ())
+
+    def _starting_like(self, start: str) -> Iterator[ResourcePattern]:
+        """Every filed pattern that could match a last part of which only the start is known."""
+        start = start.partition(UNKNOWN_RUN)[0]
+        for text, patterns in self._by_text.items():
+            if text.startswith(start):
+                yield from patterns
+        for length, by_head in self._by_head:
+            if length <= len(start):
+                yield from by_head.get(start[:length], ())
+                continue
+            for head, patterns in by_head.items():
+                if head.startswith(start):
+                    yield from patterns
 
 
 @dataclass(frozen=True, slots=True)
