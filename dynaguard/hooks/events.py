@@ -60,7 +60,10 @@ class EventHandlers:
     ) -> None:
         """`before-call`, first: a call without a decision is decided now, from its wire form."""
         if CONTEXT_KEY not in context and self._installation.is_global:
-            decide_from_wire(self._installation, model.name, params, context, request_signer)
+            service = model.service_model.service_name
+            decide_from_wire(
+                self._installation, service, model.name, params, context, request_signer
+            )
 
     def stamp_header(self, request: Any, signature_version: Any, **_: Any) -> None:
         """`before-sign`: the correlation id goes into a header that is then signed.

@@ -29,6 +29,7 @@ _SERVICE_BY_TARGET_PREFIX = {
 
 def decide_from_wire(
     installation: Installation,
+    service: str,
     operation: str,
     request: Mapping[str, Any],
     context: dict[str, Any],
@@ -38,6 +39,7 @@ def decide_from_wire(
 
     Args:
         installation: The installation in force.
+        service: botocore's service name, or the name that is signed for.
         operation: Operation name as botocore gives it.
         request: `{"url", "headers", "body", ...}` as about to be signed.
         context: botocore's request context; gets the passage.
@@ -48,7 +50,7 @@ def decide_from_wire(
     """
     target = _text(request["headers"].get("X-Amz-Target")) or ""
     prefix, _, wire_operation = target.partition(".")
-    service = _SERVICE_BY_TARGET_PREFIX.get(prefix) or signer._signing_name
+    service = _SERVICE_BY_TARGET_PREFIX.get(prefix, service)
     if is_exempt(service):
         return
     guard = installation.guard

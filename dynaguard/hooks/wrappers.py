@@ -166,11 +166,12 @@ class SyncWrappers:
         self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         """Nothing undecided is signed; what botocore fetches meanwhile is its own."""
-        operation, request = _sign_arguments(args, kwargs)
+        operation, request, signing_name = _sign_arguments(args, kwargs)
         context = request.context
         if CONTEXT_KEY not in context and self._installation.is_global:
             as_dict = {"url": request.url, "headers": request.headers, "body": request.data}
-            decide_from_wire(self._installation, operation, as_dict, context, instance)
+            service = signing_name or instance._signing_name
+            decide_from_wire(self._installation, service, operation, as_dict, context, instance)
         _signed.set(context.get(CONTEXT_KEY))
         token = is_signing.set(True)
         try:
@@ -188,10 +189,20 @@ def first_three(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, 
     )
 
 
-def _sign_arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, Any]:
-    """`operation_name` and `request`, however they were passed."""
-    operation = args[0] if args else kwargs["operation_name"]
-    return operation, args[1] if len(args) > 1 else kwargs["request"]
+def _sign_arguments(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[str, Any, str | None]:
+    """`operation_name`, `request` and `signing_name`, however they were passed."""
+    names = (
+        "operation_name",
+        "request",
+        "region_name",
+        "signing_type",
+        "expires_in",
+        "signing_name",
+    )
+    given = dict(zip(names, args, strict=False)) | dict(kwargs)
+    return given["operation_name"], given["request"], given.get("signing_name")
 
 
 def _retry_arguments(

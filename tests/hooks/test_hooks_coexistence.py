@@ -128,27 +128,30 @@ def test_uninstall_beneath_a_peer_leaves_the_peer_working(
 
 
 def test_credential_calls_of_botocore_are_exempt(make_client: Any, wire: Any, policy: Any) -> None:
-    """Assuming the role that signs is botocore's own call; the same call by the user is not."""
+    """Fetching the role that signs is botocore's own call; the same call by the user is not."""
     from botocore.credentials import DeferredRefreshableCredentials
 
-    sts = make_client("sts")
-    wire.answer({})
-    dynaguard.install(policy(govern=["dynamodb", "sts"]))
+    sso = make_client("sso")
     client = make_client()
+    dynaguard.install(policy(govern=["dynamodb", "sso"]))
+
+    def fetch() -> Any:
+        return sso.get_role_credentials(roleName="r", accountId="1", accessToken="t")
 
     def refresh() -> dict[str, Any]:
-        # The wire answers nothing useful, so the call itself is all that matters here.
-        sts.assume_role(RoleArn="arn:aws:iam::111122223333:role/etl", RoleSessionName="s")
+        fetch()
+        expiry = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
         return {
             "access_key": "ASIA1",
             "secret_key": "s",
             "token": "t",
-            "expiry_time": datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC).isoformat(),
+            "expiry_time": expiry.isoformat(),
         }
 
-    client._request_signer._credentials = DeferredRefreshableCredentials(refresh, "assume-role")
+    credentials = DeferredRefreshableCredentials(refresh, "sso")
+    client._request_signer._credentials = credentials
     client.get_item(TableName="orders", Key=KEY)
 
     assert len(wire.sent) == 2
     with pytest.raises(PolicyDenied):
-        sts.assume_role(RoleArn="arn:aws:iam::111122223333:role/etl", RoleSessionName="s")
+        fetch()

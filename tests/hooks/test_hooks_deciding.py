@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError, ParamValidationError, WaiterError
 from botocore.stub import Stubber
 
 import dynaguard
@@ -146,7 +146,7 @@ def test_covers_waiters(client: Any, wire: Any, policy: Any) -> None:
     waiter = client.get_waiter("table_exists")
     dynaguard.install(policy())
 
-    with pytest.raises(ClientError):
+    with pytest.raises(WaiterError, match="was refused"):
         waiter.wait(TableName="orders", WaiterConfig={"Delay": 0, "MaxAttempts": 1})
     assert wire.sent == []
 
