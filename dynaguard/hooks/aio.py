@@ -33,7 +33,7 @@ class AioWrappers:
         kwargs: Mapping[str, Any],
     ) -> Any:
         """Decides, as the synchronous wrapper does; awaits nothing of its own."""
-        request = await wrapped(*args, **kwargs)
+        request = await wrapped(instance, *args, **kwargs)
         params, model, endpoint_url = first_three(args, kwargs)
         installation = self._installation
         context = request["context"]

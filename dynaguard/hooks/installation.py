@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import warnings
 import weakref
@@ -86,13 +87,15 @@ class Installation:
 
     def _wrap_aiobotocore_once_imported(self) -> None:
         """aiobotocore's clients get their twin when, and only when, it is imported."""
-        import wrapt
-
-        from dynaguard.hooks.aio import AioWrappers
+        if importlib.util.find_spec("aiobotocore") is None:
+            return
+        import wrapt  # it pulls in asyncio; a process without aiobotocore must not pay for it
 
         def wrap(_module: Any) -> None:
             if not self.patches:
                 return  # uninstalled meanwhile: import hooks cannot be taken back
+            from dynaguard.hooks.aio import AioWrappers
+
             wrappers = AioWrappers(self)
             for point in AIO_POINTS:
                 self._wrap(point, point.resolve(), getattr(wrappers, point.name))

@@ -1,12 +1,15 @@
 """Wraps methods of foreign classes and takes the wrappers off again, peers or not.
 
-Wrappers are made by wrapt, so that `inspect.signature` and `inspect.getsource` of a wrapped method
-stay what they were.
+A wrapper is a closure with `__wrapped__`, so `inspect.signature` and `inspect.getsource` of a
+wrapped method stay what they were, and a peer that takes off "whatever wrapt wrapper is outermost"
+leaves ours alone. It costs a fifth of a wrapt wrapper per call (see docs/architecture.md).
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], Mapping[str, Any]], Any]
@@ -18,15 +21,17 @@ class Patch:
     Args:
         owner: The class whose own `__dict__` holds the method.
         name: The method.
-        wrapper: Called as `wrapper(wrapped, instance, args, kwargs)`.
+        wrapper: Called as `wrapper(wrapped, instance, args, kwargs)`; `wrapped` takes the
+            instance first.
     """
 
-    __slots__ = ("_is_active", "_ours", "_wrapper", "name", "owner")
+    __slots__ = ("_is_active", "_original", "_ours", "_wrapper", "name", "owner")
 
     def __init__(self, owner: type, name: str, wrapper: Wrapper) -> None:
         self.owner = owner
         self.name = name
         self._wrapper = wrapper
+        self._original: Any = None
         self._ours: Any = None
         self._is_active = False
 
@@ -37,41 +42,40 @@ class Patch:
 
     def apply(self) -> None:
         """Wraps the method as it is now, peers' wrappers included."""
-        import wrapt  # it pulls in asyncio; a process that never installs must not pay for it
-
         # From `__dict__`, never `getattr`: a bound wrapper put back later would not be the same.
         original = self.owner.__dict__[self.name]
+        # A peer's wrapt wrapper is a descriptor (that claims to be a function, so ask its type):
+        # binding it is what hands it the instance.
+        is_plain = type(original) is FunctionType
+        call = original if is_plain else _bound_call(original, self.owner)
+        wrapper = self._wrapper
+
+        @functools.wraps(original)
+        def ours(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if self._is_active:
+                return wrapper(call, instance, args, kwargs)
+            return call(instance, *args, **kwargs)
+
+        self._original, self._ours = original, ours
         self._is_active = True
-        self._ours = wrapt.FunctionWrapper(original, self._call)
-        setattr(self.owner, self.name, self._ours)
+        setattr(self.owner, self.name, ours)
 
     def remove(self) -> None:
         """Puts back exactly what was wrapped.
 
-        Beneath a peer's wrapper the peer is made to point past ours. A peer that hides what it
-        wrapped keeps calling ours, which then only passes through.
+        Beneath a peer's wrapt wrapper the peer is made to point past ours. A peer that hides
+        what it wrapped keeps calling ours, which then only passes through.
         """
         self._is_active = False
-        outermost = self.owner.__dict__[self.name]
-        if outermost is self._ours:
-            setattr(self.owner, self.name, self._ours.__wrapped__)
+        if self.owner.__dict__[self.name] is self._ours:
+            setattr(self.owner, self.name, self._original)
             return
         for link in self._chain():
-            if getattr(link, "__wrapped__", None) is self._ours and _is_wrapt_proxy(link):
-                link.__wrapped__ = self._ours.__wrapped__
+            # A plain function's `__wrapped__` is a label; a wrapt proxy's is what it calls.
+            is_proxy = type(link) is not FunctionType
+            if is_proxy and getattr(link, "__wrapped__", None) is self._ours:
+                link.__wrapped__ = self._original
                 return
-
-    def _call(
-        self,
-        wrapped: Callable[..., Any],
-        instance: Any,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-    ) -> Any:
-        """What wrapt calls."""
-        if not self._is_active:
-            return wrapped(*args, **kwargs)
-        return self._wrapper(wrapped, instance, args, kwargs)
 
     def _chain(self) -> list[Any]:
         """The wrappers on the method, outermost first, the original last."""
@@ -81,8 +85,10 @@ class Patch:
         return links
 
 
-def _is_wrapt_proxy(link: Any) -> bool:
-    """Whether assigning `__wrapped__` changes what `link` calls."""
-    import wrapt
+def _bound_call(original: Any, owner: type) -> Callable[..., Any]:
+    """A function that binds a descriptor to its first argument and calls it."""
 
-    return isinstance(link, wrapt.FunctionWrapper)
+    def call(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return original.__get__(instance, owner)(*args, **kwargs)
+
+    return call

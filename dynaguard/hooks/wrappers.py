@@ -61,11 +61,11 @@ class SyncWrappers:
         """Observes the whole call: the only place that also sees what never became a request."""
         installation = self._installation
         if not installation.covers(instance, is_nested=_frame.get() is not None):
-            return wrapped(*args, **kwargs)
+            return wrapped(instance, *args, **kwargs)
         frame = Frame(installation.guard.monotonic())
         token = _frame.set(frame)
         try:
-            result = wrapped(*args, **kwargs)
+            result = wrapped(instance, *args, **kwargs)
         except BaseException as err:
             operation = args[0] if args else kwargs["operation_name"]
             installation.close_with_error(frame, instance, operation, err)
@@ -80,7 +80,7 @@ class SyncWrappers:
         self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         """Decides: the one narrow place that every call and presigned URL goes through."""
-        request = wrapped(*args, **kwargs)
+        request = wrapped(instance, *args, **kwargs)
         params, model, endpoint_url = first_three(args, kwargs)
         frame = _frame.get()
         context = request["context"]
@@ -128,7 +128,7 @@ class SyncWrappers:
         attempts, model, request, response, exception = _retry_arguments(args, kwargs)
         passage = request["context"].get(CONTEXT_KEY)
         if passage is None:
-            return wrapped(*args, **kwargs)  # type: ignore[no-any-return]
+            return wrapped(instance, *args, **kwargs)  # type: ignore[no-any-return]
         signal = self._learn(passage, response, exception)
         delay_s = _botocore_delay_s(instance, attempts, model, request, response, exception)
         if delay_s is None:
@@ -160,7 +160,7 @@ class SyncWrappers:
             broken = passage.seal.broken_part(request)
             if broken is not None:
                 raise self._installation.guard.seal_broken(passage, broken)
-        return wrapped(*args, **kwargs)
+        return wrapped(instance, *args, **kwargs)
 
     def sign(
         self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -175,7 +175,7 @@ class SyncWrappers:
         _signed.set(context.get(CONTEXT_KEY))
         token = is_signing.set(True)
         try:
-            return wrapped(*args, **kwargs)
+            return wrapped(instance, *args, **kwargs)
         finally:
             is_signing.reset(token)
 

@@ -30,7 +30,7 @@ def shout(
     kwargs: Mapping[str, Any],
 ) -> Any:
     """A wrapper that can be seen."""
-    return wrapped(*args, **kwargs).upper()
+    return wrapped(instance, *args, **kwargs).upper()
 
 
 def test_wraps_and_restores_the_very_same_function() -> None:
