@@ -1,13 +1,13 @@
 """From credential facts and scope to the `Principal` behind a call.
 
-Two questions, answered apart. *Which ARN signs?* The explicit identity, the provider's assumed role,
-the web identity's role, and last, on opt-in, STS. *What runs?* The Lambda function, pod, task,
-instance, CI job that the environment shows. The name of a principal is the first that is known of:
-the explicit name, the name in an ARN known offline, the workload's own name, the name in STS's ARN,
-the sort of workload or key.
+Two questions, answered apart. *Which ARN signs?* The explicit identity, the provider's assumed
+role, the web identity's role, and last, on opt-in, STS. *What runs?* The Lambda function, pod,
+task, instance, CI job that the environment shows. The name of a principal is the first that is
+known of: the explicit name, the name in an ARN known offline, the workload's own name, the name
+in STS's ARN, the sort of workload or key.
 
-The acting name of `acting_as()` does not change `name`: it stands beside it in `acting_name`, so that
-the signing identity stays on every record and names stay few where spans and budgets count by them.
+The acting name of `acting_as()` does not change `name`, it stands beside it in `acting_name`: the
+signing identity stays on every record, and names stay few where spans and budgets count by them.
 """
 
 from __future__ import annotations
@@ -93,9 +93,9 @@ class IdentityResolver:
         signer = self._principal_by_facts.get(credentials)
         if signer is None:
             signer = self._resolve_signer(credentials)
-        return (
-            signer if scope.acting_name is None else self._with_acting(signer, credentials, scope)
-        )
+        if scope.acting_name is None:
+            return signer
+        return self._with_acting(signer, credentials, scope)
 
     def _resolve_signer(self, facts: CredentialFacts) -> Principal:
         """The signing identity, where memory has none that stays."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dynaguard.call import UNKNOWN_ACCOUNT, UNKNOWN_RUN, PrincipalKind
+from dynaguard.scope import MAX_NAME_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,11 @@ _PARTITION_BY_REGION_PREFIX: Final = {
     "us-isof-": "aws-iso-f",
     "eusc-": "aws-eusc",
 }
+_KIND_BY_METHOD: Final = {
+    "iam-role": PrincipalKind.EC2_INSTANCE,
+    "sso": PrincipalKind.SSO,
+}
 _IRSA_TOKEN_FOLDER: Final = "eks.amazonaws.com/serviceaccount"
-_NOT_ALLOWED_IN_NAME: Final = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +123,16 @@ class Surroundings:
         # itself, are both, and which job runs tells more than where.
         if self.ci_job:
             return Workload(PrincipalKind.CI_JOB, self.ci_job)
-        if method == "container-role" and (self.is_pod_with_token or self.is_ecs_task):
-            is_pod = self.is_pod_with_token
-            return Workload(PrincipalKind.EKS_POD if is_pod else PrincipalKind.ECS_TASK)
-        if method == "iam-role":
-            return Workload(PrincipalKind.EC2_INSTANCE, source="provider")
-        if method == "sso":
-            return Workload(PrincipalKind.SSO, source="provider")
-        return None
+        if method == "container-role":
+            return self._container()
+        kind = _KIND_BY_METHOD.get(method or "")
+        return Workload(kind, source="provider") if kind else None
+
+    def _container(self) -> Workload | None:
+        """The pod or task, or None for another endpoint that gives credentials."""
+        if self.is_pod_with_token:
+            return Workload(PrincipalKind.EKS_POD)
+        return Workload(PrincipalKind.ECS_TASK) if self.is_ecs_task else None
 
     def _function_arns(self, name: str, account_id: str | None) -> tuple[str, ...]:
         """The function's ARN without and, for a published version, with its version."""
@@ -176,7 +182,7 @@ def _ci_job(environ: Mapping[str, str]) -> str | None:
 
 def _printable(text: str) -> str:
     """A label that fits one line of a record: what does not print becomes `?`."""
-    return "".join(char if char.isprintable() else _NOT_ALLOWED_IN_NAME for char in text)[:256]
+    return "".join(char if char.isprintable() else "?" for char in text)[:MAX_NAME_LENGTH]
 
 
 def _partition_of(region: str) -> str:

@@ -1,0 +1,607 @@
+"""Where each setting's value comes from, and what is said about one that does not fit."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynaguard.errors import ConfigurationError
+from dynaguard.scope import Priority
+from dynaguard.settings import (
+    SETTINGS,
+    FoundPolicy,
+    Kind,
+    Mode,
+    ResolvedSettings,
+    Setting,
+    Settings,
+    find_policy,
+    resolve_settings,
+    settings_markdown,
+)
+
+KEY = "not-for-anybody-to-see"
+
+
+def resolve(
+    arguments: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    document: Mapping[str, object] | None = None,
+    source: str = "conf/policy.toml",
+    lines: Mapping[str, int] | None = None,
+) -> ResolvedSettings:
+    """The settings from what a test gives."""
+    return resolve_settings(
+        arguments or {},
+        environ or {},
+        document or {},
+        document_source=source,
+        line_by_name=lines or {},
+    )
+
+
+def problems(*args: Any, **kwargs: Any) -> list[str]:
+    """The lines of the error that a test provokes."""
+    with pytest.raises(ConfigurationError) as caught:
+        resolve(*args, **kwargs)
+    text: str = caught.value.args[0]
+    return text.splitlines()
+
+
+# A valid value of each setting that differs from its default, as an argument and in a variable.
+OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
+    ("policy", "p.toml", "p.toml", Path("p.toml")),
+    ("mode", "observe", "observe", Mode.OBSERVE),
+    ("on_error", "allow", "allow", "allow"),
+    ("audit", "stdout", "stdout", "stdout"),
+    ("audit_mode", "required", "required", "required"),
+    ("account_id", "012345678901", "012345678901", "012345678901"),
+    ("identity", "etl", "etl", "etl"),
+    ("identity_lookup", "sts", "sts", "sts"),
+    ("service", "orders", "orders", "orders"),
+    ("environment", "prod", "prod", "prod"),
+    ("runbook", "failover", "failover", "failover"),
+    ("job", "nightly", "nightly", "nightly"),
+    ("run_id", "7", "7", "7"),
+    ("stage", "load", "load", "load"),
+    ("priority", "background", "background", Priority.BACKGROUND),
+    ("correlation_id", "INC-4711", "INC-4711", "INC-4711"),
+    ("stamp", False, "off", False),
+    ("mask", False, "0", False),
+    ("mask_key", KEY, KEY, KEY),
+    ("mask_key_file", "key", "key", Path("key")),
+    ("budget", False, "No", False),
+    ("disabled", True, "1", True),
+]
+BY_ARGUMENT = [row for row in OTHER_VALUES if row[0] != "disabled"]
+BY_DOCUMENT = [
+    row
+    for row in OTHER_VALUES
+    if row[0] not in {"policy", "mask_key", "mask_key_file", "disabled"}
+]
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+
+def test_the_table_has_every_field_once_in_order() -> None:
+    """What is not in the table would have neither a variable nor a line in the docs."""
+    assert [row.name for row in SETTINGS] == [row.name for row in dataclasses.fields(Settings)]
+    assert [row[0] for row in OTHER_VALUES] == [row.name for row in SETTINGS]
+
+
+@pytest.mark.parametrize("row", SETTINGS, ids=lambda row: row.name)
+def test_a_row_agrees_with_the_field(row: Setting) -> None:
+    """Default, variable, choices and meaning are there and fit together."""
+    assert row.default == getattr(Settings(), row.name)
+    assert row.env == f"DYNAGUARD_{row.name.upper()}"
+    assert bool(row.choices) is (row.kind is Kind.CHOICE)
+    assert not row.choices or row.default in row.choices
+    assert row.doc.endswith(".")
+
+
+def test_the_docs_table_has_a_line_for_every_setting() -> None:
+    """Name, variable, choices, default, meaning."""
+    head, rule, *lines = settings_markdown().splitlines()
+
+    assert head.count("|") == rule.count("|") == 7
+    assert [line.split("`")[1] for line in lines] == [row.name for row in SETTINGS]
+    assert all(line.count("|") == 7 for line in lines)
+    mode = next(line for line in lines if line.startswith("| `mode`"))
+    assert "`enforce`, `observe`, `off` | `enforce` | yes" in mode
+    stamp = next(line for line in lines if line.startswith("| `stamp`"))
+    assert "`on` or `off` | `on` | yes" in stamp
+    key = next(line for line in lines if line.startswith("| `mask_key` "))
+    assert "| none | no |" in key
+    assert "| `off` | no | Switches everything off" in lines[-1]
+
+
+def test_a_secret_is_in_no_repr() -> None:
+    """Settings are printed and logged; the key of masks is not."""
+    found = resolve({"mask_key": KEY})
+
+    assert KEY not in repr(found)
+    assert found.settings.mask_key == KEY
+
+
+def test_importing_reads_no_environment() -> None:
+    """A bad variable is an error of `install()`, not of `import`."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import dynaguard.settings"],
+        env={**os.environ, "DYNAGUARD_MODE": "nonsense", "DYNAGUARD_NO_SUCH": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- precedence --------------------------------------------------------------------------------
+
+
+def test_nothing_given_is_the_defaults() -> None:
+    """Each setting says that it is a default."""
+    found = resolve({"mode": None})
+
+    assert found.settings == Settings()
+    assert set(found.source_by_name.values()) == {"default"}
+    assert list(found.source_by_name) == [row.name for row in SETTINGS]
+
+
+@pytest.mark.parametrize(("name", "value", "_text", "expected"), BY_ARGUMENT)
+def test_an_argument_gives_its_setting(
+    name: str, value: object, _text: str, expected: object
+) -> None:
+    """Every setting but `disabled` is an argument."""
+    found = resolve({name: value})
+
+    assert getattr(found.settings, name) == expected
+    assert type(getattr(found.settings, name)) is type(expected)
+    assert found.source_by_name[name] == "argument"
+
+
+@pytest.mark.parametrize(("name", "_value", "text", "expected"), OTHER_VALUES)
+def test_a_variable_gives_its_setting(
+    name: str, _value: object, text: str, expected: object
+) -> None:
+    """White space around the value does not count."""
+    found = resolve(environ={f"DYNAGUARD_{name.upper()}": f" {text}\n"})
+
+    assert getattr(found.settings, name) == expected
+    assert found.source_by_name[name] == "environment"
+
+
+@pytest.mark.parametrize(("name", "value", "_text", "expected"), BY_DOCUMENT)
+def test_a_document_gives_its_setting(
+    name: str, value: object, _text: str, expected: object
+) -> None:
+    """As `[settings]` of TOML, JSON or YAML has it."""
+    found = resolve(document={name: value})
+
+    assert getattr(found.settings, name) == expected
+    assert found.source_by_name[name] == "document"
+
+
+ALL_SOURCES = st.fixed_dictionaries(
+    {},
+    optional={
+        "argument": st.sampled_from(["a", "b"]),
+        "environment": st.sampled_from(["c", "d"]),
+        "document": st.sampled_from(["e", "f"]),
+    },
+)
+
+
+@given(st.sampled_from(["service", "job", "stage", "run_id", "runbook"]), ALL_SOURCES)
+def test_the_strongest_source_wins(name: str, value_by_source: Mapping[str, str]) -> None:
+    """Argument > environment > document > default, for whichever of them are given."""
+    found = resolve(
+        {name: value_by_source.get("argument")},
+        {f"DYNAGUARD_{name.upper()}": value_by_source["environment"]}
+        if "environment" in value_by_source
+        else {},
+        {name: value_by_source["document"]} if "document" in value_by_source else {},
+    )
+
+    order = ("argument", "environment", "document")
+    strongest = next((source for source in order if source in value_by_source), "default")
+    assert found.source_by_name[name] == strongest
+    assert getattr(found.settings, name) == value_by_source.get(strongest)
+
+
+def test_off_and_disabled_are_two_switches() -> None:
+    """An argument overrides DYNAGUARD_MODE, none overrides DYNAGUARD_DISABLED."""
+    by_mode = resolve({"mode": "enforce"}, {"DYNAGUARD_MODE": "off"}).settings
+    by_switch = resolve({"mode": "enforce"}, {"DYNAGUARD_DISABLED": "yes"}).settings
+
+    assert (by_mode.mode, by_mode.disabled) == (Mode.ENFORCE, False)
+    assert (by_switch.mode, by_switch.disabled) == (Mode.ENFORCE, True)
+
+
+@pytest.mark.parametrize(
+    ("environ", "document", "service", "source"),
+    [
+        ({"OTEL_SERVICE_NAME": "otel", "POWERTOOLS_SERVICE_NAME": "p"}, {}, "otel", "environment"),
+        (
+            {"POWERTOOLS_SERVICE_NAME": "p", "AWS_LAMBDA_FUNCTION_NAME": "f"},
+            {},
+            "p",
+            "environment",
+        ),
+        ({"AWS_LAMBDA_FUNCTION_NAME": " f "}, {}, "f", "environment"),
+        ({"OTEL_SERVICE_NAME": "", "AWS_LAMBDA_FUNCTION_NAME": "f"}, {}, "f", "environment"),
+        ({"OTEL_SERVICE_NAME": "two\nlines"}, {}, None, "default"),
+        ({"OTEL_SERVICE_NAME": "x" * 257}, {}, None, "default"),
+        ({"OTEL_SERVICE_NAME": "otel"}, {"service": "own"}, "own", "document"),
+        ({"OTEL_SERVICE_NAME": "otel", "DYNAGUARD_SERVICE": "own"}, {}, "own", "environment"),
+    ],
+)
+def test_the_service_falls_back_to_what_others_call_it(
+    environ: dict[str, str], document: dict[str, object], service: str | None, source: str
+) -> None:
+    """Only where dynaguard was told nothing; what does not fit a record is passed over."""
+    found = resolve({}, environ, document)
+
+    assert found.settings.service == service
+    assert found.source_by_name["service"] == source
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "kept"),
+    [
+        ({"mask_key": KEY}, {"DYNAGUARD_MASK_KEY_FILE": "key"}, "mask_key"),
+        ({"mask_key_file": "key"}, {"DYNAGUARD_MASK_KEY": KEY}, "mask_key_file"),
+    ],
+)
+def test_key_and_key_file_follow_precedence(
+    arguments: dict[str, object], environ: dict[str, str], kept: str
+) -> None:
+    """A key by argument overrides a key file by variable, and the other way round."""
+    found = resolve(arguments, environ)
+
+    given = {name for name in ("mask_key", "mask_key_file") if getattr(found.settings, name)}
+    assert given == {kept}
+    assert found.source_by_name[kept] == "argument"
+    assert sorted(found.source_by_name.values()).count("default") == len(SETTINGS) - 1
+
+
+def test_key_and_key_file_by_the_same_source_is_an_error() -> None:
+    """Which of them was meant cannot be known."""
+    lines = problems({}, {"DYNAGUARD_MASK_KEY": KEY, "DYNAGUARD_MASK_KEY_FILE": "key"})
+
+    assert lines == [
+        "environment: `mask_key` and `mask_key_file` are both given, keep one of them"
+    ]
+
+
+# --- values ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["1", "true", "yes", "on", "TRUE", "Yes", " oN "])
+def test_a_switch_is_on(text: str) -> None:
+    """Any case."""
+    assert resolve(environ={"DYNAGUARD_DISABLED": text}).settings.disabled is True
+
+
+@pytest.mark.parametrize("text", ["0", "false", "no", "off", "FALSE", "No", " ofF "])
+def test_a_switch_is_off(text: str) -> None:
+    """Any case."""
+    assert resolve(environ={"DYNAGUARD_STAMP": text}).settings.stamp is False
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "expected"),
+    [
+        ("conf/policy.toml", "audit.jsonl", "conf/audit.jsonl"),
+        ("conf/policy.toml", "/var/audit.jsonl", "/var/audit.jsonl"),
+        ("conf/policy.toml", "STDOUT", "stdout"),
+        ("conf/policy.toml", "off", "off"),
+        ("policy.toml", "audit.jsonl", "audit.jsonl"),
+        ("<policy>", "audit.jsonl", "audit.jsonl"),
+        ("", "audit.jsonl", "audit.jsonl"),
+    ],
+)
+def test_a_documents_path_starts_at_its_folder(source: str, value: str, expected: str) -> None:
+    """The names of sinks are no paths; a document that is no file has no folder."""
+    assert resolve(document={"audit": value}, source=source).settings.audit == expected
+
+
+def test_paths_may_be_path_objects() -> None:
+    """`audit` is kept as text, since it may be a name as well."""
+    settings = resolve({"audit": Path("a.jsonl"), "mask_key_file": Path("key")}).settings
+
+    assert (settings.audit, settings.mask_key_file) == ("a.jsonl", Path("key"))
+
+
+def test_false_is_no_choice_that_has_no_off() -> None:
+    """Only where `off` is one."""
+    (line,) = problems(document={"on_error": False})
+
+    assert line.endswith("one of `deny`, `allow` is needed, not true or false")
+
+
+@pytest.mark.parametrize("name", ["mode", "audit", "identity_lookup"])
+def test_yaml_s_bare_off_is_off(name: str) -> None:
+    """YAML 1.1 reads `mode: off` as false."""
+    assert getattr(resolve(document={name: False}).settings, name) == "off"
+
+
+def test_a_correlation_id_is_kept_as_it_is_stamped() -> None:
+    """What a header cannot carry is replaced; 64 characters at most."""
+    found = resolve({"correlation_id": "INC 4711 " + "x" * 80})
+
+    assert found.settings.correlation_id == ("INC-4711-" + "x" * 80)[:64]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:iam::123456789012:role/team/etl",
+        "arn:aws-us-gov:sts::123456789012:assumed-role/etl/run",
+        "arn:aws:lambda:eu-west-1:123456789012:function:nightly",
+        "the arn of nobody",
+    ],
+)
+def test_an_identity_is_a_label_or_an_arn(arn: str) -> None:
+    """An ARN has all of its parts."""
+    assert resolve({"identity": arn}).settings.identity == arn
+
+
+BAD_VALUES: list[tuple[str, object, str]] = [
+    (
+        "mode",
+        "enfroce",
+        "`enfroce` is unknown, it must be one of `enforce`, `observe`, `off`, did you mean "
+        "`enforce`?",
+    ),
+    (
+        "priority",
+        "???",
+        "`???` is unknown, it must be one of `interactive`, `batch`, `background`",
+    ),
+    ("on_error", 3, "one of `deny`, `allow` is needed, not a number"),
+    ("on_error", False, "one of `deny`, `allow` is needed, not true or false"),
+    ("mode", "x\n" * 40, f"`{'x?' * 20}...` is unknown, it must be one of "),
+    ("stamp", "off", "true or false is needed, not text of 3 characters"),
+    ("stamp", 1, "true or false is needed, not a number"),
+    ("job", "", "1 to 256 printable characters are needed, not text of 0 characters"),
+    ("job", "x" * 257, "1 to 256 printable characters are needed, not text of 257 characters"),
+    (
+        "job",
+        "two\nlines",
+        "1 to 256 printable characters are needed, not text of 9 characters, some of which do "
+        "not print",
+    ),
+    ("job", ["nightly"], "text is needed, not a list"),
+    ("job", {"name": "nightly"}, "text is needed, not a table"),
+    ("job", date(2026, 1, 1), "text is needed, not a `date`"),
+    (
+        "account_id",
+        12345678901,
+        "twelve digits are needed as text, not a number, put it in quotes",
+    ),
+    ("account_id", True, "text of twelve digits is needed, not true or false"),
+    ("account_id", "12345", "twelve digits are needed, not text of 5 characters"),
+    ("account_id", "\u0661" * 12, "twelve digits are needed, not text of 12 characters"),
+    (
+        "identity",
+        "arn:aws:iam::*:role/etl",
+        "`arn:aws:iam::*:role/etl` is no ARN of one identity, such as "
+        "`arn:aws:iam::123456789012:role/etl`",
+    ),
+    ("identity", "arn:aws:iam::123456789012:role/*", "`arn:aws:iam::123456789012:role/*` is no"),
+    ("audit", 3, "a path is needed, not a number"),
+    ("audit", "", "a path is needed, not empty text"),
+    ("audit", "a\0b", "a path is needed, not unprintable text"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), BAD_VALUES)
+def test_a_bad_argument_is_named_with_what_is_needed(
+    name: str, value: object, expected: str
+) -> None:
+    """One line: the argument, and what would fit."""
+    (line,) = problems({name: value})
+
+    assert line.startswith(f"argument `{name}`: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    # Nothing at all is a value in a document; false is one of them: `off`, where that is a choice.
+    [*(row for row in BAD_VALUES if row[1] is not False), ("job", None, "text is needed, not no")],
+)
+def test_a_bad_entry_is_named_with_file_and_line(name: str, value: object, expected: str) -> None:
+    """As problems of the policy itself are."""
+    (line,) = problems(document={name: value}, lines={name: 7})
+
+    assert line.startswith(f"conf/policy.toml:7: settings.{name}: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("MODE", "observ", "did you mean `observe`?"),
+        ("STAMP", "maybe", "`maybe` is no switch, it must be `on` or `off`"),
+        ("ACCOUNT_ID", "1234567890123", "twelve digits are needed, not text of 13 characters"),
+        ("JOB", "", "empty, unset it or give it a value"),
+        ("MASK_KEY", "  ", "empty, unset it or give it a value"),
+        ("MASK_KEY", "short", "at least 16 characters are needed, not 5"),
+    ],
+)
+def test_a_bad_variable_is_named(name: str, text: str, expected: str) -> None:
+    """An empty one too: passing it over could drop a guard unseen."""
+    (line,) = problems(environ={f"DYNAGUARD_{name}": text})
+
+    assert line.startswith(f"DYNAGUARD_{name}: ")
+    assert line.endswith(expected)
+
+
+@pytest.mark.parametrize("name", ["policy", "mask_key", "mask_key_file", "disabled"])
+def test_a_document_may_not_give_everything(name: str) -> None:
+    """No secrets, no other policy, no kill switch; the error names the variable."""
+    (line,) = problems(document={name: KEY})
+
+    assert line == (
+        f"conf/policy.toml: settings.{name}: may not stand in a document, "
+        f"set DYNAGUARD_{name.upper()}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "guess"),
+    [
+        ("DYNAGUARD_POLCY", "did you mean `DYNAGUARD_POLICY`?"),
+        ("DYNAGUARD_AUDITMODE", "did you mean `DYNAGUARD_AUDIT_MODE`?"),
+        ("dynaguard_mode", "did you mean `DYNAGUARD_MODE`?"),
+        ("DYNAGUARD_QQQ", "unset it"),
+        ("DYNAGUARD_", "unset it"),
+    ],
+)
+def test_an_unknown_variable_is_an_error_with_the_nearest_name(name: str, guess: str) -> None:
+    """A misspelt variable would be a hole."""
+    assert problems(environ={name: "off"}) == [f"{name}: unknown variable, {guess}"]
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    """Only the prefix with its underscore is dynaguard's."""
+    assert resolve(environ={"DYNAGUARDIAN": "x", "MODE": "off"}).settings == Settings()
+
+
+def test_unknown_names_are_errors_in_arguments_and_documents() -> None:
+    """Each with the nearest name that is valid there, or with all of them."""
+    assert problems({"modes": "off"}) == [
+        "argument `modes`: unknown setting, did you mean `mode`?"
+    ]
+    (line,) = problems({"disabled": True})
+    assert line.startswith("argument `disabled`: unknown setting")
+    (line,) = problems(document={"mask_keys": 1})
+    assert line.endswith("settings.mask_keys: unknown setting, did you mean `mask`?")
+    (line,) = problems(document={"zzz": 1}, source="")
+    assert line.startswith("<policy>: settings.zzz: unknown setting, it must be one of mode, ")
+    assert "mask_key" not in line
+
+
+def test_all_problems_are_told_at_once_without_secrets() -> None:
+    """One line each, in the order of the sources, overridden values included."""
+    lines = problems(
+        {"mode": "enfroce", "mask_key": "tiny-secret"},
+        {"DYNAGUARD_MODE": "offf", "DYNAGUARD_MASK_KEY": "small-secret"},
+        {"mode": "obs", "mask_key": KEY},
+    )
+
+    assert [line.split(":")[0] for line in lines] == [
+        "argument `mode`",
+        "argument `mask_key`",
+        "DYNAGUARD_MODE",
+        "DYNAGUARD_MASK_KEY",
+        "conf/policy.toml",
+        "conf/policy.toml",
+    ]
+    text = "\n".join(lines)
+    assert not any(secret in text for secret in ("tiny-secret", "small-secret", KEY))
+
+
+ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.binary(),
+    st.lists(st.text(), max_size=2),
+    st.dictionaries(st.text(), st.text(), max_size=2),
+)
+SOME_NAME = st.one_of(st.sampled_from([row.name for row in SETTINGS]), st.text())
+
+
+@given(
+    st.dictionaries(SOME_NAME, ANYTHING, max_size=4),
+    st.dictionaries(
+        SOME_NAME.map(lambda name: f"DYNAGUARD_{name.upper()}"), st.text(), max_size=4
+    ),
+    st.dictionaries(SOME_NAME, ANYTHING, max_size=4),
+)
+def test_whatever_is_given_there_are_settings_or_one_error(
+    arguments: dict[str, object], environ: dict[str, str], document: dict[str, object]
+) -> None:
+    """No value makes it fail otherwise, and no secret value stands in the error."""
+    marked = "0123" + KEY
+    environ = {**environ, "DYNAGUARD_MASK_KEY": marked}
+    try:
+        found = resolve(arguments, environ, document)
+    except ConfigurationError as err:
+        assert marked not in str(err)
+    else:
+        assert isinstance(found.settings.mode, Mode)
+
+
+# --- the policy file ---------------------------------------------------------------------------
+
+
+def test_the_policy_is_named_by_argument_then_variable_then_folder(tmp_path: Path) -> None:
+    """The first that names one, and who did."""
+    environ = {"DYNAGUARD_POLICY": " by/env.toml "}
+    (tmp_path / "dynaguard.toml").write_text("")
+
+    assert find_policy("arg.toml", environ, tmp_path) == FoundPolicy(Path("arg.toml"), "argument")
+    assert find_policy(None, environ, tmp_path) == FoundPolicy(Path("by/env.toml"), "environment")
+    assert find_policy(None, {}, tmp_path) == FoundPolicy(
+        tmp_path / "dynaguard.toml", "working directory"
+    )
+
+
+def test_parents_of_the_working_directory_are_not_looked_at(tmp_path: Path) -> None:
+    """Which policy guards a process must not depend on what lies above."""
+    (tmp_path / "dynaguard.toml").write_text("")
+    below = tmp_path / "below"
+    below.mkdir()
+
+    assert find_policy(None, {}, below) is None
+
+
+def test_a_broken_link_counts_as_a_policy(tmp_path: Path) -> None:
+    """Loading then tells that it cannot be read, rather than nothing being guarded."""
+    (tmp_path / "dynaguard.toml").symlink_to(tmp_path / "gone.toml")
+
+    assert find_policy(None, {}, tmp_path) is not None
+
+
+@pytest.mark.parametrize(
+    ("given_policy", "environ", "message"),
+    [
+        ("", {}, "argument `policy`: a path is needed, not empty text"),
+        (3, {}, "argument `policy`: a path is needed, not a number"),
+        (None, {"DYNAGUARD_POLICY": " "}, "DYNAGUARD_POLICY: a path is needed, not empty text"),
+    ],
+)
+def test_a_policy_that_is_no_path_is_an_error(
+    given_policy: Any, environ: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    """An empty variable does not mean no policy."""
+    with pytest.raises(ConfigurationError) as caught:
+        find_policy(given_policy, environ, tmp_path)
+
+    assert str(caught.value) == message
+
+
+def test_a_found_policy_stands_for_its_path(tmp_path: Path) -> None:
+    """Wherever a path is taken."""
+    path = tmp_path / "dynaguard.toml"
+    path.write_text("version = 1")
+    found = FoundPolicy(path, "argument")
+
+    assert Path(found) == path
+    assert str(found) == str(path)
+    assert Path(os.fspath(found)).read_text() == "version = 1"
