@@ -16,9 +16,9 @@ INVARIANT: no message holds an item value, a secret or a parameter value; names 
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -44,6 +44,8 @@ __all__ = [
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that `word` was probably meant to be, or None. Case does not count."""
+    import difflib  # for messages alone, so not at import
+
     by_folded = {choice.casefold(): choice for choice in choices}
     found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None
@@ -96,7 +98,7 @@ class PolicySyntaxError(ConfigurationError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles with its problems."""
-        return type(self), (self.problems,)
+        return type(self), (self.problems,), _notes_of(self)
 
 
 class PatchPointError(ConfigurationError):
@@ -118,7 +120,13 @@ class MissingExtraError(DynaguardError, ImportError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles with its two arguments."""
-        return type(self), (self.feature, self.extra)
+        return type(self), (self.feature, self.extra), _notes_of(self)
+
+
+def _notes_of(err: BaseException) -> dict[str, Any]:
+    """What `add_note` added, as the state of a pickle."""
+    notes = getattr(err, "__notes__", None)
+    return {"__notes__": list(notes)} if notes else {}
 
 
 def _error_response(code: str, message: str, status: int) -> Any:
@@ -150,7 +158,7 @@ class _LocalRefusal(DynaguardError, ClientError):
         decision: Decision | None = None,
         identity: str = "unknown",
     ) -> None:
-        self.decision = decision
+        self.decision = _without_items(decision) if decision else None
         self.service = service
         self.operation = operation
         self.identity = identity
@@ -163,16 +171,13 @@ class _LocalRefusal(DynaguardError, ClientError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles with decision and identity (`ClientError`'s own would lose them)."""
-        return _rebuild, (
-            type(self),
-            self._message,
-            {
-                "operation": self.operation,
-                "service": self.service,
-                "decision": self.decision,
-                "identity": self.identity,
-            },
-        )
+        arguments = {
+            "operation": self.operation,
+            "service": self.service,
+            "decision": self.decision,
+            "identity": self.identity,
+        }
+        return _rebuild, (type(self), self._message, arguments), _notes_of(self)
 
     @property
     def statement(self) -> StatementRef | None:
@@ -201,20 +206,32 @@ def _rebuild(kind: type[_LocalRefusal], message: str, arguments: dict[str, Any])
     return kind(message, **arguments)
 
 
-def readable_arn(resource: str) -> str:
-    """The ARN with its unknown parts shown as `<unknown>`."""
-    from dynaguard.call import UNKNOWN_ACCOUNT, UNKNOWN_CHAR, UNKNOWN_RUN  # values import errors
+def _without_items(decision: Decision) -> Decision:
+    """The decision without the parameters that its authorisations were read from.
 
-    for mark in (UNKNOWN_ACCOUNT, UNKNOWN_CHAR * 6, UNKNOWN_RUN):
-        resource = resource.replace(mark, "<unknown>")
-    return resource
+    An error outlives its call, is pickled to other processes and shown by reporters: it must hold
+    no item values, nor streams that do not pickle.
+    """
+    offending = decision.offending
+    return replace(
+        decision,
+        authorizations=tuple(replace(need, member={}) for need in decision.authorizations),
+        offending=replace(offending, member={}) if offending else None,
+    )
+
+
+def readable_arn(resource: str) -> str:
+    """The ARN with each unknown part shown as `<unknown>`, however long it may be."""
+    from dynaguard.call import UNKNOWN_CHAR, UNKNOWN_RUN  # values import errors
+
+    return re.sub(f"[{UNKNOWN_CHAR}{UNKNOWN_RUN}]+", "<unknown>", resource)
 
 
 class PolicyDenied(_LocalRefusal):
     """The policy refuses the call. Raised before anything is sent, never retried.
 
     Attributes:
-        decision: The whole decision.
+        decision: The whole decision; its authorisations hold no parameters.
         service, operation: The call.
         identity: Label of the calling identity.
         statement, resource, reason, how_to_allow: Read from the decision.

@@ -10,11 +10,11 @@ from __future__ import annotations
 import enum
 import functools
 import inspect
+import os
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
@@ -67,9 +67,11 @@ class Scope:
 
 EMPTY_SCOPE: Final = Scope()
 _current: ContextVar[Scope | None] = ContextVar("dynaguard_scope", default=None)
-# One stack for all managers: scopes nest, so the newest token belongs to the innermost of them.
-_tokens: ContextVar[tuple[Token[Scope | None], ...]] = ContextVar(
-    "dynaguard_scope_tokens", default=()
+# One stack for all managers: scopes nest, so the newest entry belongs to the innermost of them.
+# Scopes rather than tokens: a token cannot be used in another context than its own, and frameworks
+# enter and leave the halves of a generator in two copies of one.
+_outer_scopes: ContextVar[tuple[Scope | None, ...]] = ContextVar(
+    "dynaguard_outer_scopes", default=()
 )
 _process_scope: Scope = EMPTY_SCOPE
 
@@ -87,7 +89,7 @@ def set_process_scope(scope: Scope) -> None:
 
 def new_correlation_id() -> str:
     """A fresh id: 32 hexadecimal characters, the form of a W3C trace id."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def sanitise_correlation_id(text: str) -> str:
@@ -117,8 +119,8 @@ class ScopeManager:
     def __enter__(self) -> Scope:
         """Enters; gives the scope now in force."""
         scope = self._derive(current_scope())
-        token = _current.set(scope)
-        _tokens.set((*_tokens.get(), token))
+        _outer_scopes.set((*_outer_scopes.get(), _current.get()))
+        _current.set(scope)
         return scope
 
     def __exit__(
@@ -127,10 +129,14 @@ class ScopeManager:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Leaves; the scope before it is in force again."""
-        *rest, token = _tokens.get()
-        _tokens.set(tuple(rest))
-        _current.reset(token)
+        """Leaves; the scope before it is in force again.
+
+        In a context that never saw the entering there is nothing to leave.
+        """
+        outer_scopes = _outer_scopes.get()
+        if outer_scopes:
+            _outer_scopes.set(outer_scopes[:-1])
+            _current.set(outer_scopes[-1])
 
     async def __aenter__(self) -> Scope:
         """As `__enter__`; awaits nothing."""
@@ -152,8 +158,9 @@ class ScopeManager:
             ConfigurationError: `function` is a generator function.
         """
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            name = getattr(function, "__name__", type(function).__name__)
             raise ConfigurationError(
-                f"`{function.__name__}` is a generator function and cannot be decorated with a "
+                f"`{name}` is a generator function and cannot be decorated with a "
                 "scope, enter the scope inside it with `with` instead"
             )
         if inspect.iscoroutinefunction(function):
@@ -184,7 +191,8 @@ def correlation(id: str | None = None) -> ScopeManager:
         A context manager (`with`, `async with`) that gives the `Scope`, and a decorator.
 
     Raises:
-        ConfigurationError: The id is not text, or is empty.
+        ConfigurationError: The id is not text, is empty, has over 256 characters, or one that
+            does not print.
     """
     if id is not None:
         _check_name("correlation id", id)
@@ -226,9 +234,7 @@ def job(
         if text is not None or what == "job name":
             _check_name(what, text)
     checked_priority = _check_priority(priority)
-    seconds = deadline_s.total_seconds() if isinstance(deadline_s, timedelta) else deadline_s
-    if seconds is not None and not seconds > 0:
-        raise ConfigurationError(f"`deadline_s` is `{seconds}`, it must be greater than 0 seconds")
+    seconds = _check_deadline(deadline_s)
 
     def derive(scope: Scope) -> Scope:
         same_job = scope.job == name
@@ -243,7 +249,6 @@ def job(
             stage=stage or (scope.stage if same_job else None),
             priority=checked_priority,
             deadline_monotonic_s=deadline,
-            correlation_id=scope.correlation_id,
         )
 
     return ScopeManager(derive)
@@ -288,6 +293,20 @@ def _check_name(what: str, text: object) -> None:
         raise ConfigurationError(
             f"{what} has {len(text)} characters, must be 1 to {MAX_NAME_LENGTH}, all printable"
         )
+
+
+def _check_deadline(deadline: object) -> float | None:
+    """The deadline in seconds; refuses what is not positive, and what is no duration."""
+    seconds = deadline.total_seconds() if isinstance(deadline, timedelta) else deadline
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise ConfigurationError(
+            f"`deadline_s` is of type {type(seconds).__name__}, it must be seconds or a timedelta"
+        )
+    if not seconds > 0:
+        raise ConfigurationError(f"`deadline_s` is `{seconds}`, it must be greater than 0 seconds")
+    return seconds
 
 
 def _check_priority(priority: Priority | str) -> Priority:

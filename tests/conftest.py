@@ -76,7 +76,7 @@ def _reset_scope() -> None:
     if scope is not None:
         scope.set_process_scope(scope.EMPTY_SCOPE)
         scope._current.set(None)
-        scope._tokens.set(())
+        scope._outer_scopes.set(())
 
 
 @pytest.fixture(scope="session")
