@@ -1,0 +1,184 @@
+"""One audit record as a mapping: who called what, what was decided, how it ended.
+
+INVARIANT: nothing here reads `Call.params` or `Authorization.member`, so no item value can get
+into a record.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from dynaguard.call import Authorization, Call, Decision, Outcome, Principal, StatementRef
+from dynaguard.errors import readable_arn
+
+SCHEMA_VERSION: Final = 1
+Phase = Literal["intent", "outcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class WriterFacts:
+    """Which process writes a record.
+
+    Attributes:
+        service: Name of the service, or None.
+        pid: Process id.
+        version: dynaguard's version.
+    """
+
+    service: str | None
+    pid: int
+    version: str
+
+
+def build_record(
+    *,
+    phase: Phase,
+    time: datetime,
+    writer: WriterFacts,
+    call: Call,
+    principal: Principal,
+    decision: Decision | None,
+    outcome: Outcome | None,
+    mode: str,
+    policy_digest: str | None,
+) -> dict[str, Any]:
+    """The record of one call.
+
+    Args:
+        phase: `intent` before the call leaves, `outcome` after it ended.
+        time: When, with its zone.
+        writer: Who writes it.
+        call: The call.
+        principal: Who makes it.
+        decision: What was decided; None when the call failed before.
+        outcome: How it ended; None for an intent.
+        mode: The mode in force (`enforce`, `observe`).
+        policy_digest: SHA-256 of the policy in force, or None.
+
+    Returns:
+        **Shape**: `audit-record.schema.json`; every key is present, JSON's own types only.
+
+    Cost: linear in the call's authorisations. `encoding.Encoder` makes the same, faster.
+    """
+    scope = call.scope
+    authorizations = decision.authorizations if decision else ()
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "phase": phase,
+        "time": format_time(time),
+        "correlation_id": call.correlation_id,
+        "request_id": outcome.request_id if outcome else None,
+        "service": call.service,
+        "operation": call.operation,
+        "region": call.region,
+        "identity": identity_part(principal),
+        "job": scope.job,
+        "run_id": scope.run_id,
+        "stage": scope.stage,
+        "runbook": scope.runbook,
+        "priority": scope.priority.value,
+        "authorizations": authorizations_part(authorizations),
+        "tables": tables_part(authorizations),
+        "decision": decision_part(decision) if decision else None,
+        "mode": mode,
+        "policy_digest": policy_digest,
+        "outcome": outcome_part(outcome) if outcome else None,
+        "writer": writer_part(writer),
+    }
+
+
+def format_time(time: datetime) -> str:
+    """RFC 3339 in UTC with microseconds: `2026-11-20T12:00:00.000000Z`."""
+    if time.tzinfo is not UTC:
+        time = time.astimezone(UTC)
+    return time.isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def identity_part(principal: Principal) -> dict[str, Any]:
+    """The identity behind a call. The id of the signing key stays out."""
+    return {
+        "name": principal.name,
+        "kind": principal.kind.value,
+        "arn": readable_arn(principal.arn) if principal.arn else None,
+        "account_id": principal.account_id,
+        "session_name": principal.session_name,
+        "source": principal.source,
+        "groups": sorted(principal.groups),
+        "acting_as": principal.acting_name,
+        "is_static_key": principal.is_static_key,
+    }
+
+
+def authorizations_part(authorizations: tuple[Authorization, ...]) -> list[dict[str, Any]]:
+    """What the call needed, each permission once, in request order."""
+    needed = dict.fromkeys((each.action, each.resource, each.problem) for each in authorizations)
+    return [
+        {"action": action, "resource": readable_arn(resource)}
+        | ({"problem": problem} if problem else {})
+        for action, resource, problem in needed
+    ]
+
+
+def tables_part(authorizations: tuple[Authorization, ...]) -> list[str]:
+    """The tables that the call touches, each once, in request order."""
+    return list(dict.fromkeys(each.table for each in authorizations if each.table is not None))
+
+
+def decision_part(decision: Decision) -> dict[str, Any]:
+    """What was decided, by which statement and why."""
+    statement = decision.statement
+    return {
+        "verdict": decision.verdict.value,
+        **_statement_part(statement),
+        "reason": decision.reason,
+        "how_to_allow": decision.how_to_allow,
+        "observed": [_statement_part(each) for each in decision.observed],
+        "unknown_keys": list(decision.unknown_keys),
+        "is_enforced": decision.is_enforced,
+    }
+
+
+def outcome_part(outcome: Outcome) -> dict[str, Any]:
+    """How the call ended; times in seconds, to the microsecond."""
+    return {
+        "status": outcome.status.value,
+        "error_code": outcome.error_code,
+        "http_status": outcome.http_status,
+        "attempts": outcome.attempts,
+        "throttles": outcome.throttles,
+        "wait_s": round(outcome.wait_s, 6),
+        "latency_s": round(outcome.elapsed_s, 6),
+        "masked": dict(outcome.masked),
+        "consumed_capacity": [
+            {
+                "table": each.table,
+                "read_units": each.read_units,
+                "write_units": each.write_units,
+                "total_units": each.total_units,
+            }
+            for each in outcome.capacity
+        ],
+        "item_count": outcome.item_count,
+        "unprocessed_count": outcome.unprocessed_count,
+        "budget_refusal": outcome.budget_refusal,
+    }
+
+
+def writer_part(writer: WriterFacts) -> dict[str, Any]:
+    """The process that writes."""
+    return {"service": writer.service, "pid": writer.pid, "version": writer.version}
+
+
+def current_writer(service: str | None, version: str) -> WriterFacts:
+    """This process, as of now: another one after a fork."""
+    return WriterFacts(service, os.getpid(), version)
+
+
+def _statement_part(statement: StatementRef | None) -> dict[str, Any]:
+    """Name and place of a statement; nulls for the document's default."""
+    if statement is None:
+        return {"statement": None, "source": None, "line": None}
+    return {"statement": statement.sid, "source": statement.source, "line": statement.line}

@@ -1,0 +1,79 @@
+"""Every name that dynaguard sends to OpenTelemetry.
+
+The semantic conventions' own names come first, spelled as their constants; a test compares them to
+the installed conventions, so that the package itself is not needed at run time. What they have no
+name for stands under `dynaguard.`. No attribute ever holds a key or a value of an item.
+
+Source: OpenTelemetry semantic conventions 1.44.0, pages *db*, *db/dynamodb*, *aws-sdk*.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- stable conventions --------------------------------------------------------------------------
+DB_COLLECTION_NAME: Final = "db.collection.name"
+DB_OPERATION_BATCH_SIZE: Final = "db.operation.batch.size"
+DB_OPERATION_NAME: Final = "db.operation.name"
+DB_RESPONSE_STATUS_CODE: Final = "db.response.status_code"
+DB_SYSTEM_NAME: Final = "db.system.name"
+ERROR_TYPE: Final = "error.type"
+HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+DB_CLIENT_OPERATION_DURATION: Final = "db.client.operation.duration"
+"""Metric: a histogram in seconds."""
+
+# --- conventions in development ------------------------------------------------------------------
+AWS_DYNAMODB_CONSUMED_CAPACITY: Final = "aws.dynamodb.consumed_capacity"
+AWS_DYNAMODB_INDEX_NAME: Final = "aws.dynamodb.index_name"
+AWS_DYNAMODB_TABLE_NAMES: Final = "aws.dynamodb.table_names"
+AWS_REQUEST_ID: Final = "aws.request_id"
+CLOUD_ACCOUNT_ID: Final = "cloud.account.id"
+CLOUD_REGION: Final = "cloud.region"
+DB_RESPONSE_RETURNED_ROWS: Final = "db.response.returned_rows"
+RPC_METHOD: Final = "rpc.method"
+RPC_SYSTEM_NAME: Final = "rpc.system.name"
+SECURITY_RULE_NAME: Final = "security_rule.name"
+SECURITY_RULE_RULESET_NAME: Final = "security_rule.ruleset.name"
+
+# --- deprecated, read from the spans of others only ----------------------------------------------
+RPC_SYSTEM: Final = "rpc.system"
+
+# --- values --------------------------------------------------------------------------------------
+AWS_API: Final = "aws-api"
+"""`rpc.system` of every AWS call, from the AWS SDK page; the value has no constant."""
+AWS_DYNAMODB: Final = "aws.dynamodb"
+"""`db.system.name` of DynamoDB."""
+ERROR_TYPE_OTHER: Final = "_OTHER"
+
+# --- ours: attributes ----------------------------------------------------------------------------
+ATTEMPTS: Final = "dynaguard.attempts"
+ATTEMPT_NUMBER: Final = "dynaguard.attempt.number"
+CORRELATION_ID: Final = "dynaguard.correlation_id"
+DECISION: Final = "dynaguard.decision"
+DECISION_IS_ENFORCED: Final = "dynaguard.decision.is_enforced"
+DECISION_OBSERVED: Final = "dynaguard.decision.observed"
+DECISION_REASON: Final = "dynaguard.decision.reason"
+IDENTITY_ACTING_AS: Final = "dynaguard.identity.acting_as"
+IDENTITY_ARN: Final = "dynaguard.identity.arn"
+IDENTITY_KIND: Final = "dynaguard.identity.kind"
+IDENTITY_NAME: Final = "dynaguard.identity.name"
+IDENTITY_SESSION_NAME: Final = "dynaguard.identity.session_name"
+JOB: Final = "dynaguard.job"
+MASKED_COUNT: Final = "dynaguard.masked.count"
+PRIORITY: Final = "dynaguard.priority"
+RETRY_REFUSAL: Final = "dynaguard.retry.refusal"
+RUNBOOK: Final = "dynaguard.runbook"
+RUN_ID: Final = "dynaguard.run_id"
+STAGE: Final = "dynaguard.stage"
+STATUS: Final = "dynaguard.status"
+THROTTLES: Final = "dynaguard.throttles"
+UNPROCESSED_COUNT: Final = "dynaguard.unprocessed.count"
+WAIT_S: Final = "dynaguard.wait_s"
+
+# --- ours: span events and metrics ---------------------------------------------------------------
+ATTEMPT_EVENT: Final = "dynaguard.attempt"
+DECISIONS_METRIC: Final = "dynaguard.decisions"
+MASKED_VALUES_METRIC: Final = "dynaguard.masked.values"
+THROTTLED_METRIC: Final = "dynaguard.retry.throttled"
