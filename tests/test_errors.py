@@ -225,7 +225,7 @@ def test_a_refusal_of_a_stream_pickles() -> None:
     """`Body=open(...)` of an upload cannot be pickled; the refusal can."""
     err = PolicyDenied("no", operation="PutObject", decision=a_decision(io.BytesIO(b"stream")))
 
-    assert pickle.loads(pickle.dumps(err)).decision == err.decision  # noqa: S301
+    assert pickle.loads(pickle.dumps(err)).decision == err.decision
 
 
 # --- pickles and copies ------------------------------------------------------------------------
@@ -234,7 +234,7 @@ def test_a_refusal_of_a_stream_pickles() -> None:
 @pytest.mark.parametrize("err", all_errors(), ids=lambda err: type(err).__name__)
 @pytest.mark.parametrize(
     "through",
-    [lambda err: pickle.loads(pickle.dumps(err)), copy.copy, copy.deepcopy],  # noqa: S301
+    [lambda err: pickle.loads(pickle.dumps(err)), copy.copy, copy.deepcopy],
     ids=["pickle", "copy", "deepcopy"],
 )
 def test_an_error_survives_a_pickle_and_a_copy(
@@ -256,7 +256,7 @@ def test_an_error_survives_a_pickle_and_a_copy(
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_every_pickle_protocol_keeps_an_error_without_notes(protocol: int) -> None:
     """Old brokers use old protocols."""
-    twin = pickle.loads(pickle.dumps(a_denial(), protocol))  # noqa: S301
+    twin = pickle.loads(pickle.dumps(a_denial(), protocol))
 
     assert twin.identity == "etl"
     assert not hasattr(twin, "__notes__")
