@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from dynaguard.telemetry.telemetry import CallSpan, Telemetry
 
 _log = logging.getLogger("dynaguard")
+_UNGOVERNED: Final = Decision(Verdict.UNGOVERNED)
 _AT_ONCE: Final = Admission(wait_s=0.0, refusal=None)
 _RefusalT = TypeVar("_RefusalT", bound=PolicyDenied)
 
@@ -100,10 +101,12 @@ class Guard:
     def __post_init__(self) -> None:
         """Puts the list of steps together; only what the settings use is in it."""
         rooms = self.rooms
+        is_decided = rooms.policy is not None or rooms.audit.is_on
         self._entry_steps = (
-            self._authorise,
+            self._authorise if is_decided else self._name_table,
+            *((self._choose_bucket,) if rooms.budgets is not None else ()),
             *((self._plan_masks, self._inspect) if rooms.masks else ()),
-            *((self._intend,) if rooms.audit.mode == "required" else ()),
+            *((self._intend,) if rooms.audit.is_on and rooms.audit.mode == "required" else ()),
         )
 
     def __enter__(self) -> Self:
@@ -163,8 +166,6 @@ class Guard:
         if needs is None:
             needs = authorizations(call, principal.account_id)
         passage.tables = tables_of(needs)
-        if self.rooms.budgets is not None and not call.is_presign:
-            passage.bucket = self._bucket_key(passage)
         policy, context = self.rooms.policy, self.rooms.context
         if policy is None or context is None:
             passage.decision = Decision(Verdict.UNGOVERNED, needs)
@@ -179,6 +180,23 @@ class Guard:
         passage.decision = decision
         if not decision.verdict.is_allowed:
             self._refuse(passage, decision)
+
+    def _name_table(self, passage: Passage) -> None:
+        """Step without policy and audit: the table is all that anybody will ask for."""
+        name = passage.call.params.get("TableName")
+        if type(name) is str:
+            passage.tables = (name,)
+        passage.decision = _UNGOVERNED
+
+    def _choose_bucket(self, passage: Passage) -> None:
+        """Step: the retry budget that the call draws on."""
+        call = passage.call
+        if not call.is_presign:
+            passage.bucket = BucketKey(
+                call.scope.job or passage.principal.name,
+                passage.tables[0] if passage.tables else call.service,
+                is_write(call.service, call.operation, call.params),
+            )
 
     def _refuse(self, passage: Passage, decision: Decision) -> None:
         """Raises the denial, or notes that the mode let the call through."""
@@ -330,21 +348,30 @@ class Guard:
         if passage.is_recorded:
             return
         passage.is_recorded = True
+        audit, span = self.rooms.audit, passage.span
+        if not audit.is_on and span is None:
+            return
         outcome = passage.outcome(status, error_code, self.monotonic())
         try:
-            self.rooms.audit.outcome(
+            audit.outcome(
                 call=passage.call,
                 principal=passage.principal,
                 decision=passage.decision,
                 outcome=outcome,
                 mode=self.resolved.settings.mode.value,
             )
-        except OSError:
-            # `required`: the intent is on disk already and the call is over, so nothing is left
-            # to refuse; the log counts it and `status()` shows it.
-            _log.warning("the outcome of a call could not be written to the audit log")
-        if passage.span is not None:
-            passage.span.finish(passage.call, passage.principal, passage.decision, outcome)
+        except Exception as err:  # noqa: BLE001 - the call is over, nothing is left to refuse
+            self.counters.failures += 1
+            _log.warning("the outcome of a call was not recorded (%s)", type(err).__name__)
+        if span is not None:
+            span.finish(passage.call, passage.principal, passage.decision, outcome)
+
+    def annotate(self, passage: Passage, status: Status, error_code: str | None) -> None:
+        """Tells the span of a peer how the call ended, while that span is still open."""
+        span = passage.span
+        if span is not None and not span.is_owned:
+            outcome = passage.outcome(status, error_code, self.monotonic())
+            span.finish(passage.call, passage.principal, passage.decision, outcome)
 
     def note_unsent(self, call: Call, started_s: float, error_code: str) -> None:
         """Records a call that failed before it could be decided, such as invalid parameters."""
@@ -354,16 +381,6 @@ class Guard:
     def _record_denial(self, passage: Passage, denial: PolicyDenied | GuardFailure) -> None:
         """Records a refusal in the deciding step itself: nothing later may be relied on."""
         self.leave(passage, Status.DENIED, denial.response["Error"]["Code"])
-
-    def _bucket_key(self, passage: Passage) -> BucketKey:
-        """The retry budget that the call draws on."""
-        call = passage.call
-        resource = passage.tables[0] if passage.tables else call.service
-        return BucketKey(
-            job=call.scope.job or passage.principal.name,
-            resource=resource,
-            is_write=is_write(call.service, call.operation, call.params),
-        )
 
 
 def _signal_of(answer: Answer | None, exception_name: str | None) -> Signal:

@@ -37,16 +37,12 @@ class AioWrappers:
         params, model, endpoint_url = first_three(args, kwargs)
         installation = self._installation
         context = request["context"]
-        if not installation.covers(instance, model):
+        if not installation.covers(instance, model.name):
             context[CONTEXT_KEY] = UNGUARDED
             return request
-        call = installation.clients.call_of(
-            instance,
-            model.name,
-            params,
-            endpoint_url,
-            is_presign=bool(context.get("is_presign_request")),
-        )
+        is_presign = "is_presign_request" in context
+        facts = installation.clients.facts_of(instance)
+        call = facts.call(model.name, params, endpoint_url, is_presign=is_presign)
         passage = installation.guard.enter(call)
         if passage.plan is not None:
             installation.warn_unmasked()

@@ -31,6 +31,7 @@ class ClientFacts:
             sent, so that it can be sealed and read again.
         credentials: The provider's object.
         facts: Its facts, as of `facts.access_key_id`.
+        has_handlers: Whether the client's emitter got the event handlers.
     """
 
     service: str
@@ -41,13 +42,35 @@ class ClientFacts:
     is_json: bool
     credentials: Any
     facts: CredentialFacts
+    has_handlers: bool = False
 
-    def current_credentials(self) -> CredentialFacts:
-        """The facts, read again when the key has changed. Cost: two attribute reads."""
+    def call(
+        self,
+        operation: str,
+        params: Mapping[str, Any],
+        endpoint_url: str | None,
+        *,
+        is_presign: bool = False,
+    ) -> Call:
+        """The call that the client is about to make, with the scope of the running code."""
         if access_key_id_of(self.credentials) != self.facts.access_key_id:
             self.facts = credential_facts(self.credentials)
             remember_credentials(self.facts.access_key_id, self.credentials)
-        return self.facts
+        scope = current_scope()
+        # By position, in the order of `Call`: keywords cost as much again on every call.
+        return Call(
+            self.service,
+            operation,
+            params,
+            self.region,
+            self.partition,
+            endpoint_url,
+            self.facts,
+            scope,
+            scope.correlation_id or new_correlation_id(),
+            is_presign,
+            self.prefix,
+        )
 
 
 class ClientRegistry:
@@ -66,36 +89,6 @@ class ClientRegistry:
         if facts is None:
             facts = self._facts_by_client[client] = _read_facts(client)
         return facts
-
-    def is_known(self, client: Any) -> bool:
-        """Whether a call of this client was seen."""
-        return client in self._facts_by_client
-
-    def call_of(
-        self,
-        client: Any,
-        operation: str,
-        params: Mapping[str, Any],
-        endpoint_url: str | None,
-        *,
-        is_presign: bool = False,
-    ) -> Call:
-        """The call that this client is about to make, with the scope of the running code."""
-        facts = self.facts_of(client)
-        scope = current_scope()
-        return Call(
-            service=facts.service,
-            operation=operation,
-            params=params,
-            region=facts.region,
-            partition=facts.partition,
-            endpoint_url=endpoint_url,
-            credentials=facts.current_credentials(),
-            scope=scope,
-            correlation_id=scope.correlation_id or new_correlation_id(),
-            is_presign=is_presign,
-            service_prefix=facts.prefix,
-        )
 
 
 def _read_facts(client: Any) -> ClientFacts:

@@ -14,36 +14,34 @@ from typing import Any, Final
 
 CREDENTIAL_SERVICES: Final = frozenset({"sts", "sso", "sso-oidc", "signin"})
 
-is_signing: ContextVar[bool] = ContextVar("dynaguard_is_signing", default=False)
-_is_own: ContextVar[bool] = ContextVar("dynaguard_is_own", default=False)
+is_within_botocore: ContextVar[str | None] = ContextVar("dynaguard_within", default=None)
+"""`signing` while botocore signs, `own` while dynaguard calls AWS itself, else None."""
 
 
 @contextmanager
 def own_calls() -> Iterator[None]:
     """Within it every call is dynaguard's own and passes unguarded."""
-    token = _is_own.set(True)
+    token = is_within_botocore.set("own")
     try:
         yield
     finally:
-        _is_own.reset(token)
+        is_within_botocore.reset(token)
 
 
-def is_exempt(
-    service: str, operation_model: Any | None = None, *, is_nested: bool = False
-) -> bool:
-    """Whether the call that is being made now is botocore's or dynaguard's own.
+def is_credential_call(service: str) -> bool:
+    """Whether a call to that service, made now, fetches credentials or is dynaguard's own."""
+    within = is_within_botocore.get()
+    return within == "own" or (within == "signing" and service in CREDENTIAL_SERVICES)
+
+
+def is_exempt(service_model: Any, operation: str) -> bool:
+    """Whether a call that is made inside of another is botocore's or dynaguard's own.
 
     Args:
-        service: botocore's service name.
-        operation_model: botocore's model of the operation, where at hand.
-        is_nested: Whether it is made while another guarded call of this context is under way.
+        service_model: botocore's model of the client's service.
+        operation: The operation.
     """
-    if _is_own.get():
+    if is_credential_call(service_model.service_name):
         return True
-    if service in CREDENTIAL_SERVICES and is_signing.get():
-        return True
-    return (
-        is_nested
-        and operation_model is not None
-        and bool(getattr(operation_model, "is_endpoint_discovery_operation", False))
-    )
+    model = service_model.operation_model(operation)
+    return bool(getattr(model, "is_endpoint_discovery_operation", False))

@@ -15,7 +15,7 @@ from dynaguard.call import Call, Status
 from dynaguard.errors import DynaguardWarning, GuardFailure, PolicyDenied
 from dynaguard.hooks.clients import ClientRegistry
 from dynaguard.hooks.events import CONTEXT_KEY, EventHandlers
-from dynaguard.hooks.exemption import is_exempt
+from dynaguard.hooks.exemption import is_exempt, is_within_botocore
 from dynaguard.hooks.patching import Patch
 from dynaguard.hooks.points import AIO_POINTS, SYNC_POINTS, PatchPoint
 from dynaguard.hooks.wrappers import Frame, SyncWrappers
@@ -118,14 +118,22 @@ class Installation:
 
     # --- per call ----------------------------------------------------------------------------
 
-    def covers(self, client: Any, model: Any = None, *, is_nested: bool = False) -> bool:
-        """Whether a call of this client is guarded."""
+    def covers(self, client: Any, operation: str, *, is_nested: bool = False) -> bool:
+        """Whether a call of this client is guarded.
+
+        Args:
+            client: Whose call.
+            operation: Its operation.
+            is_nested: Whether it is made while another call of this context is under way.
+        """
         if self.is_global:
             if self.detached and client in self.detached:
                 return False
         elif client not in self.attached:
             return False
-        return not is_exempt(client._service_model.service_name, model, is_nested=is_nested)
+        if not is_nested and not is_within_botocore.get():
+            return True
+        return not is_exempt(client._service_model, operation)
 
     def decide(
         self, call: Call, context: dict[str, Any], frame: Frame | None, service_id: str
@@ -153,10 +161,18 @@ class Installation:
         context[CONTEXT_KEY] = passage
 
     def note_answer(self, passage: Passage) -> None:
-        """Records a call at its answer when no outer wrapper will (a peer took it off)."""
-        if not passage.is_observed and passage.answer is not None:
-            code = passage.answer.error_code
-            self.guard.leave(passage, Status.ERROR if code else Status.OK, code)
+        """Records a call at its answer where its end will not be seen.
+
+        That is the end of the call where a peer took the outer wrapper off, and the end of the
+        span where it is a peer's: a peer inside of our wrapper ends its span before we see the
+        end of the call.
+        """
+        code = passage.answer.error_code if passage.answer else None
+        status = Status.ERROR if code else Status.OK
+        if passage.is_observed:
+            self.guard.annotate(passage, status, code)
+        else:
+            self.guard.leave(passage, status, code)
 
     def close(self, passage: Passage) -> None:
         """Records a call that ended well.
@@ -178,9 +194,7 @@ class Installation:
             )
         self.guard.leave(passage, Status.OK)
 
-    def close_with_error(
-        self, frame: Frame, client: Any, operation: str, err: BaseException
-    ) -> None:
+    def close_with_error(self, frame: Frame, operation: str, err: BaseException) -> None:
         """Records a call that raised `err`, and adds the note on a spent budget. Never raises."""
         status, code = status_and_code(err)
         passage = frame.passage
@@ -189,7 +203,7 @@ class Installation:
                 err.add_note(f"dynaguard: {passage.budget_refusal}")
             self.guard.leave(passage, status, code)
         elif not frame.is_decided:  # a denial was recorded by the deciding step
-            self._record_unsent(frame, client, operation, code)
+            self._record_unsent(frame, operation, code)
 
     def warn_unmasked(self) -> None:
         """Says, once, that masks do not reach the answers of asynchronous clients yet."""
@@ -202,10 +216,10 @@ class Installation:
                 stacklevel=2,
             )
 
-    def _record_unsent(self, frame: Frame, client: Any, operation: str, code: str) -> None:
+    def _record_unsent(self, frame: Frame, operation: str, code: str) -> None:
         """Records a call that failed before it could be decided (parameter validation)."""
         try:
-            call = self.clients.call_of(client, operation, {}, None)
+            call = self.clients.facts_of(frame.client).call(operation, {}, None)
             self.guard.note_unsent(call, frame.started_s, code)
         except Exception as failure:  # noqa: BLE001 - it must not replace the caller's own error
             self.guard.counters.failures += 1

@@ -17,15 +17,15 @@ class Seal:
     trailers rewrite their bodies, redirects their hosts.
     """
 
-    __slots__ = ("_body", "_host", "_target")
+    __slots__ = ("_body", "_is_host_fixed", "_target", "_url")
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         self._body = request["body"]
-        self._target = _text(request["headers"].get(_TARGET))
+        self._target = request["headers"].get(_TARGET)
+        self._url = request["url"]
         config = request["context"].get("client_config")
         # Endpoint discovery lawfully picks another host after the decision.
-        is_host_fixed = not getattr(config, "endpoint_discovery_enabled", False)
-        self._host = urlsplit(request["url"]).netloc if is_host_fixed else None
+        self._is_host_fixed = not getattr(config, "endpoint_discovery_enabled", False)
 
     def broken_part(self, request: Any) -> str | None:
         """The name of a part of a prepared request that is not what was decided, or None."""
@@ -33,9 +33,14 @@ class Seal:
             return "body"
         if _text(request.headers.get(_TARGET)) != self._target:
             return "operation"
-        if self._host is not None and urlsplit(request.url).netloc != self._host:
-            return "host"
+        if self._is_host_fixed and request.url != self._url:
+            return None if _host(request.url) == _host(self._url) else "host"
         return None
+
+
+def _host(url: str) -> str:
+    """Host and port of a URL."""
+    return urlsplit(url).netloc
 
 
 def _text(value: str | bytes | None) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dynaguard.aws.analysis import service_prefix
 from dynaguard.call import UNKNOWN_RUN, Authorization, Call
 from dynaguard.hooks.credentials import credential_facts
-from dynaguard.hooks.exemption import is_exempt
+from dynaguard.hooks.exemption import is_credential_call
 from dynaguard.hooks.seal import Seal
 from dynaguard.scope import current_scope, new_correlation_id
 
@@ -51,7 +51,7 @@ def decide_from_wire(
     target = _text(request["headers"].get("X-Amz-Target")) or ""
     prefix, _, wire_operation = target.partition(".")
     service = _SERVICE_BY_TARGET_PREFIX.get(prefix, service)
-    if is_exempt(service):
+    if is_credential_call(service):
         return
     guard = installation.guard
     params = _params_of(request)

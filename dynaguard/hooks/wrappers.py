@@ -13,7 +13,7 @@ from dynaguard.budgets.signals import Signal
 from dynaguard.call import Call, Status
 from dynaguard.hooks.answers import read_answer
 from dynaguard.hooks.events import CONTEXT_KEY
-from dynaguard.hooks.exemption import is_signing
+from dynaguard.hooks.exemption import is_within_botocore
 from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.passage import Passage
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from dynaguard.hooks.installation import Installation
 
 Wrapped = Callable[..., Any]
+_CONVERT_NAMES = ("api_params", "operation_model", "endpoint_url", "context", "headers")
+_SIGN_NAMES = (
+    "operation_name",
+    "request",
+    "region_name",
+    "signing_type",
+    "expires_in",
+    "signing_name",
+)
+_RETRY_NAMES = ("attempts", "operation_model", "request_dict", "response", "caught_exception")
 _THROTTLING_CODE_BY_SERVICE = {"s3": "SlowDown"}
 
 UNGUARDED = None
@@ -29,16 +39,25 @@ UNGUARDED = None
 
 
 class Frame:
-    """One call of `_make_api_call` under way, and the passage that its decision gave."""
+    """One call of `_make_api_call` under way, and the passage that its decision gave.
 
-    __slots__ = ("is_decided", "passage", "started_s")
+    Attributes:
+        client: Whose call; None for one that is left alone.
+        started_s: The guard's clock at the start.
+        is_decided: Whether the decision was asked for.
+        passage: What it gave, unless it refused.
+    """
 
-    def __init__(self, started_s: float) -> None:
+    __slots__ = ("client", "is_decided", "passage", "started_s")
+
+    def __init__(self, client: Any, started_s: float) -> None:
+        self.client = client
         self.started_s = started_s
         self.is_decided = False
         self.passage: Passage | None = None
 
 
+_LEFT_ALONE = Frame(None, 0.0)
 _frame: ContextVar[Frame | None] = ContextVar("dynaguard_frame", default=None)
 _signed: ContextVar[Passage | None] = ContextVar("dynaguard_signed", default=None)
 
@@ -60,15 +79,17 @@ class SyncWrappers:
     ) -> Any:
         """Observes the whole call: the only place that also sees what never became a request."""
         installation = self._installation
-        if not installation.covers(instance, is_nested=_frame.get() is not None):
-            return wrapped(instance, *args, **kwargs)
-        frame = Frame(installation.guard.monotonic())
+        operation = args[0] if args else kwargs["operation_name"]
+        outer = _frame.get()
+        frame = _LEFT_ALONE
+        if installation.covers(instance, operation, is_nested=outer is not None):
+            frame = Frame(instance, installation.guard.monotonic())
         token = _frame.set(frame)
         try:
             result = wrapped(instance, *args, **kwargs)
         except BaseException as err:
-            operation = args[0] if args else kwargs["operation_name"]
-            installation.close_with_error(frame, instance, operation, err)
+            if frame is not _LEFT_ALONE:
+                installation.close_with_error(frame, operation, err)
             raise
         finally:
             _frame.reset(token)
@@ -82,18 +103,19 @@ class SyncWrappers:
         """Decides: the one narrow place that every call and presigned URL goes through."""
         request = wrapped(instance, *args, **kwargs)
         params, model, endpoint_url = first_three(args, kwargs)
-        frame = _frame.get()
-        context = request["context"]
-        if not self._installation.covers(instance, model, is_nested=frame is not None):
-            context[CONTEXT_KEY] = UNGUARDED
-            return request
-        installation = self._installation
-        is_presign = bool(context.get("is_presign_request"))
-        call = installation.clients.call_of(
-            instance, model.name, params, endpoint_url, is_presign=is_presign
-        )
-        installation.handlers.register(instance.meta.events)
+        installation, context, frame = self._installation, request["context"], _frame.get()
+        if frame is None or frame.client is not instance:
+            # Presigning, or a peer took the outer wrapper off.
+            frame = None if frame is not _LEFT_ALONE else frame
+            if frame is _LEFT_ALONE or not installation.covers(instance, model.name):
+                context[CONTEXT_KEY] = UNGUARDED
+                return request
         facts = installation.clients.facts_of(instance)
+        if not facts.has_handlers:
+            installation.handlers.register(instance.meta.events)
+            facts.has_handlers = True
+        is_presign = "is_presign_request" in context
+        call = facts.call(model.name, params, endpoint_url, is_presign=is_presign)
         passage = installation.decide(call, context, frame, facts.service_id)
         if is_presign:
             installation.guard.leave(passage, Status.PRESIGNED)
@@ -173,35 +195,28 @@ class SyncWrappers:
             service = signing_name or instance._signing_name
             decide_from_wire(self._installation, service, operation, as_dict, context, instance)
         _signed.set(context.get(CONTEXT_KEY))
-        token = is_signing.set(True)
+        token = is_within_botocore.set("signing")
         try:
             return wrapped(instance, *args, **kwargs)
         finally:
-            is_signing.reset(token)
+            is_within_botocore.reset(token)
 
 
 def first_three(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     """`api_params`, `operation_model`, `endpoint_url`, however they were passed."""
-    names = ("api_params", "operation_model", "endpoint_url")
-    return tuple(
-        args[position] if position < len(args) else kwargs[name]
-        for position, name in enumerate(names)
-    )
+    if not args:
+        return kwargs["api_params"], kwargs["operation_model"], kwargs["endpoint_url"]
+    given = {**dict(zip(_CONVERT_NAMES, args, strict=False)), **kwargs}
+    return given["api_params"], given["operation_model"], given["endpoint_url"]
 
 
 def _sign_arguments(
     args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[str, Any, str | None]:
     """`operation_name`, `request` and `signing_name`, however they were passed."""
-    names = (
-        "operation_name",
-        "request",
-        "region_name",
-        "signing_type",
-        "expires_in",
-        "signing_name",
-    )
-    given = dict(zip(names, args, strict=False)) | dict(kwargs)
+    if len(args) == 2:  # as botocore signs every attempt
+        return args[0], args[1], kwargs.get("signing_name")
+    given = {**dict(zip(_SIGN_NAMES, args, strict=False)), **kwargs}
     return given["operation_name"], given["request"], given.get("signing_name")
 
 
@@ -209,11 +224,17 @@ def _retry_arguments(
     args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[int, Any, Any, Any, Any]:
     """The five arguments of `_needs_retry`; botocore renamed the fourth."""
-    names = ("attempts", "operation_model", "request_dict", "response", "caught_exception")
-    values = [*args, *(kwargs.get(name) for name in names[len(args) :])]
-    if "parsed_response" in kwargs:
-        values[3] = kwargs["parsed_response"]
-    return tuple(values)
+    if len(args) == 5:  # as botocore calls it
+        return args  # type: ignore[return-value]
+    given = {**dict(zip(_RETRY_NAMES, args, strict=False)), **kwargs}
+    response = given.get("response", given.get("parsed_response"))
+    return (
+        given["attempts"],
+        given["operation_model"],
+        given["request_dict"],
+        response,
+        given.get("caught_exception"),
+    )
 
 
 def _botocore_delay_s(

@@ -121,9 +121,9 @@ def test_rotation_is_seen_on_the_next_call(client: Any, wire: Any, tmp_path: Any
     from dynaguard.hooks.clients import ClientRegistry
 
     registry = ClientRegistry()
-    first = registry.call_of(client, "GetItem", {}, None).credentials
+    first = registry.facts_of(client).call("GetItem", {}, None).credentials
     client._request_signer._credentials.access_key = "ASIAROTATED"
-    second = registry.call_of(client, "GetItem", {}, None).credentials
+    second = registry.facts_of(client).call("GetItem", {}, None).credentials
 
     assert first.access_key_id != second.access_key_id
     assert second.access_key_id == "ASIAROTATED"
@@ -140,6 +140,6 @@ def test_a_client_with_keys_of_its_own_differs_from_its_session() -> None:
         aws_secret_access_key=SECRET,
     )
 
-    call = ClientRegistry().call_of(client, "GetItem", {}, None)
+    call = ClientRegistry().facts_of(client).call("GetItem", {}, None)
 
     assert call.credentials.access_key_id == "AKIAEXPLICIT"
