@@ -350,6 +350,7 @@ def test_a_correlation_id_is_kept_as_it_is_stamped() -> None:
         "arn:aws:iam::123456789012:role/team/etl",
         "arn:aws-us-gov:sts::123456789012:assumed-role/etl/run",
         "arn:aws:lambda:eu-west-1:123456789012:function:nightly",
+        f"arn:aws:iam::123456789012:role/{'p' * 500}/etl",
         "the arn of nobody",
     ],
 )
@@ -382,6 +383,7 @@ BAD_VALUES: list[tuple[str, object, str]] = [
         "1 to 256 printable characters are needed, not text of 9 characters, some of which",
     ),
     ("job", ["nightly"], "text is needed, not a list"),
+    ("job", b"nightly", "text is needed, not bytes"),
     ("job", {"name": "nightly"}, "text is needed, not a table"),
     ("job", date(2026, 1, 1), "text is needed, not a `date`"),
     (
@@ -398,6 +400,12 @@ BAD_VALUES: list[tuple[str, object, str]] = [
         "`arn:aws:iam::*:role/etl` is no ARN of one identity, such as `arn:aws:iam::1234567890",
     ),
     ("identity", "arn:aws:iam::123456789012:role/*", "`arn:aws:iam::123456789012:role/*` is no"),
+    (
+        "identity",
+        "arn:aws:iam::123456789012:role/e tl",
+        "`arn:aws:iam::123456789012:role/e tl` is",
+    ),
+    ("identity", f"arn:aws:iam::123456789012:role/{'p' * 2048}", "`arn:aws:iam::123456789012:rol"),
     ("audit", 3, "a path is needed, not a number"),
     ("audit", "", "a path is needed, not empty text"),
     ("audit", "a\0b", "a path is needed, not unprintable text"),

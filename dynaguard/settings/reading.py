@@ -26,11 +26,13 @@ _KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (type(None), "nothing"),
     (bool, "true or false"),
     ((int, float), "a number"),
+    (bytes, "bytes"),
     (Mapping, "a table"),
     (Sequence, "a list"),
 )
 _ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
-_IDENTITY_ARN: Final = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:[^*?]+")
+_IDENTITY_ARN: Final = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:[!-)+->@-~]+")
+_MAX_ARN_LENGTH: Final = 2048
 
 
 class Misfit(ValueError):
@@ -137,9 +139,11 @@ def _read_account_id(value: object) -> str:
 
 
 def _read_identity(value: object) -> str:
-    """A label, or one exact ARN with its account."""
-    text = _read_text(value)
-    if text.startswith("arn:") and not _IDENTITY_ARN.fullmatch(text):
+    """A label, or one exact ARN with its account; a role's path may be long."""
+    if not isinstance(value, str) or not value.startswith("arn:"):
+        return _read_text(value)
+    text = value
+    if len(text) > _MAX_ARN_LENGTH or not _IDENTITY_ARN.fullmatch(text):
         raise Misfit(
             f"`{_shown(text)}` is no ARN of one identity, such as "
             "`arn:aws:iam::123456789012:role/etl`"

@@ -90,6 +90,57 @@ class _Given:
     folder: Path | None = None
 
 
+class _Collected:
+    """Values, sources and problems while they are collected; the strongest source comes first."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self._value_by_name: dict[str, Any] = {}
+        self._source_by_name: dict[str, str] = {}
+
+    def take(self, given: _Given) -> None:
+        """Reads a value; one that is overridden is read too, for its problems."""
+        try:
+            name, value = _read(given)
+        except Misfit as err:
+            self.problems.append(f"{given.place}: {err}")
+        else:
+            self._value_by_name.setdefault(name, value)
+            self._source_by_name.setdefault(name, given.source)
+
+    def keep_one_mask_key(self) -> None:
+        """Drops the key, or the key file, that the other one overrides."""
+        key, file = map(self._source_by_name.get, ("mask_key", "mask_key_file"))
+        if key is None or file is None:
+            return
+        if key == file:
+            self.problems.append(
+                f"{key}: `mask_key` and `mask_key_file` are both given, keep one of them"
+            )
+            return
+        overridden = "mask_key" if file == "argument" else "mask_key_file"
+        del self._value_by_name[overridden], self._source_by_name[overridden]
+
+    def fall_back_for_service(self, environ: Mapping[str, str]) -> None:
+        """Takes the service name from a variable of others, where dynaguard was given none.
+
+        What does not fit is passed over: these variables are not dynaguard's to judge.
+        """
+        if "service" in self._value_by_name:
+            return
+        for name in SERVICE_FALLBACKS:
+            text = environ.get(name, "").strip()
+            if 0 < len(text) <= MAX_NAME_LENGTH and text.isprintable():
+                self._value_by_name["service"] = text
+                self._source_by_name["service"] = "environment"
+                return
+
+    def resolved(self) -> ResolvedSettings:
+        """What was collected, and the defaults."""
+        sources = {row.name: self._source_by_name.get(row.name, "default") for row in SETTINGS}
+        return ResolvedSettings(Settings(**self._value_by_name), MappingProxyType(sources))
+
+
 def resolve_settings(
     arguments: Mapping[str, object],
     environ: Mapping[str, str],
@@ -115,29 +166,18 @@ def resolve_settings(
         ConfigurationError: Unknown names and values that cannot be read: all of them, one a line,
             those included that something of higher precedence overrides.
     """
-    value_by_name: dict[str, Any] = {}
-    source_by_name: dict[str, str] = {}
-    problems = []
+    collected = _Collected()
     for given in chain(
         _given_by_arguments(arguments),
         _given_by_environment(environ),
         _given_by_document(document, document_source, line_by_name),
     ):
-        try:
-            name, value = _read(given)
-        except Misfit as err:
-            problems.append(f"{given.place}: {err}")
-        else:
-            value_by_name.setdefault(name, value)
-            source_by_name.setdefault(name, given.source)
-    _keep_one_mask_key(value_by_name, source_by_name, problems)
-    if problems:
-        raise ConfigurationError("\n".join(problems))
-    _fall_back_for_service(environ, value_by_name, source_by_name)
-    return ResolvedSettings(
-        Settings(**value_by_name),
-        MappingProxyType({row.name: source_by_name.get(row.name, "default") for row in SETTINGS}),
-    )
+        collected.take(given)
+    collected.keep_one_mask_key()
+    if collected.problems:
+        raise ConfigurationError("\n".join(collected.problems))
+    collected.fall_back_for_service(environ)
+    return collected.resolved()
 
 
 def find_policy(
@@ -230,34 +270,3 @@ def _unknown_name(given: _Given) -> str:
     guess = nearest(given.name, names)
     hint = f", did you mean `{guess}`?" if guess else f", it must be one of {', '.join(names)}"
     return f"unknown setting{hint}"
-
-
-def _keep_one_mask_key(
-    value_by_name: dict[str, Any], source_by_name: dict[str, str], problems: list[str]
-) -> None:
-    """Drops the key, or the key file, that the other one overrides."""
-    key, file = source_by_name.get("mask_key"), source_by_name.get("mask_key_file")
-    if key is None or file is None:
-        return
-    if key == file:
-        problems.append(f"{key}: `mask_key` and `mask_key_file` are both given, keep one of them")
-        return
-    overridden = "mask_key" if file == "argument" else "mask_key_file"
-    del value_by_name[overridden], source_by_name[overridden]
-
-
-def _fall_back_for_service(
-    environ: Mapping[str, str], value_by_name: dict[str, Any], source_by_name: dict[str, str]
-) -> None:
-    """Takes the service name from a variable of others, where dynaguard was given none.
-
-    What does not fit is passed over: these variables are not dynaguard's to judge.
-    """
-    if "service" in value_by_name:
-        return
-    for name in SERVICE_FALLBACKS:
-        text = environ.get(name, "").strip()
-        if 0 < len(text) <= MAX_NAME_LENGTH and text.isprintable():
-            value_by_name["service"] = text
-            source_by_name["service"] = "environment"
-            return
