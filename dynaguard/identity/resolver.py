@@ -147,7 +147,8 @@ class IdentityResolver:
     def _known_by_provider(self, facts: CredentialFacts) -> tuple[NamedIdentity | None, str]:
         """The role that the provider assumes, or that the environment gives a web identity."""
         if facts.assumed_role_arn:
-            return read_identity_arn(facts.assumed_role_arn, role_arn=facts.role_arn), "provider"
+            role_arn = facts.role_arn or (self._explicit.arn if self._explicit else None)
+            return read_identity_arn(facts.assumed_role_arn, role_arn=role_arn), "provider"
         if facts.role_arn:
             return role_session(facts.role_arn, facts.role_session_name), "provider"
         around = self._surroundings

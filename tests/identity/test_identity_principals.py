@@ -441,6 +441,17 @@ SITUATIONS = [
         identity=USER,
     ),
     Situation(
+        "an explicit role, and a session of it",
+        replace(ASSUMED, role_arn=None, assumed_role_arn=SESSION),
+        role_principal(
+            arn=PATH_ROLE,
+            arns=(ANY_SESSION, PATH_ROLE, SESSION),
+            session_name=None,
+            source="explicit",
+        ),
+        identity=PATH_ROLE,
+    ),
+    Situation(
         "an explicit function does not tell its role",
         ASIA,
         key_principal(
