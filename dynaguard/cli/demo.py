@@ -9,8 +9,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+)
+from rich.text import Text
 
 from dynaguard.cli.output import FINDINGS, console, output_option, print_json, reports_errors
 from dynaguard.errors import MissingExtraError, PolicyDenied
@@ -95,6 +104,18 @@ def _note_own_settings() -> None:
         click.echo(f"note: the demo ignores {', '.join(names)}", err=True)
 
 
+class _WhereCounted(ProgressColumn):
+    """Another column, for steps that count their items; empty for the others."""
+
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self._column = column
+
+    def render(self, task: Task) -> RenderableType:
+        """What the column shows."""
+        return Text() if task.total is None else self._column.render(task)
+
+
 class _Bar:
     """The current step on standard error; nothing where that is no terminal."""
 
@@ -103,8 +124,8 @@ class _Bar:
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
+            _WhereCounted(BarColumn()),
+            _WhereCounted(MofNCompleteColumn()),
             console=where,
             transient=True,
             disable=not where.is_terminal,

@@ -14,8 +14,10 @@ from dynaguard.settings.table import ENV_PREFIX
 
 REGION: Final = "eu-west-1"
 ACCOUNT_ID: Final = "123456789012"
-ACCESS_KEY_ID: Final = "AKIADYNAGUARDDEMO000"
-_SECRET_ACCESS_KEY: Final = "of-the-demo-alone"  # no secret: the endpoints check no signatures
+# Of the form of a role's temporary credentials; no secrets, since emulators check no signatures.
+ACCESS_KEY_ID: Final = "ASIADYNAGUARDDEMO000"
+_SECRET_ACCESS_KEY: Final = "of-the-demo-alone"
+_SESSION_TOKEN: Final = "of-the-demo-alone"
 _FOREIGN_PREFIXES: Final = ("AWS_", "MOTO_", "OTEL_", "POWERTOOLS_", ENV_PREFIX)
 # Without these, a broken ~/.aws/config would break the demo.
 _OWN: Final = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
@@ -77,6 +79,7 @@ class Connections:
         return boto3.session.Session(
             aws_access_key_id=ACCESS_KEY_ID,
             aws_secret_access_key=_SECRET_ACCESS_KEY,
+            aws_session_token=_SESSION_TOKEN,
             region_name=region,
         )
 

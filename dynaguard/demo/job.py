@@ -151,11 +151,10 @@ def read_customers(stage: Stage) -> MaskedRead:
 def _read_row(item: Item) -> dict[str, Any]:
     """A customer as the report shows it."""
     return {
-        "customer_id": item["customer_id"],
+        "id": item["customer_id"],
         "name": item["name"],
         "email": item["email"],
-        "cards[0].number": item["cards"][0]["number"],
-        "points": int(item["points"]),
+        "card": item["cards"][0]["number"],
     }
 
 
@@ -199,13 +198,13 @@ FORBIDDEN: Final = (
         lambda client, table: client.delete_table(TableName=table),
     ),
     Forbidden(
-        f"GetItem prod-orders, client in {_FAR_REGION}",
+        f"GetItem prod-orders in {_FAR_REGION}",
         "StayInIreland",
         _get_order,
         region=_FAR_REGION,
     ),
     Forbidden(
-        "GetItem prod-orders, process in staging",
+        "GetItem prod-orders from staging",
         "ProductionForProduction",
         _get_order,
         environment="staging",

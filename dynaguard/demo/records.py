@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dynaguard.audit.log import read_records
 from dynaguard.demo.results import Summary
 
 Record = Mapping[str, Any]
 
 
 def read_run(audit: Path, run_id: str) -> list[Record]:
-    """The records of one run, oldest first; a file may hold many runs."""
-    with audit.open(encoding="utf-8") as lines:
-        records = [json.loads(line) for line in lines]
-    return [record for record in records if record.get("run_id") == run_id]
+    """The records of the calls of one run, oldest first; a file may hold many runs."""
+    return [
+        record
+        for record in read_records(audit)
+        if record["run_id"] == run_id and record["phase"] == "outcome"
+    ]
 
 
 def summarise(records: Sequence[Record], audit: Path) -> Summary:
@@ -25,7 +27,7 @@ def summarise(records: Sequence[Record], audit: Path) -> Summary:
     outcomes = [record["outcome"] for record in records]
     masked: Counter[str] = Counter()
     for outcome in outcomes:
-        masked.update(outcome.get("masked") or {})
+        masked.update(outcome["masked"])
     return Summary(
         calls=len(records),
         calls_by_operation=_count(record["operation"] for record in records),
@@ -46,7 +48,7 @@ def summarise(records: Sequence[Record], audit: Path) -> Summary:
 
 def total(records: Iterable[Record], name: str) -> Any:
     """Sum of one number over the outcomes of all records."""
-    return sum(record["outcome"].get(name) or 0 for record in records)
+    return sum(record["outcome"][name] for record in records)
 
 
 def _count(words: Iterable[str]) -> dict[str, int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -14,8 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from dynaguard.demo.results import BatchWrite, DemoResult, Evidence
+from dynaguard.masking import MARKER
 
 _INDENT: Final = "   "
+_MAX_WIDTH: Final = 110
+_REFUSED: Final = "red"
 
 
 def print_report(result: DemoResult, out: Console) -> None:
@@ -66,27 +69,26 @@ def _print_masked_read(result: DemoResult, out: Console) -> None:
     out.print()
     rows = _table(*(read.rows[0] if read.rows else ()))
     for row in read.rows:
-        rows.add_row(*(Text(str(value)) for value in row.values()))
+        rows.add_row(*(_cell(str(value)) for value in row.values()))
     _print_table(rows, out)
 
 
 def _print_refusals(result: DemoResult, out: Console) -> None:
     """The forbidden calls."""
     _print_heading("2  Refused before anything is sent", out)
-    rows = _table("call", "refused by", "requests sent")
-    document = Path(result.installed.policy).name
+    rows = _table("call", "refused by", "line", "requests")
     for refusal in result.refusals:
-        by = "nothing"
-        if refusal.statement:
-            by = f"{refusal.statement} ({document}:{refusal.line})"
-        rows.add_row(refusal.title, by, str(refusal.requests_sent))
+        line = str(refusal.line) if refusal.line else "-"
+        by = Text(refusal.statement or "nothing", style=_REFUSED)
+        rows.add_row(refusal.title, by, line, str(refusal.requests_sent))
     _print_table(rows, out)
     first = next((refusal for refusal in result.refusals if refusal.statement), None)
     if first:
         out.print()
-        _print_line("The first as the caller gets it, an `except ClientError` catches it:", out)
-        _print_line(f"{first.error} ({first.error_code})", out)
-        _print_line(first.message, out)
+        _print_line(f"`{first.title}` raised {first.error}, a ClientError with the code", out)
+        _print_line(f"{first.error_code}:", out)
+        out.print()
+        _print_wrapped(first.message, out)
 
 
 def _print_batch_writes(result: DemoResult, out: Console) -> None:
@@ -237,10 +239,39 @@ def _print_table(table: Table, out: Console) -> None:
     out.print(Padding(table, (0, 0, 0, len(_INDENT))))
 
 
+def _print_wrapped(text: str, out: Console) -> None:
+    """A long line, broken between words."""
+    width = min(out.width, _MAX_WIDTH) - 2 * len(_INDENT)
+    for line in textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False):
+        _print_line(_INDENT + line, out)
+
+
 def _print_json(value: Mapping[str, Any], out: Console) -> None:
-    """A value, indented."""
-    for line in json.dumps(value, indent=2, default=str).splitlines():
-        _print_line(f"  {line}", out)
+    """A value as JSON, what is short on one line."""
+    for line in _json_lines(value, min(out.width, _MAX_WIDTH) - 2 * len(_INDENT)):
+        _print_line(_INDENT + line, out)
+
+
+def _json_lines(value: Any, width: int) -> list[str]:
+    """The lines of a value; an object or list that fits takes one."""
+    text = json.dumps(value, default=str)
+    if len(text) <= width or not isinstance(value, dict | list | tuple):
+        return [text]
+    is_mapping = isinstance(value, dict)
+    members = value.items() if is_mapping else (("", member) for member in value)
+    lines = ["{" if is_mapping else "["]
+    for name, member in members:
+        label = f"{json.dumps(name)}: " if is_mapping else ""
+        first, *rest = _json_lines(member, width - len(label) - 3)
+        lines += [f"  {label}{first}", *(f"  {line}" for line in rest)]
+        lines[-1] += ","
+    lines[-1] = lines[-1].removesuffix(",")
+    return [*lines, "}" if is_mapping else "]"]
+
+
+def _cell(text: str) -> Text:
+    """A value of an item; a masked one stands out."""
+    return Text(text, style="yellow" if text.startswith(MARKER) else "")
 
 
 def _listed(count_by_name: Mapping[str, int]) -> str:

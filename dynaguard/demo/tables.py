@@ -78,8 +78,8 @@ class Tables:
                 f"`{existing[0]}`, add --replace to delete them first"
             )
         self._delete(existing)
+        self._made += [name for name in wanted if name not in self._made]
         for name in wanted:
-            self._made.append(name)
             shape = _SHAPE_BY_KIND[name.rpartition("-")[2]]
             self._client.create_table(TableName=name, **_definition(shape))
         waiter = self._client.get_waiter("table_exists")
