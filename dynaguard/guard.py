@@ -104,7 +104,6 @@ class Guard:
         is_decided = rooms.policy is not None or rooms.audit.is_on
         self._entry_steps = (
             self._authorise if is_decided else self._name_table,
-            *((self._choose_bucket,) if rooms.budgets is not None else ()),
             *((self._plan_masks, self._inspect) if rooms.masks else ()),
             *((self._intend,) if rooms.audit.is_on and rooms.audit.mode == "required" else ()),
         )
@@ -187,16 +186,6 @@ class Guard:
         if type(name) is str:
             passage.tables = (name,)
         passage.decision = _UNGOVERNED
-
-    def _choose_bucket(self, passage: Passage) -> None:
-        """Step: the retry budget that the call draws on."""
-        call = passage.call
-        if not call.is_presign:
-            passage.bucket = BucketKey(
-                call.scope.job or passage.principal.name,
-                passage.tables[0] if passage.tables else call.service,
-                is_write(call.service, call.operation, call.params),
-            )
 
     def _refuse(self, passage: Passage, decision: Decision) -> None:
         """Raises the denial, or notes that the mode let the call through."""
@@ -300,9 +289,10 @@ class Guard:
 
     def admit(self, passage: Passage) -> Admission:
         """How long a first try waits, in seconds, or why it cannot be made in time."""
-        if self.rooms.budgets is None or passage.bucket is None:
+        budgets = self.rooms.budgets
+        if budgets is None or budgets.is_quiet:
             return _AT_ONCE
-        return self.rooms.budgets.admit(passage.bucket, passage.call.scope)
+        return budgets.admit(_bucket_of(passage), passage.call.scope)
 
     def learn(self, passage: Passage, answer: Answer | None, exception_name: str | None) -> Signal:
         """Takes in one attempt's end: an answer, or the class name of what was raised instead."""
@@ -311,8 +301,9 @@ class Guard:
         signal = _signal_of(answer, exception_name)
         if signal is Signal.THROTTLE or signal is Signal.LEFTOVERS:
             passage.throttles += 1
-        if self.rooms.budgets is not None and passage.bucket is not None:
-            self.rooms.budgets.learn(passage.bucket, signal)
+        budgets = self.rooms.budgets
+        if budgets is not None and not (signal is Signal.OK and budgets.is_quiet):
+            budgets.learn(_bucket_of(passage), signal)
         if passage.span is not None and signal is not Signal.OK:
             code = answer.error_code if answer else exception_name
             passage.span.add_attempt(passage.attempts, code, passage.wait_s)
@@ -322,10 +313,10 @@ class Guard:
         self, passage: Passage, signal: Signal, suggested_delay_s: float | None
     ) -> RetryRuling | None:
         """Whether the call may be tried once more, and after how long; None: botocore decides."""
-        if self.rooms.budgets is None or passage.bucket is None:
+        if self.rooms.budgets is None:
             return None
         ruling = self.rooms.budgets.rule_retry(
-            passage.bucket,
+            _bucket_of(passage),
             passage.call.scope,
             attempt=passage.attempts,
             signal=signal,
@@ -392,3 +383,15 @@ def _signal_of(answer: Answer | None, exception_name: str | None) -> Signal:
     return classify(
         answer.error_code, answer.http_status, cancellation_codes=answer.cancellation_codes
     )
+
+
+def _bucket_of(passage: Passage) -> BucketKey:
+    """The retry budget that the call draws on; made when it is first asked for."""
+    if passage.bucket is None:
+        call = passage.call
+        passage.bucket = BucketKey(
+            job=call.scope.job or passage.principal.name,
+            resource=passage.tables[0] if passage.tables else call.service,
+            is_write=is_write(call.service, call.operation, call.params),
+        )
+    return passage.bucket

@@ -59,7 +59,7 @@ class Passage:
         needs: What the call needs, where known before the decision; None: read its parameters.
         decision: The decision, once made.
         tables: Names of the tables that it touches.
-        bucket: Its retry budget's key, or None when budgets are off.
+        bucket: Its retry budget's key, once it was asked for.
         plan: What to mask in its answer, or None.
         span: Its span, or None when nothing observes it.
         attempts: Requests sent so far.

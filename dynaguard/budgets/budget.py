@@ -90,6 +90,11 @@ class RetryBudgets:
         random: Uniform in [0, 1).
         max_buckets: Bound on the buckets held; at least 1.
 
+    Attributes:
+        is_quiet: Whether nothing but successes was ever learnt: every bucket is full and nothing
+            waits, so a caller may leave `admit` and the learning of successes out. Read without
+            the lock: who reads it late misses a success, never a throttle.
+
     Raises:
         ConfigurationError: `max_buckets` is below 1.
     """
@@ -166,6 +171,7 @@ class RetryBudgets:
             budget waits at most 20 ms, doubled per attempt up to 1 s, with full jitter.
         """
         now_s = self._monotonic()
+        self.is_quiet = False
         if suggested_delay_s is None:
             return RetryRuling(False, 0.0, None, self._read_tokens(key, now_s))
         if suggested_delay_s <= 0.0 and signal in _REDIRECTABLE:
@@ -195,6 +201,8 @@ class RetryBudgets:
             signal: What the answer said; one call of this per attempt, granted retries included.
         """
         now_s = self._monotonic()
+        if signal is not Signal.OK:
+            self.is_quiet = False
         with self._lock:
             bucket = self._find_bucket(key, now_s)
             bucket.learn(signal)
@@ -219,6 +227,7 @@ class RetryBudgets:
         way through a change; the child must not inherit either.
         """
         self._lock = threading.Lock()
+        self.is_quiet = True
         self._buckets: LRUCache[BucketKey, Bucket] = LRUCache(self._max_buckets)
         self._pacer.forget_all()
 

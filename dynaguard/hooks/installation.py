@@ -79,6 +79,7 @@ class Installation:
         self.patches.clear()
         botocore.unregister_initializer(self._greet_session)
         self.handlers.unregister_all()
+        self.clients = ClientRegistry()  # it remembers which emitters have handlers
 
     def _wrap(self, point: PatchPoint, owner: type, wrapper: Any) -> None:
         """Wraps one point."""
