@@ -115,9 +115,10 @@ def _session(
     if role_arn and role_arn.startswith(prefix) and role_arn.rpartition("/")[2] == name:
         role_arns: tuple[str, ...] = (role_arn,)
     else:
-        # A role's name is unique in its account whatever its path, so the ARN without a path is
-        # safe to allow by; the other makes statements about paths possible, never certain.
-        role_arns = (f"{prefix}{name}", f"{prefix}{UNKNOWN_RUN}/{name}")
+        # A role's name is unique in its account whatever its path, so the ARN without a path means
+        # no other role. The second makes statements about paths possible, never certain: no slash
+        # follows the mark, else `role/*/etl` would surely fit a role that has no path.
+        role_arns = (f"{prefix}{name}", f"{prefix}{UNKNOWN_RUN}{name}")
     return NamedIdentity(
         arn=arn,
         arns=(arn, *role_arns),

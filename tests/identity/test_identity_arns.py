@@ -51,7 +51,7 @@ def test_a_session_and_its_role_are_one_identity(partition: str) -> None:
         (
             session,
             f"arn:{partition}:iam::{ACCOUNT}:role/etl",
-            f"arn:{partition}:iam::{ACCOUNT}:role/{UNKNOWN_RUN}/etl",
+            f"arn:{partition}:iam::{ACCOUNT}:role/{UNKNOWN_RUN}etl",
         ),
         "etl",
         PrincipalKind.ASSUMED_ROLE,

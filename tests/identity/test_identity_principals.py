@@ -26,7 +26,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/etl"
 PATH_ROLE = f"arn:aws:iam::{ACCOUNT}:role/team/data/etl"
 SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/etl/run-7"
 ANY_SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/etl/{UNKNOWN_RUN}"
-ANY_PATH = f"arn:aws:iam::{ACCOUNT}:role/{UNKNOWN_RUN}/etl"
+ANY_PATH = f"arn:aws:iam::{ACCOUNT}:role/{UNKNOWN_RUN}etl"
 USER = f"arn:aws:iam::{ACCOUNT}:user/people/bob"
 FUNCTION = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:nightly"
 
