@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from dynaguard.aws.arns import Place, place_of
-from dynaguard.aws.dynamodb.operations import READER_BY_OPERATION
+from dynaguard.aws.dynamodb.operations import READER_BY_OPERATION, Reader
 from dynaguard.aws.dynamodb.partiql import read_statement
 from dynaguard.aws.prefixes import PREFIX_BY_SERVICE
 from dynaguard.call import UNKNOWN_RUN, Authorization, Call
@@ -30,6 +30,8 @@ _MODULE_BY_SERVICE: Final = {
     "lambda": "dynaguard.aws.functions",
 }
 _reader_by_service: dict[str, ServiceReader] = {}
+_FREE: Final = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")})
+"""Operations for which IAM asks no permission."""
 
 _READ_VERBS: Final = (
     "Get",
@@ -60,16 +62,22 @@ def authorizations(call: Call, account_id: str | None) -> tuple[Authorization, .
 
     Cost: for a single-item DynamoDB call one look-up and three small objects.
     """
-    place = place_of(call, account_id)
+    params: object = call.params
+    if not isinstance(params, Mapping):
+        return (_not_understood(call, "no mapping"),)
+    reader: Reader | ServiceReader | None
     if call.service in _DYNAMODB:
-        reader = READER_BY_OPERATION.get(call.operation)
-        if reader is None:
-            return (_unknown_operation(call),)
-        return tuple(reader(call, place))
+        reader = READER_BY_OPERATION.get(call.operation, _unknown_operation)
+    else:
+        reader = _reader_by_service.get(call.service) or _service_reader(call.service)
     try:
-        return tuple(_service_reader(call.service)(call, place))
-    except (AttributeError, TypeError, ValueError, KeyError, IndexError) as err:
+        needs = tuple(reader(call, place_of(call, account_id)))
+    except Exception as err:  # noqa: BLE001 - parameters run code of their own; any failure denies
         return (_not_understood(call, type(err).__name__),)
+    if needs or (call.service, call.operation) in _FREE:
+        return needs
+    # A call that needs nothing would be allowed; a list of nothing is not a request of nothing.
+    return (_not_understood(call, "nothing is named"),)
 
 
 def service_prefix(service: str) -> str:
@@ -77,7 +85,7 @@ def service_prefix(service: str) -> str:
     return PREFIX_BY_SERVICE.get(service, service)
 
 
-def is_write(service: str, operation: str, params: Mapping[str, Any]) -> bool:
+def is_write(service: str, operation: str, params: Any) -> bool:
     """Whether a call changes something; exact for DynamoDB, by the operation's verb elsewhere.
 
     A PartiQL call is a read only if all its statements are.
@@ -100,10 +108,12 @@ _PARTIQL_OPERATIONS: Final = frozenset(
 )
 
 
-def _reads_only(params: Mapping[str, Any]) -> bool:
+def _reads_only(params: Any) -> bool:
     """Whether every statement of a PartiQL call is understood as a read."""
+    if not isinstance(params, Mapping):
+        return False
     members = params.get("Statements") or params.get("TransactStatements") or [params]
-    if not isinstance(members, list):
+    if not isinstance(members, list | tuple):
         return False
     for member in members:
         text = member.get("Statement") if isinstance(member, Mapping) else None
@@ -128,21 +138,24 @@ def _by_name(call: Call, _place: Place) -> tuple[Authorization]:
     return (Authorization(f"{call.service_prefix}:{call.operation}", UNKNOWN_RUN, call.params),)
 
 
-def _unknown_operation(call: Call) -> Authorization:
+def _unknown_operation(call: Call, _place: Place) -> tuple[Authorization]:
     """An operation that this version does not know: it fails closed."""
-    return Authorization(
-        f"{call.service_prefix}:{call.operation}",
-        UNKNOWN_RUN,
-        call.params,
-        problem=f"operation `{call.operation}` is not known to this version of dynaguard",
+    return (
+        Authorization(
+            f"{call.service_prefix}:{call.operation}",
+            UNKNOWN_RUN,
+            call.params,
+            problem=f"operation `{call.operation}` is not known to this version of dynaguard",
+        ),
     )
 
 
 def _not_understood(call: Call, kind: str) -> Authorization:
     """Parameters of a shape that the service's reader does not take."""
+    params: object = call.params
     return Authorization(
         f"{call.service_prefix}:{call.operation}",
         UNKNOWN_RUN,
-        call.params,
+        params if isinstance(params, Mapping) else {},
         problem=f"the parameters of `{call.operation}` are not understood ({kind})",
     )

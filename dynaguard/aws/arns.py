@@ -5,12 +5,16 @@ Source: IAM User Guide, Identify AWS resources with ARNs.
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 from typing import Any, Final
 
 from dynaguard.call import UNKNOWN_ACCOUNT, UNKNOWN_RUN, Call
 
+NAME_CHARS: Final = string.ascii_letters + string.digits + "_.-"
+"""The characters of table, index and bucket names."""
 _PARTS: Final = 6
+_ACCOUNT_LENGTH: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,17 @@ def is_arn(value: Any, service: str | None = None) -> bool:
     if len(parts) != _PARTS or not parts[1] or not parts[2] or not parts[5]:
         return False
     return service is None or parts[2] == service
+
+
+def is_made_of(value: Any, chars: str, max_length: int) -> bool:
+    """Whether a value is text of these characters alone, not empty and not too long."""
+    # `strip` stops at the first foreign character from either end: without one nothing is left.
+    return isinstance(value, str) and 0 < len(value) <= max_length and not value.strip(chars)
+
+
+def is_account(text: str) -> bool:
+    """Whether a text is an AWS account id: twelve digits."""
+    return len(text) == _ACCOUNT_LENGTH and is_made_of(text, string.digits, _ACCOUNT_LENGTH)
 
 
 def last_part(arn: str) -> str:

@@ -26,6 +26,13 @@ from dynaguard.call import (
 from dynaguard.policy.model import TableSchema
 
 ABSENT: Final[ContextValue] = ()
+_TAGS_READ: Final = frozenset(
+    {
+        *("dynamodb", "dynamodbstreams", "kms", "lambda", "secretsmanager"),
+        *("sns", "sqs", "ssm", "sts"),
+    }
+)
+"""Services whose requests carry tags in `Tags` or not at all."""
 
 
 class Question:
@@ -159,12 +166,14 @@ def _resource_account(question: Question) -> ContextValue:
 
 def _tags(question: Question) -> dict[str, str] | None:
     """`Tags` of a call: a list of Key and Value, or a mapping; None when not understood."""
-    tags = question.call.params.get("Tags")
+    params = question.call.params
+    tags = params.get("Tags", params.get("tags"))
     if tags is None:
-        return {}
+        # Elsewhere tags may stand in `TagSpecifications`, `TagSet` ...: not seen is not absent.
+        return {} if question.call.service in _TAGS_READ else None
     if isinstance(tags, Mapping):
         return {str(key): str(value) for key, value in tags.items()}
-    if not isinstance(tags, list) or not all(isinstance(tag, Mapping) for tag in tags):
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, Mapping) for tag in tags):
         return None
     return {
         str(tag.get("Key", tag.get("TagKey"))): str(tag.get("Value", tag.get("TagValue", "")))
@@ -173,19 +182,19 @@ def _tags(question: Question) -> dict[str, str] | None:
 
 
 def _request_tag(question: Question, name: str) -> ContextValue:
-    """`aws:RequestTag/name`; tag keys are compared without case, as AWS does for condition keys."""
+    """`aws:RequestTag/name`; tag keys are compared without case, as condition keys are."""
     tags = _tags(question)
     if tags is None:
         return UNKNOWN
-    by_folded = {key.lower(): value for key, value in tags.items()}
-    return _one(by_folded.get(name))
+    values = tuple(value for key, value in tags.items() if key.lower() == name)
+    return UNKNOWN if len(values) > 1 else values
 
 
 def _tag_keys(question: Question) -> ContextValue:
     """`aws:TagKeys`."""
     tags = _tags(question)
     removed = question.call.params.get("TagKeys")
-    if tags is None or not (removed is None or isinstance(removed, list)):
+    if tags is None or not (removed is None or isinstance(removed, list | tuple)):
         return UNKNOWN
     return (*tags, *map(str, removed or ()))
 
@@ -198,8 +207,7 @@ def _unknown(_question: Question, _suffix: str = "") -> ContextValue:
 def _groups(question: Question) -> ContextValue:
     """Groups of the identity; membership may be more than what is known."""
     principal = question.principal
-    groups = tuple(sorted(principal.groups))
-    return groups if groups or principal.arns_complete else UNKNOWN
+    return tuple(sorted(principal.groups)) if principal.arns_complete else UNKNOWN
 
 
 def _parameter(name: str) -> Callable[[Question], ContextValue]:

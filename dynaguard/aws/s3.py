@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from dynaguard.aws.arns import Place, is_arn
+from dynaguard.aws.arns import NAME_CHARS, Place, is_arn, is_made_of
 from dynaguard.call import UNKNOWN_RUN, Authorization, Call
 
 # Operations on an object whose IAM action has another name.
@@ -21,15 +21,10 @@ _OBJECT_ACTIONS: Final = {
     "CompleteMultipartUpload": "PutObject",
     "ListParts": "ListMultipartUploadParts",
 }
-_OBJECT_OPERATIONS: Final = frozenset(
-    "GetObject PutObject DeleteObject GetObjectAcl PutObjectAcl GetObjectTagging "
-    "PutObjectTagging DeleteObjectTagging GetObjectAttributes GetObjectLegalHold "
-    "PutObjectLegalHold GetObjectRetention PutObjectRetention GetObjectTorrent RestoreObject "
-    "AbortMultipartUpload".split()
-)
 _VERSIONED: Final = frozenset(
     "GetObject DeleteObject GetObjectAcl PutObjectAcl GetObjectTagging PutObjectTagging "
-    "DeleteObjectTagging GetObjectAttributes GetObjectTorrent".split()
+    "DeleteObjectTagging GetObjectAttributes GetObjectTorrent GetObjectAnnotation "
+    "PutObjectAnnotation DeleteObjectAnnotation ListObjectAnnotations".split()
 )
 _BUCKET_ACTIONS: Final = {
     "HeadBucket": "ListBucket",
@@ -73,6 +68,7 @@ _BUCKET_ACTIONS: Final = {
     },
 }
 _EXPRESS: Final = frozenset({"CreateSession", "RenameObject", "ListDirectoryBuckets"})
+_MAX_BUCKET_LENGTH: Final = 255
 _COPIES: Final = frozenset({"CopyObject", "UploadPartCopy"})
 
 
@@ -85,7 +81,7 @@ def authorizations(call: Call, place: Place) -> Iterator[Authorization]:
         yield from _delete_objects(params, place)
     elif operation in _COPIES:
         yield from _copy(params, place)
-    elif operation in _OBJECT_OPERATIONS or operation in _OBJECT_ACTIONS:
+    elif "Key" in params and operation not in _EXPRESS:
         yield from _on_object(operation, params, place)
     elif operation in _EXPRESS:
         yield Authorization(f"s3express:{operation}", UNKNOWN_RUN, params)
@@ -160,27 +156,31 @@ def _source_object(place: Place, path: str) -> str:
     if path.startswith("arn:"):
         return path
     bucket, _, key = path.partition("/")
-    return f"arn:{place.partition}:s3:::{bucket}/{key}" if bucket and key else UNKNOWN_RUN
+    return _object(place, {"Bucket": bucket, "Key": key})
 
 
 def _bucket(place: Place, bucket: Any) -> str:
     """The ARN of a bucket, or the access point's that stands for it."""
     if bucket is None:
         return "*"
-    if not isinstance(bucket, str) or not bucket:
+    if is_arn(bucket):
+        return str(bucket)
+    if not is_made_of(bucket, NAME_CHARS, _MAX_BUCKET_LENGTH):
         return UNKNOWN_RUN
-    return bucket if is_arn(bucket) else f"arn:{place.partition}:s3:::{bucket}"
+    return f"arn:{place.partition}:s3:::{bucket}"
 
 
 def _object(place: Place, params: Mapping[str, Any]) -> str:
     """The ARN of an object."""
     bucket, key = params.get("Bucket"), params.get("Key")
-    if not isinstance(bucket, str) or not bucket or not isinstance(key, str) or not key:
+    holder = UNKNOWN_RUN if bucket is None else _bucket(place, bucket)
+    if holder == UNKNOWN_RUN or not isinstance(key, str) or not key:
         return UNKNOWN_RUN
-    return f"{bucket}/object/{key}" if is_arn(bucket) else f"{_bucket(place, bucket)}/{key}"
+    return f"{holder}/object/{key}" if is_arn(bucket) else f"{holder}/{key}"
 
 
 def _pass_role(params: Mapping[str, Any]) -> Authorization:
     """The role that replication gets."""
     role = (params.get("ReplicationConfiguration") or {}).get("Role")
-    return Authorization("iam:PassRole", role if is_arn(role, "iam") else UNKNOWN_RUN, params)
+    resource = str(role) if is_arn(role, "iam") else UNKNOWN_RUN
+    return Authorization("iam:PassRole", resource, params)

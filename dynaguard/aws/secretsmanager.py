@@ -37,11 +37,18 @@ def authorizations(call: Call, place: Place) -> Iterator[Authorization]:
         yield Authorization(action, _secret(place, call.params.get("SecretId")), call.params)
 
 
+def _ends_like_suffix(arn: str) -> bool:
+    """Whether a text ends in a hyphen and six letters or digits."""
+    _, hyphen, end = arn.rpartition("-")
+    return bool(hyphen) and len(end) == len(_SUFFIX) - 1 and end.isascii() and end.isalnum()
+
+
 def _secret(place: Place, secret: Any) -> str:
     """The ARN of a secret; a partial ARN (without the suffix) counts as a name."""
     if not isinstance(secret, str) or not secret:
         return UNKNOWN_RUN
     if is_arn(secret, "secretsmanager"):
-        # Whether an ARN is whole cannot be told from its text: a name may end like a suffix.
-        return secret
+        # An ARN may be given without its suffix. Where its end looks like one it is taken as
+        # whole: a name can end alike, which its text does not tell.
+        return secret if _ends_like_suffix(secret) else f"{secret}{_SUFFIX}"
     return place.arn("secretsmanager", f"secret:{secret}{_SUFFIX}")

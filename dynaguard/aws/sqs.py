@@ -49,5 +49,6 @@ def _queue(place: Place, url: Any) -> str:
     host = urlsplit(url).hostname or ""
     labels = host.split(".")
     is_regional = len(labels) > 2 and labels[0] == "sqs" and labels[2] == "amazonaws"
-    region = labels[1] if is_regional else place.region
+    # The client's endpoint is asked, the URL may name another: then neither is certain.
+    region = UNKNOWN_RUN if is_regional and labels[1] != place.region else place.region
     return Place(place.partition, region, account).arn("sqs", name)

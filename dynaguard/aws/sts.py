@@ -25,7 +25,7 @@ def authorizations(call: Call, _place: Place) -> Iterator[Authorization]:
         yield Authorization(action, UNKNOWN_RUN, call.params)
         return
     role = call.params.get("RoleArn")
-    resource = role if is_arn(role, "iam") else UNKNOWN_RUN
+    resource = str(role) if is_arn(role, "iam") else UNKNOWN_RUN
     yield Authorization(action, resource, call.params)
     if call.params.get("Tags"):
         yield Authorization("sts:TagSession", resource, call.params)

@@ -23,10 +23,14 @@ ItemKeyReader = Callable[[Call, Authorization, Tables], ContextValue]
 ABSENT: Final[ContextValue] = ()
 _PARTIQL: Final = "dynamodb:PartiQL"
 _READS: Final = frozenset({"GetItem", "BatchGetItem", "Query", "Scan", "SearchVectors"})
+_QUERIES: Final = frozenset({"Query", "SearchVectors"})
 _WRITES: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 _KEYED: Final = frozenset({"GetItem", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"})
 _BATCHES: Final = frozenset({"BatchGetItem", "BatchWriteItem"})
 _ITEM_ACTIONS: Final = _READS | _KEYED | _BATCHES
+_MAX_EXPONENT: Final = 130
+"""DynamoDB's numbers end at 1E+126; written out, further ones could fill the memory."""
+_MAX_NUMBER_LENGTH: Final = 300
 _FILTERS: Final = ("FilterExpression", "QueryFilter", "ScanFilter")
 _CONDITIONS: Final = ("ConditionExpression", "Expected")
 _EXPRESSIONS: Final = (
@@ -94,13 +98,14 @@ def _full_table_scan(_call: Call, authorization: Authorization, _tables: Tables)
 def _leading_keys(_call: Call, authorization: Authorization, tables: Tables) -> ContextValue:
     """`dynamodb:LeadingKeys`: the partition key values that the call addresses."""
     action = _action(authorization)
-    if action == "Query" or action == "SearchVectors" or _is_partiql(authorization):
+    if action in _QUERIES or _is_partiql(authorization):
         return UNKNOWN
     if action not in _KEYED and action not in _BATCHES:
         return ABSENT
     values: list[str] = []
+    is_key = action not in ("PutItem", "BatchWriteItem")
     for item in _keys_and_items(authorization):
-        value = _partition_value(item, authorization.table, tables)
+        value = _partition_value(item, authorization.table, tables, is_key=is_key)
         if value is None:
             return UNKNOWN
         values.append(value)
@@ -136,14 +141,15 @@ def _written(request: Any) -> Any:
     return entry.get("Item") if kind == "PutRequest" else entry.get("Key")
 
 
-def _partition_value(item: Any, table: str | None, tables: Tables) -> str | None:
+def _partition_value(item: Any, table: str | None, tables: Tables, *, is_key: bool) -> str | None:
     """The partition key's value as IAM compares it, or None when it cannot be told."""
     if not isinstance(item, Mapping):
         return None
     schema = tables.get(table or "")
     if schema is not None:
         return _as_text(item.get(schema.key.attributes[0]))
-    return None
+    # Without a schema the first attribute of several may be the sort key.
+    return _as_text(next(iter(item.values()))) if is_key and len(item) == 1 else None
 
 
 def _as_text(value: Any) -> str | None:
@@ -163,13 +169,16 @@ def _as_text(value: Any) -> str | None:
 def _canonical_number(text: str) -> str | None:
     """A number without superfluous zeros: `1.0` is `1`."""
     try:
-        number = Decimal(text)
+        number = Decimal(text) if len(text) <= _MAX_NUMBER_LENGTH else Decimal("NaN")
     except InvalidOperation:
         return None
-    if not number.is_finite():
+    if not number.is_finite() or abs(number.adjusted()) > _MAX_EXPONENT:
         return None
-    plain = f"{number.normalize():f}"
-    return "0" if plain == "-0" else plain
+    # Not `normalize()`: it rounds to the context's 28 digits, and two keys would become one.
+    plain = f"{number:f}"
+    if "." in plain:
+        plain = plain.rstrip("0").rstrip(".")
+    return plain if number else "0"
 
 
 def _attributes(_call: Call, authorization: Authorization, _tables: Tables) -> ContextValue:
@@ -198,15 +207,19 @@ def _projected(member: Mapping[str, Any]) -> list[str] | None:
         return names
     aliases = member.get("ExpressionAttributeNames") or {}
     for part in str(expression).split(","):
-        name = part.strip()
-        if name.startswith("#"):
-            name = aliases.get(name)
-        elif not (name.isascii() and name.isidentifier()):
-            return None
-        if not isinstance(name, str) or not name:
+        name = _plain_name(part.strip(), aliases)
+        if name is None:
             return None
         names.append(name)
     return names
+
+
+def _plain_name(text: str, aliases: Mapping[str, Any]) -> str | None:
+    """The attribute that an element of a projection names, or None for anything but a name."""
+    if text.startswith("#"):
+        name = aliases.get(text)
+        return name if isinstance(name, str) and name else None
+    return text if text.isascii() and text.isidentifier() else None
 
 
 def _consistent_read(_call: Call, authorization: Authorization, _tables: Tables) -> ContextValue:
@@ -225,7 +238,7 @@ def _has_any(*names: str) -> ItemKeyReader:
     return read
 
 
-def _item_count(call: Call, authorization: Authorization, _tables: Tables) -> ContextValue:
+def _item_count(call: Call, _authorization: Authorization, _tables: Tables) -> ContextValue:
     """`dynaguard:ItemCount`: members of the whole call."""
     params = call.params
     for name in ("TransactItems", "TransactStatements", "Statements"):

@@ -16,6 +16,7 @@ from dynaguard.aws.dynamodb.resources import (
     SERVICE,
     on_arn,
     on_everything,
+    on_replica,
     on_table,
     unknown_resource,
 )
@@ -60,7 +61,7 @@ def _table_or_index(call: Call, place: Place) -> tuple[Authorization]:
     return (on_table(call.operation, place, name, index=index, member=params),)
 
 
-def _table_and_index(call: Call, place: Place) -> Needs:
+def _table_and_index(call: Call, place: Place) -> Iterator[Authorization]:
     """Same action, on the table, and on the index where one is named."""
     params = call.params
     yield on_table(call.operation, place, params.get("TableName"), member=params)
@@ -94,7 +95,7 @@ def _everything(call: Call, _place: Place) -> tuple[Authorization]:
     return (on_everything(call.operation, call.params),)
 
 
-def _batch(call: Call, place: Place) -> Needs:
+def _batch(call: Call, place: Place) -> Iterator[Authorization]:
     """Same action (not the item actions) on each table of `RequestItems`."""
     requests = call.params.get("RequestItems")
     if not isinstance(requests, Mapping) or not requests:
@@ -105,10 +106,10 @@ def _batch(call: Call, place: Place) -> Needs:
         yield on_table(call.operation, place, name, member=member)
 
 
-def _transaction(call: Call, place: Place) -> Needs:
+def _transaction(call: Call, place: Place) -> Iterator[Authorization]:
     """The action of each member on its table."""
     members = call.params.get("TransactItems")
-    if not isinstance(members, list) or not members:
+    if not isinstance(members, list | tuple) or not members:
         yield unknown_resource(call.operation, "`TransactItems` has no members", call.params)
         return
     for member in members:
@@ -124,7 +125,7 @@ def _transaction_member(call: Call, place: Place, member: Any) -> Authorization:
             name = params.get("TableName")
             return on_table(action, place, name, member=params, enclosing=call.operation)
     problem = "a member of `TransactItems` is of no known kind"
-    return unknown_resource("*", problem, call.params)
+    return unknown_resource(UNKNOWN_RUN, problem, call.params)
 
 
 _ACTION_BY_MEMBER: Final = {
@@ -136,7 +137,7 @@ _ACTION_BY_MEMBER: Final = {
 }
 
 
-def _create_table(call: Call, place: Place) -> Needs:
+def _create_table(call: Call, place: Place) -> Iterator[Authorization]:
     """CreateTable, and what its tags and resource policy need."""
     params = call.params
     name = params.get("TableName")
@@ -147,7 +148,7 @@ def _create_table(call: Call, place: Place) -> Needs:
         yield on_table("PutResourcePolicy", place, name, member=params)
 
 
-def _update_table(call: Call, place: Place) -> Needs:
+def _update_table(call: Call, place: Place) -> Iterator[Authorization]:
     """UpdateTable, and in the other regions what replicas and witnesses need."""
     params = call.params
     name = params.get("TableName")
@@ -156,19 +157,19 @@ def _update_table(call: Call, place: Place) -> Needs:
         yield from _replica(update, params, place)
     for update in params.get("GlobalTableWitnessUpdates") or ():
         for kind, settings in _entries(update):
-            other = _elsewhere(place, settings)
-            yield on_table(f"{kind}GlobalTableWitness", other, name, member=params)
+            action = f"{kind}GlobalTableWitness"
+            yield on_replica(action, place, name, _region(settings), params)
 
 
 def _replica(update: Any, params: Mapping[str, Any], place: Place) -> Iterator[Authorization]:
     """What one entry of `ReplicaUpdates` needs in its region."""
     for kind, settings in _entries(update):
-        other = _elsewhere(place, settings)
         actions = {"Create": _NEW_REPLICA_ACTIONS, "Delete": _OLD_REPLICA_ACTIONS}.get(
             kind, ("UpdateTable",)
         )
         for action in actions:
-            yield on_table(action, other, params.get("TableName"), member=params)
+            name = params.get("TableName")
+            yield on_replica(action, place, name, _region(settings), params)
 
 
 def _entries(update: Any) -> list[tuple[str, Any]]:
@@ -176,14 +177,12 @@ def _entries(update: Any) -> list[tuple[str, Any]]:
     return [*update.items()] if isinstance(update, Mapping) else [("Unknown", {})]
 
 
-def _elsewhere(place: Place, settings: Any) -> Place:
-    """The same account in the region that an entry names."""
-    region = settings.get("RegionName") if isinstance(settings, Mapping) else None
-    named = region if isinstance(region, str) and region else UNKNOWN_RUN
-    return Place(place.partition, named, place.account)
+def _region(settings: Any) -> Any:
+    """The region that an entry names."""
+    return settings.get("RegionName") if isinstance(settings, Mapping) else None
 
 
-def _restore_from_backup(call: Call, place: Place) -> Needs:
+def _restore_from_backup(call: Call, place: Place) -> Iterator[Authorization]:
     """The backup, and the data actions on the table that is made."""
     params = call.params
     target = params.get("TargetTableName")
@@ -192,7 +191,7 @@ def _restore_from_backup(call: Call, place: Place) -> Needs:
         yield on_table(action, place, target, member=params)
 
 
-def _restore_to_point_in_time(call: Call, place: Place) -> Needs:
+def _restore_to_point_in_time(call: Call, place: Place) -> Iterator[Authorization]:
     """The source table, and the data actions on the table that is made."""
     params = call.params
     source = params.get("SourceTableArn") or params.get("SourceTableName")
@@ -208,7 +207,7 @@ def _import_table(call: Call, place: Place) -> tuple[Authorization]:
     return (on_table(call.operation, place, name, member=call.params),)
 
 
-def _global_table(call: Call, place: Place) -> Needs:
+def _global_table(call: Call, place: Place) -> Iterator[Authorization]:
     """The global table (an ARN without region), and for changes its replica here."""
     name = call.params.get("GlobalTableName")
     if not isinstance(name, str) or not name or ":" in name or "/" in name:

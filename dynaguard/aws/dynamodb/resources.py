@@ -7,12 +7,17 @@ region and account. Malformed names become a problem, never a guess.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from dynaguard.aws.arns import Place, is_arn, last_part
+from dynaguard.aws.arns import NAME_CHARS, Place, is_account, is_arn, is_made_of, last_part
 from dynaguard.call import UNKNOWN_RUN, Authorization
 
 SERVICE = "dynamodb"
+_MAX_NAME_LENGTH: Final = 255
+_MAX_ARN_LENGTH: Final = 1024
+_ARN_CHARS: Final = NAME_CHARS + ":/"
+_REGION_PART: Final = 3
+_ACCOUNT_PART: Final = 4
 
 
 def on_table(
@@ -39,7 +44,7 @@ def on_table(
     if resource is None:
         return unknown_resource(action, "`TableName` is no table name or table ARN", members)
     if index is not None:
-        if not isinstance(index, str) or not index:
+        if not _is_name(index):
             return unknown_resource(action, "`IndexName` is no index name", members)
         resource = f"{resource}/index/{index}"
     return Authorization(f"dynamodb:{action}", resource, members, enclosing, table, index)
@@ -47,7 +52,7 @@ def on_table(
 
 def on_arn(action: str, value: Any, parameter: str, member: Mapping[str, Any]) -> Authorization:
     """An action on the resource whose ARN a parameter holds."""
-    if not is_arn(value, SERVICE):
+    if not _is_resource_arn(value):
         return unknown_resource(action, f"`{parameter}` is no DynamoDB ARN", member)
     table, index = names_in(value)
     return Authorization(f"dynamodb:{action}", value, member, table=table, index=index)
@@ -74,11 +79,36 @@ def names_in(arn: str) -> tuple[str | None, str | None]:
 
 def _table_arn(place: Place, name: Any) -> tuple[str | None, str | None]:
     """A table's ARN and name, or nothing for what is neither name nor ARN."""
-    if not isinstance(name, str) or not name:
-        return None, None
-    if ":" not in name and "/" not in name:
+    if _is_name(name):
         return place.arn(SERVICE, f"table/{name}"), name
-    parts = last_part(name).split("/") if is_arn(name, SERVICE) else []
-    if len(parts) == 2 and parts[0] == "table" and parts[1]:
+    parts = last_part(name).split("/") if _is_resource_arn(name) else []
+    if len(parts) == 2 and parts[0] == "table" and _is_name(parts[1]):
         return name, parts[1]
     return None, None
+
+
+def on_replica(
+    action: str, place: Place, name: Any, region: Any, member: Mapping[str, Any]
+) -> Authorization:
+    """An action on the table of that name in another region; an ARN tells its account."""
+    where = region if _is_name(region) else UNKNOWN_RUN
+    other = Place(place.partition, where, place.account)
+    if not _is_resource_arn(name):
+        return on_table(action, other, name, member=member)
+    parts = name.split(":")
+    other = Place(parts[1], where, parts[_ACCOUNT_PART])
+    return on_table(action, other, names_in(name)[0], member=member)
+
+
+def _is_name(value: Any) -> bool:
+    """Whether a value can be a table's or index's name: more would be another resource."""
+    return is_made_of(value, NAME_CHARS, _MAX_NAME_LENGTH)
+
+
+def _is_resource_arn(value: Any) -> bool:
+    """Whether a value is a whole DynamoDB ARN, with region, account and no empty step."""
+    if not is_made_of(value, _ARN_CHARS, _MAX_ARN_LENGTH) or not is_arn(value, SERVICE):
+        return False
+    parts = value.split(":")
+    is_placed = bool(parts[_REGION_PART]) and is_account(parts[_ACCOUNT_PART])
+    return is_placed and "" not in last_part(value).split("/")

@@ -1,0 +1,455 @@
+"""What is not understood is a problem on something unknown: never an exception, never nothing."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import botocore.session
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynaguard.aws.analysis import authorizations, is_write, service_prefix, tables_of
+from dynaguard.aws.context import ContextSource
+from dynaguard.call import (
+    NO_CREDENTIALS,
+    UNKNOWN,
+    UNKNOWN_ACCOUNT,
+    UNKNOWN_CHAR,
+    UNKNOWN_PRINCIPAL,
+    UNKNOWN_RUN,
+    Authorization,
+    Call,
+    Principal,
+    StatementRef,
+    Verdict,
+)
+from dynaguard.policy.decision import decide
+from dynaguard.policy.matcher import CompiledPolicy
+from dynaguard.policy.model import PolicyDocument, Statement
+from dynaguard.scope import EMPTY_SCOPE
+
+ACCOUNT = "111122223333"
+TABLES = "arn:aws:dynamodb:eu-west-1:111122223333:table"
+SERVICES = (
+    *("dynamodb", "dynamodbstreams", "s3", "ssm", "secretsmanager"),
+    *("sts", "kms", "sqs", "sns", "lambda", "ec2"),
+)
+
+
+def call_of(
+    operation: str, params: Any, *, service: str = "dynamodb", region: str | None = "eu-west-1"
+) -> Call:
+    """A call of a client in eu-west-1."""
+    return Call(
+        service=service,
+        operation=operation,
+        params=params,
+        region=region,
+        partition="aws",
+        endpoint_url="https://example.invalid",
+        credentials=NO_CREDENTIALS,
+        scope=EMPTY_SCOPE,
+        correlation_id="c",
+        service_prefix=service_prefix(service),
+    )
+
+
+def needs_of(operation: str, params: Any, *, service: str = "dynamodb") -> list[tuple[str, str]]:
+    """What a call needs, as pairs."""
+    found = authorizations(call_of(operation, params, service=service), ACCOUNT)
+    return [(need.action, need.resource) for need in found]
+
+
+def problems_of(operation: str, params: Any, *, service: str = "dynamodb") -> list[str | None]:
+    """The problems of what a call needs."""
+    found = authorizations(call_of(operation, params, service=service), ACCOUNT)
+    return [need.problem for need in found]
+
+
+def model_operations() -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Every operation of the services read here, with the names of its parameters."""
+    session = botocore.session.get_session()
+    for service in SERVICES[:-1]:
+        model = session.get_service_model(service)
+        for operation in model.operation_names:
+            shape = model.operation_model(operation).input_shape
+            yield service, operation, tuple(shape.members) if shape else ()
+
+
+OPERATIONS = list(model_operations())
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.binary(max_size=4)
+    | st.sampled_from(
+        [
+            *("t", "", "a b", "*", "\ud800", UNKNOWN_RUN, UNKNOWN_CHAR, "arn:", "a" * 3000),
+            *(f"{TABLES}/t", "arn:aws:iam::111122223333:role/r", "alias/k", "b/k", "t/index/i"),
+            *("TableName", "RegionName", "Put", "PutRequest", "Statement", "Key", "Objects"),
+            *("SELECT * FROM t", "https://sqs.eu-west-1.amazonaws.com/111122223333/q", "x|y"),
+        ]
+    )
+    | st.text(max_size=6)
+)
+KEYS = st.sampled_from(
+    [
+        *("TableName", "RegionName", "Key", "Item", "Keys", "Put", "Create", "Delete", "Objects"),
+        *("Statement", "Bucket", "VersionId", "PutRequest", "DeleteRequest", "Role", "S", "N"),
+    ]
+)
+JUNK = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(KEYS | st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(data=st.data())
+def test_no_shape_of_parameters_raises_or_needs_nothing(data: st.DataObject) -> None:
+    """Junk in every parameter of every operation: something is needed, marked where unclear."""
+    service, operation, names = data.draw(st.sampled_from(OPERATIONS))
+    params = {name: data.draw(JUNK) for name in names if data.draw(st.booleans())}
+    call = call_of(operation, params, service=service)
+
+    found = authorizations(call, data.draw(st.sampled_from([None, ACCOUNT])))
+
+    is_free = service == "sts" and operation in ("GetCallerIdentity", "GetSessionToken")
+    assert is_free or found
+    assert all(isinstance(need.member, Mapping) for need in found)
+    assert all(isinstance(need.resource, str) and need.resource for need in found)
+    assert isinstance(is_write(service, operation, params), bool)
+    assert isinstance(tables_of(found), tuple)
+
+
+@given(data=st.data())
+def test_no_shape_of_parameters_makes_a_key_raise(data: st.DataObject) -> None:
+    """Every key of the table has a value of the right shape for junk parameters."""
+    from dynaguard.aws.condition_keys import CONDITION_KEYS
+
+    service, operation, names = data.draw(st.sampled_from(OPERATIONS))
+    params = {name: data.draw(JUNK) for name in names if data.draw(st.booleans())}
+    call = call_of(operation, params, service=service)
+    need = data.draw(
+        st.sampled_from(authorizations(call, ACCOUNT) or (Authorization("a:b", "*"),))
+    )
+    lookup = source().lookup_for(call, UNKNOWN_PRINCIPAL, need)
+
+    for key in CONDITION_KEYS:
+        value = lookup(key.name.lower().replace("*", "team"))
+        assert value is UNKNOWN or all(isinstance(each, str) for each in value)
+
+
+def source(**known: tuple[str, ...]) -> ContextSource:
+    """A context that knows no more than it is given."""
+    now = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)
+    return ContextSource(known=known, environment=None, tables={}, utcnow=lambda: now)
+
+
+@pytest.mark.parametrize("params", [None, 5, [1], "x", ("a",)])
+def test_parameters_that_are_no_mapping_are_a_problem(params: Any) -> None:
+    """They cannot be sent, and they are not let through either."""
+    assert problems_of("GetItem", params) != [None]
+    assert authorizations(call_of("GetItem", params), None)[0].member == {}
+
+
+class Hostile(dict[str, Any]):
+    """A mapping whose own code fails."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        raise RuntimeError("secret value")
+
+
+def test_an_error_in_a_parameters_own_code_is_a_problem_without_its_text() -> None:
+    """The message names the kind of error; its text could hold a value."""
+    [problem] = problems_of("GetItem", Hostile())
+
+    assert problem is not None
+    assert "secret" not in problem
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "params"),
+    [
+        ("s3", "DeleteObjects", {"Bucket": "b", "Delete": {"Objects": []}}),
+        ("s3", "DeleteObjects", {"Bucket": "b"}),
+        ("ssm", "GetParameters", {"Names": []}),
+        ("ssm", "DeleteParameters", {}),
+        ("dynamodb", "BatchGetItem", {"RequestItems": {}}),
+        ("dynamodb", "BatchWriteItem", {}),
+        ("dynamodb", "TransactWriteItems", {"TransactItems": []}),
+        ("dynamodb", "ExecuteTransaction", {"TransactStatements": []}),
+        ("dynamodb", "BatchExecuteStatement", {}),
+    ],
+)
+def test_a_list_of_nothing_is_a_problem(service: str, operation: str, params: Any) -> None:
+    """A call that needs nothing would be allowed."""
+    found = problems_of(operation, params, service=service)
+
+    assert found
+    assert None not in found
+
+
+def denying(action: str) -> CompiledPolicy:
+    """A policy that allows all but one action."""
+    statement = Statement(StatementRef("No"), "Deny", (action,), ("*",))
+    return CompiledPolicy(PolicyDocument("allow", None, (statement,)))
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "denied"),
+    [
+        ("ExecuteStatement", {"Statement": "DROP TABLE t"}, "dynamodb:PartiQLDelete"),
+        ("BatchExecuteStatement", {"Statements": [{}]}, "dynamodb:PartiQLInsert"),
+        ("TransactWriteItems", {"TransactItems": [{"Nope": {}}]}, "dynamodb:DeleteItem"),
+    ],
+)
+def test_a_deny_of_what_it_may_be_hits_what_is_not_understood(
+    operation: str, params: Any, denied: str
+) -> None:
+    """Under `default = allow` too: the action is unknown, not a name with a star in it."""
+    call = call_of(operation, params)
+    needs = authorizations(call, ACCOUNT)
+
+    decision = decide(denying(denied), call, UNKNOWN_PRINCIPAL, needs, lambda _: lambda _: UNKNOWN)
+
+    assert decision.verdict is Verdict.DENY
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "a b", "t*", "t?", "t/index/i", "t:x", "\ud800", UNKNOWN_RUN, "a" * 256, 5, None),
+        *("arn:aws:dynamodb:eu-west-1:111122223333:table/", "arn:aws:s3:::table/t"),
+        *("arn:aws:dynamodb::111122223333:table/t", "arn:aws:dynamodb:eu-west-1:1:table/t"),
+        *("arn:aws:dynamodb:eu-west-1:111122223333:table/t/index/i", f"{TABLES}/t*"),
+    ],
+)
+def test_what_is_no_table_name_is_a_problem(name: Any) -> None:
+    """A name with a slash in it would be taken for another resource."""
+    assert needs_of("GetItem", {"TableName": name}) == [("dynamodb:GetItem", UNKNOWN_RUN)]
+    assert problems_of("GetItem", {"TableName": name}) != [None]
+
+
+@pytest.mark.parametrize("index", ["", "a/b", "a*", 5, "a" * 256])
+def test_what_is_no_index_name_is_a_problem(index: Any) -> None:
+    """As for tables."""
+    params = {"TableName": "t", "IndexName": index}
+
+    assert needs_of("Query", params) == [("dynamodb:Query", UNKNOWN_RUN)]
+
+
+def test_an_operation_that_is_new_is_a_problem_that_names_it() -> None:
+    """botocore gains operations faster than this map."""
+    [need] = authorizations(call_of("EraseEverything", {}), ACCOUNT)
+
+    assert (need.action, need.resource) == ("dynamodb:EraseEverything", UNKNOWN_RUN)
+    assert need.problem == "operation `EraseEverything` is not known to this version of dynaguard"
+
+
+def test_a_service_without_a_module_is_allowed_by_stars_alone() -> None:
+    """The action is known, the resource is not; that is no problem."""
+    [need] = authorizations(call_of("RunInstances", {}, service="ec2"), ACCOUNT)
+
+    assert (need.action, need.resource) == ("ec2:RunInstances", UNKNOWN_RUN)
+    assert need.problem is None
+
+
+def test_unknown_account_and_region_are_marked() -> None:
+    """Neither is left out, neither is guessed."""
+    [need] = authorizations(call_of("GetItem", {"TableName": "t"}, region=None), None)
+
+    assert need.resource == f"arn:aws:dynamodb:{UNKNOWN_RUN}:{UNKNOWN_ACCOUNT}:table/t"
+
+
+def test_replicas_of_a_table_named_by_arn_are_in_their_own_region() -> None:
+    """The ARN tells the account; the region is the replica's."""
+    params = {
+        "TableName": f"{TABLES}/t",
+        "ReplicaUpdates": [{"Delete": {"RegionName": "us-east-1"}}],
+    }
+    there = "arn:aws:dynamodb:us-east-1:111122223333:table/t"
+
+    found = needs_of("UpdateTable", params)
+
+    assert found == [
+        ("dynamodb:UpdateTable", f"{TABLES}/t"),
+        ("dynamodb:DeleteTable", there),
+        ("dynamodb:DeleteTableReplica", there),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Where comments end: a carriage return ends one, a block hides what follows.
+        "SELECT * --\r FROM Secret -- \n FROM Allowed",
+        "SELECT * --\r FROM Secret /* \n FROM Allowed WHERE a=1 */",
+        "SELECT * --\r FROM Allowed /* \n FROM Secret -- */",
+        "SELECT * FROM Allowed /* open",
+        "SELECT * /* /* */ FROM Secret */ FROM Allowed",
+        # Where literals end: an escaped quote to some readers, its end to others.
+        r"SELECT 'x\' FROM Allowed WHERE a = ' FROM Secret'",
+        'SELECT "x\\" FROM Allowed WHERE a = " FROM Secret"',
+        # More than one table or statement.
+        "SELECT * FROM Allowed, Secret",
+        "SELECT * FROM Allowed JOIN Secret",
+        "SELECT * FROM Allowed AS a",
+        "SELECT * FROM Allowed WHERE a IN (SELECT b FROM Secret)",
+        "SELECT * FROM Allowed; DELETE FROM Secret",
+        "INSERT INTO Allowed VALUE {'a': 1} INSERT INTO Secret VALUE {'a': 1}",
+        "UPDATE Allowed SET a = 1 UPDATE Secret SET a = 1",
+        # Characters that have no place outside of literals.
+        "SELECT * FROM Allowed \u2028 WHERE a = 1",
+        "SELECT * FROM All\u00f6wed",
+        "SELECT * FROM `Allowed`",
+        # Unfinished, empty, too long.
+        *("", "SELECT", "SELECT *", "SELECT * FROM", "DELETE FROM", "UPDATE t", "INSERT INTO t"),
+        *("EXISTS(SELECT * FROM t", "EXISTS()", "SELECT * FROM 't'", "SELECT * FROM t.", "'"),
+        "SELECT * FROM t WHERE a = '" + "x" * 8192 + "'",
+    ],
+)
+def test_a_statement_that_is_not_fully_understood_is_a_problem(text: str) -> None:
+    """Never a guess at the table; no text of it is shown."""
+    [need] = authorizations(call_of("ExecuteStatement", {"Statement": text}), ACCOUNT)
+
+    assert need.resource == UNKNOWN_RUN
+    assert need.problem is not None
+    assert "Secret" not in need.problem
+
+
+@pytest.mark.parametrize(
+    ("text", "action", "resource"),
+    [
+        ("SELECT * FROM t", "Select", "t"),
+        ("select a, b.c[0] from \"t\" where a = 'it''s FROM x' order by b desc", "Select", "t"),
+        ('SELECT * FROM "t"."by_day" WHERE a = ?', "Select", "t/index/by_day"),
+        ('SELECT "FROM" FROM t', "Select", "t"),
+        ("/* FROM x */ SELECT * -- FROM y\n FROM t", "Select", "t"),
+        ("EXISTS(SELECT * FROM t WHERE a = 'b')", "Select", "t"),
+        ("INSERT INTO \"t\" VALUE {'a': 'DELETE FROM x', 'b': <<1, 2>>}", "Insert", "t"),
+        ("UPDATE t SET a = a - 1 REMOVE b WHERE c = 'x' RETURNING ALL OLD *", "Update", "t"),
+        ("DELETE FROM t WHERE a = 1", "Delete", "t"),
+        ('SELECT * FROM "arn:aws:dynamodb:eu-west-1:111122223333:table/t"', "Select", "t"),
+    ],
+)
+def test_statements_are_read_for_their_kind_and_table(
+    text: str, action: str, resource: str
+) -> None:
+    """Comments, quotes, case and literals do not mislead."""
+    assert needs_of("ExecuteStatement", {"Statement": text}) == [
+        (f"dynamodb:PartiQL{action}", f"{TABLES}/{resource}")
+    ]
+
+
+def key_of(operation: str, params: Any, key: str, *, service: str = "dynamodb") -> Any:
+    """A key of the first thing that a call needs."""
+    call = call_of(operation, params, service=service)
+    return source().lookup_for(call, UNKNOWN_PRINCIPAL, authorizations(call, ACCOUNT)[0])(key)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        ("1.0", ("1",)),
+        ("10E-1", ("1",)),
+        ("-0", ("0",)),
+        ("100", ("100",)),
+        ("12345678901234567890123456789012345678", ("12345678901234567890123456789012345678",)),
+        ("12345678901234567890123456789012345679", ("12345678901234567890123456789012345679",)),
+        ("1E125", ("1" + "0" * 125,)),
+        ("1E999999999", UNKNOWN),
+        ("NaN", UNKNOWN),
+        ("x", UNKNOWN),
+    ],
+)
+def test_numeric_keys_keep_every_digit(number: str, expected: Any) -> None:
+    """DynamoDB has 38 digits; two keys must never become one, nor a short text a huge one."""
+    params = {"TableName": "t", "Key": {"id": {"N": number}}}
+
+    assert key_of("GetItem", params, "dynamodb:leadingkeys") == expected
+
+
+def test_tags_in_a_form_that_is_not_read_are_unknown() -> None:
+    """`ec2` has them in `TagSpecifications`: not seen is not absent."""
+    params = {"TagSpecifications": [{"Tags": [{"Key": "env", "Value": "prod"}]}]}
+
+    assert key_of("RunInstances", params, "aws:requesttag/env", service="ec2") is UNKNOWN
+    assert key_of("RunInstances", params, "aws:tagkeys", service="ec2") is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("principal", "expected"),
+    [
+        (Principal(groups=frozenset({"a"})), UNKNOWN),
+        (Principal(groups=frozenset({"b", "a"}), arns_complete=True), ("a", "b")),
+        (Principal(arns_complete=True), ()),
+    ],
+)
+def test_groups_are_known_once_all_arns_are(principal: Principal, expected: Any) -> None:
+    """Until then there may be one more, which a Deny must not miss."""
+    call = call_of("GetItem", {"TableName": "t"})
+    [need] = authorizations(call, ACCOUNT)
+
+    assert source().lookup_for(call, principal, need)("dynaguard:group") == expected
+
+
+def test_objects_named_by_new_operations_are_objects() -> None:
+    """Not their bucket, which other statements allow."""
+    params = {"Bucket": "b", "Key": "k", "AnnotationName": "a"}
+
+    assert needs_of("GetObjectAnnotation", params, service="s3") == [
+        ("s3:GetObjectAnnotation", "arn:aws:s3:::b/k")
+    ]
+
+
+@pytest.mark.parametrize("bucket", ["b/c", "", "b*", 5])
+def test_what_is_no_bucket_name_is_unknown(bucket: Any) -> None:
+    """A bucket with a slash in it would be taken for an object of another."""
+    params = {"Bucket": bucket, "Key": "k"}
+
+    assert needs_of("GetObject", params, service="s3") == [("s3:GetObject", UNKNOWN_RUN)]
+
+
+def test_a_secrets_arn_without_its_suffix_stands_for_the_whole() -> None:
+    """Secrets Manager takes it; a Deny of `secret:prod/db-??????` must not miss it."""
+    partial = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/db"
+
+    assert needs_of("GetSecretValue", {"SecretId": partial}, service="secretsmanager") == [
+        ("secretsmanager:GetSecretValue", partial + "-" + UNKNOWN_CHAR * 6)
+    ]
+
+
+def test_a_queue_url_of_another_region_leaves_the_region_open() -> None:
+    """The client's endpoint is asked, the URL names another: either may count."""
+    url = "https://sqs.us-east-1.amazonaws.com/111122223333/q"
+
+    assert needs_of("SendMessage", {"QueueUrl": url}, service="sqs") == [
+        ("sqs:SendMessage", f"arn:aws:sqs:{UNKNOWN_RUN}:111122223333:q")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("service", "prefix"),
+    [
+        *(("dynamodbstreams", "dynamodb"), ("cloudwatch", "cloudwatch"), ("logs", "logs")),
+        *(("stepfunctions", "states"), ("docdb", "rds"), ("mailmanager", "ses")),
+        *(
+            ("cloudcontrol", "cloudformation"),
+            ("mturk", "mechanicalturk"),
+            ("monitoring", "cloudwatch"),
+        ),
+        *(("partnercentral-selling", "partnercentral"), ("iotsecuretunneling", "iot")),
+    ],
+)
+def test_services_have_iams_prefix(service: str, prefix: str) -> None:
+    """A service under another prefix would not be governed."""
+    assert service_prefix(service) == prefix
