@@ -6,6 +6,7 @@ Source: IAM User Guide, Identify AWS resources with ARNs.
 from __future__ import annotations
 
 import string
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,6 +61,22 @@ def is_made_of(value: Any, chars: str, max_length: int) -> bool:
 def is_account(text: str) -> bool:
     """Whether a text is an AWS account id: twelve digits."""
     return len(text) == _ACCOUNT_LENGTH and is_made_of(text, string.digits, _ACCOUNT_LENGTH)
+
+
+def values_named(value: Any, name: str) -> Iterator[Any]:
+    """Every value of that name in nested parameters; O(size), depth and cycles do no harm."""
+    left, seen = [value], set[int]()
+    while left:
+        current = left.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, Mapping):
+            if name in current:
+                yield current[name]
+            left.extend(current.values())
+        elif isinstance(current, list | tuple):
+            left.extend(current)
 
 
 def last_part(arn: str) -> str:

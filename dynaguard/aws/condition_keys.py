@@ -33,6 +33,7 @@ class ConditionKey:
 
 _IDENTITY: Final = "the identity is not known"
 _CONTEXT: Final = "unless given in `[context]`"
+_TAGS: Final = "tags in a form that is not read, or of a service without a module of its own"
 
 CONDITION_KEYS: Final = (
     ConditionKey("aws:CurrentTime", "Date", "the local clock"),
@@ -51,9 +52,14 @@ CONDITION_KEYS: Final = (
     ConditionKey(
         "aws:ResourceAccount", "String", "account in the resource's ARN", unknown="not in the ARN"
     ),
-    ConditionKey("aws:RequestTag/*", "String", "`Tags` of the call", "no such tag"),
+    ConditionKey("aws:RequestTag/*", "String", "`Tags` of the call", "no such tag", _TAGS),
     ConditionKey(
-        "aws:TagKeys", "String", "`Tags` or `TagKeys` of the call", "no tags", is_multivalued=True
+        "aws:TagKeys",
+        "String",
+        "`Tags` or `TagKeys` of the call",
+        "no tags",
+        _TAGS,
+        is_multivalued=True,
     ),
     ConditionKey("aws:PrincipalTag/*", "String", "`[context]`", unknown=_CONTEXT),
     ConditionKey("aws:ResourceTag/*", "String", "`[context]`", unknown=_CONTEXT),
@@ -119,7 +125,7 @@ CONDITION_KEYS: Final = (
         "String",
         "groups of the identity",
         "in no group",
-        "in none that is certain",
+        "not all ARNs of the identity are known",
         is_multivalued=True,
     ),
     ConditionKey("dynaguard:ActingAs", "String", "`acting_as()`", "nobody acts"),
@@ -128,7 +134,10 @@ CONDITION_KEYS: Final = (
     ConditionKey("dynaguard:Stage", "String", "`job(stage=...)`", "not given"),
     ConditionKey("dynaguard:Runbook", "String", "setting `runbook`", "outside of a runbook"),
     ConditionKey(
-        "dynaguard:Environment", "String", "setting or variable `environment`", "not given"
+        "dynaguard:Environment",
+        "String",
+        "setting or variable `environment`",
+        unknown="not given",
     ),
     ConditionKey("dynaguard:Service", "String", "botocore's service name"),
     ConditionKey("dynaguard:Operation", "String", "the operation"),

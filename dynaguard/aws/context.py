@@ -114,6 +114,15 @@ def _or_unknown(value: str | None) -> ContextValue:
     return UNKNOWN if value is None else (value,)
 
 
+_REGION_BY_GLOBAL_NAME: Final = {
+    "aws-cn-global": "cn-northwest-1",
+    "aws-global": "us-east-1",
+    "aws-us-gov-global": "us-gov-west-1",
+}
+# Roles that AWS makes lie below a path, which the ARN of their sessions leaves out.
+_ROLES_WITH_PATHS: Final = ("AWSReservedSSO_", "AWSServiceRoleFor")
+
+
 def _secure_transport(question: Question) -> ContextValue:
     """By the endpoint's scheme."""
     url = question.call.endpoint_url
@@ -129,6 +138,8 @@ def _principal_arn(question: Question) -> ContextValue:
     for arn in principal.arns:
         if is_arn(arn, "sts") and last_part(arn).startswith("assumed-role/"):
             role = last_part(arn).split("/")[1]
+            if role.startswith(_ROLES_WITH_PATHS):
+                return UNKNOWN
             partition = arn.split(":")[1]
             return (f"arn:{partition}:iam::{account_of(arn)}:role/{role}",)
     return UNKNOWN
@@ -248,7 +259,9 @@ def _identity(question: Question) -> ContextValue:
 _READERS: Final[Mapping[str, Callable[[Question], ContextValue]]] = {
     "aws:currenttime": lambda q: (q.source.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ"),),
     "aws:epochtime": lambda q: (str(int(q.source.utcnow().timestamp())),),
-    "aws:requestedregion": lambda q: _or_unknown(q.call.region),
+    "aws:requestedregion": lambda q: _or_unknown(
+        _REGION_BY_GLOBAL_NAME.get(q.call.region or "", q.call.region)
+    ),
     "aws:securetransport": _secure_transport,
     "aws:principalarn": _principal_arn,
     "aws:principalaccount": lambda q: _or_unknown(q.principal.account_id),
@@ -269,7 +282,7 @@ _READERS: Final[Mapping[str, Callable[[Question], ContextValue]]] = {
     "dynaguard:runid": lambda q: _one(q.call.scope.run_id),
     "dynaguard:stage": lambda q: _one(q.call.scope.stage),
     "dynaguard:runbook": lambda q: _one(q.call.scope.runbook),
-    "dynaguard:environment": lambda q: _one(q.source.environment),
+    "dynaguard:environment": lambda q: _or_unknown(q.source.environment),
     "dynaguard:service": lambda q: (q.call.service,),
     "dynaguard:operation": lambda q: (q.call.operation,),
     "dynaguard:tablename": lambda q: _one(q.authorization.table),

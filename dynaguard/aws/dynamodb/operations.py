@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from dynaguard.aws.arns import Place
+from dynaguard.aws.arns import NAME_CHARS, Place, is_arn, is_made_of, values_named
 from dynaguard.aws.dynamodb.partiql import partiql_authorizations
 from dynaguard.aws.dynamodb.resources import (
     SERVICE,
@@ -45,6 +45,8 @@ _NEW_REPLICA_ACTIONS: Final = (
     "Scan",
     "BatchWriteItem",
 )
+_MAX_BUCKET_LENGTH: Final = 255
+_KINESIS_ACTIONS: Final = ("DescribeStream", "PutRecord", "PutRecords")
 _OLD_REPLICA_ACTIONS: Final = ("DeleteTable", "DeleteTableReplica")
 
 
@@ -146,6 +148,9 @@ def _create_table(call: Call, place: Place) -> Iterator[Authorization]:
         yield on_table("TagResource", place, name, member=params)
     if params.get("ResourcePolicy"):
         yield on_table("PutResourcePolicy", place, name, member=params)
+    source = params.get("GlobalTableSourceArn")
+    if source is not None:
+        yield on_arn("AssociateTableReplica", source, "GlobalTableSourceArn", params)
 
 
 def _update_table(call: Call, place: Place) -> Iterator[Authorization]:
@@ -194,21 +199,78 @@ def _restore_from_backup(call: Call, place: Place) -> Iterator[Authorization]:
 def _restore_to_point_in_time(call: Call, place: Place) -> Iterator[Authorization]:
     """The source table, and the data actions on the table that is made."""
     params = call.params
-    source = params.get("SourceTableArn") or params.get("SourceTableName")
-    yield on_table(call.operation, place, source, member=params)
+    named = [params.get(name) for name in ("SourceTableArn", "SourceTableName")]
+    for source in [name for name in named if name is not None] or [None]:
+        yield on_table(call.operation, place, source, member=params)
     for action in _TARGET_DATA_ACTIONS:
         yield on_table(action, place, params.get("TargetTableName"), member=params)
 
 
-def _import_table(call: Call, place: Place) -> tuple[Authorization]:
-    """The table that is made."""
+def _import_table(call: Call, place: Place) -> Iterator[Authorization]:
+    """The table that is made, and the objects that it is made from."""
     creation = call.params.get("TableCreationParameters")
     name = creation.get("TableName") if isinstance(creation, Mapping) else None
-    return (on_table(call.operation, place, name, member=call.params),)
+    yield on_table(call.operation, place, name, member=call.params)
+    yield _on_objects("GetObject", place, call.params.get("S3BucketSource"), call.params)
+
+
+def _export_table(call: Call, place: Place) -> Iterator[Authorization]:
+    """The table, and the objects that its data goes to."""
+    params = call.params
+    yield on_arn(call.operation, params.get("TableArn"), "TableArn", params)
+    target = {"S3Bucket": params.get("S3Bucket"), "S3KeyPrefix": params.get("S3Prefix")}
+    yield _on_objects("PutObject", place, target, params)
+
+
+def _start_bulk_put_items(call: Call, place: Place) -> Iterator[Authorization]:
+    """The table, the objects that are read and those that are written."""
+    params = call.params
+    yield on_table(call.operation, place, params.get("TableName"), member=params)
+    yield _on_objects("GetObject", place, params.get("InputS3Configuration"), params)
+    yield _on_objects("PutObject", place, params.get("OutputS3Configuration"), params)
+
+
+def _on_objects(
+    action: str, place: Place, location: Any, member: Mapping[str, Any]
+) -> Authorization:
+    """An S3 action on the objects below a prefix; how their names go on is not known."""
+    bucket, prefix = None, ""
+    if isinstance(location, Mapping):
+        bucket, prefix = location.get("S3Bucket"), location.get("S3KeyPrefix") or ""
+    if not is_made_of(bucket, NAME_CHARS, _MAX_BUCKET_LENGTH) or not isinstance(prefix, str):
+        problem = "the bucket is not named"
+        return Authorization(f"s3:{action}", UNKNOWN_RUN, member, problem=problem)
+    resource = f"arn:{place.partition}:s3:::{bucket}/{prefix}{UNKNOWN_RUN}"
+    return Authorization(f"s3:{action}", resource, member)
+
+
+def _kinesis_destination(call: Call, place: Place) -> Iterator[Authorization]:
+    """The table, and the stream that its changes go to."""
+    params = call.params
+    yield on_table(call.operation, place, params.get("TableName"), member=params)
+    stream = params.get("StreamArn")
+    is_clear = is_arn(stream, "kinesis")
+    resource = str(stream) if is_clear else UNKNOWN_RUN
+    problem = None if is_clear else "`StreamArn` is no Kinesis ARN"
+    for action in _KINESIS_ACTIONS:
+        yield Authorization(f"kinesis:{action}", resource, params, problem=problem)
+
+
+def _replica_auto_scaling(call: Call, place: Place) -> Iterator[Authorization]:
+    """The table, and the roles that Application Auto Scaling gets."""
+    yield from _table(call, place)
+    yield from _passed_roles(call.params)
+
+
+def _passed_roles(params: Mapping[str, Any]) -> Iterator[Authorization]:
+    """`iam:PassRole` for each auto scaling role in the parameters."""
+    for role in values_named(params, "AutoScalingRoleArn"):
+        resource = str(role) if is_arn(role, "iam") else UNKNOWN_RUN
+        yield Authorization("iam:PassRole", resource, params)
 
 
 def _global_table(call: Call, place: Place) -> Iterator[Authorization]:
-    """The global table (an ARN without region), and for changes its replica here."""
+    """The global table (an ARN without region), and for changes each replica that it names."""
     name = call.params.get("GlobalTableName")
     if not isinstance(name, str) or not name or ":" in name or "/" in name:
         problem = "`GlobalTableName` is no table name"
@@ -219,6 +281,9 @@ def _global_table(call: Call, place: Place) -> Iterator[Authorization]:
     yield Authorization(f"dynamodb:{call.operation}", resource, call.params, table=name)
     if not call.operation.startswith("Describe"):
         yield on_table(call.operation, place, name, member=call.params)
+    for region in values_named(call.params, "RegionName"):
+        yield on_replica(call.operation, place, name, region, call.params)
+    yield from _passed_roles(call.params)
 
 
 def _shard_records(call: Call, _place: Place) -> tuple[Authorization]:
@@ -231,9 +296,8 @@ def _shard_records(call: Call, _place: Place) -> tuple[Authorization]:
 _TABLE_OPERATIONS: Final = (
     "GetItem PutItem UpdateItem DeleteItem DeleteTable DescribeTable UpdateTimeToLive "
     "DescribeTimeToLive UpdateContinuousBackups DescribeContinuousBackups CreateBackup "
-    "DescribeTableReplicaAutoScaling UpdateTableReplicaAutoScaling "
-    "DescribeKinesisStreamingDestination EnableKinesisStreamingDestination "
-    "DisableKinesisStreamingDestination UpdateKinesisStreamingDestination StartBulkPutItems"
+    "DescribeTableReplicaAutoScaling DescribeKinesisStreamingDestination "
+    "DisableKinesisStreamingDestination"
 ).split()
 _EVERYTHING_OPERATIONS: Final = (
     "ListTables ListBackups ListGlobalTables ListContributorInsights DescribeLimits "
@@ -277,7 +341,11 @@ READER_BY_OPERATION: Final[Mapping[str, Reader]] = {
     "UpdateTable": _update_table,
     "RestoreTableFromBackup": _restore_from_backup,
     "RestoreTableToPointInTime": _restore_to_point_in_time,
-    "ExportTableToPointInTime": _arn("TableArn"),
+    "ExportTableToPointInTime": _export_table,
+    "StartBulkPutItems": _start_bulk_put_items,
+    "EnableKinesisStreamingDestination": _kinesis_destination,
+    "UpdateKinesisStreamingDestination": _kinesis_destination,
+    "UpdateTableReplicaAutoScaling": _replica_auto_scaling,
     "ImportTable": _import_table,
     "DescribeExport": _arn("ExportArn"),
     "DescribeImport": _arn("ImportArn"),
