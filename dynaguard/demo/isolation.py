@@ -23,11 +23,6 @@ _FOREIGN_PREFIXES: Final = ("AWS_", "MOTO_", "OTEL_", "POWERTOOLS_", ENV_PREFIX)
 _OWN: Final = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
-def own_settings(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The user's `DYNAGUARD_*` variables, which the demo ignores; sorted."""
-    return tuple(sorted(name for name in environ if name.upper().startswith(ENV_PREFIX)))
-
-
 @contextlib.contextmanager
 def clean_environment(**added: str) -> Iterator[None]:
     """Takes the user's settings of AWS, dynaguard and telemetry out of the environment.

@@ -126,8 +126,8 @@ class BatchWrite:
         elapsed_s: How long it took, in seconds.
         wait_s: Seconds waited, all threads together; None where nothing tells.
         audited_attempts: Requests that the audit records tell of; None without dynaguard.
-        retries_granted, retries_refused: What the budget ruled; None without dynaguard.
-        tokens_left, max_tokens: Retry tokens afterwards, and their bound; None without dynaguard.
+        retries_granted, retries_refused: What the budget ruled; None where it was not asked.
+        tokens_left, max_tokens: Retry tokens afterwards, and their bound; None likewise.
         error: The error that ended it early, or None.
     """
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -116,12 +115,14 @@ def _check_options(options: Options) -> None:
     Raises:
         ConfigurationError: No usable address, or an audit file that cannot be written.
     """
-    url = options.endpoint_url
-    if url is not None and (urlsplit(url).scheme != "http" or not urlsplit(url).hostname):
-        raise ConfigurationError(
-            f"--endpoint-url is `{url}`, it must be an emulator's address such as "
-            "`http://127.0.0.1:8000`"
-        )
+    if options.endpoint_url is not None:
+        try:
+            ThrottlingProxy(options.endpoint_url, limits={})
+        except ConfigurationError as err:
+            raise ConfigurationError(
+                f"--endpoint-url is `{options.endpoint_url}`, it must be an emulator's address "
+                "such as `http://127.0.0.1:8000`"
+            ) from err
     if options.audit is not None:
         try:
             options.audit.open("a").close()

@@ -12,7 +12,6 @@ from dynaguard.demo.isolation import (
     REGION,
     Connections,
     clean_environment,
-    own_settings,
 )
 
 
@@ -45,13 +44,6 @@ def test_the_environment_comes_back_as_it_was(monkeypatch: pytest.MonkeyPatch) -
         change_it_and_fail()
 
     assert dict(os.environ) == before
-
-
-def test_the_users_settings_are_named() -> None:
-    """For one line that says what is ignored."""
-    environ = {"DYNAGUARD_MODE": "off", "PATH": "/bin", "DYNAGUARD_AUDIT": "x"}
-
-    assert own_settings(environ) == ("DYNAGUARD_AUDIT", "DYNAGUARD_MODE")
 
 
 def test_clients_have_the_demos_credentials_and_no_http_proxy(

@@ -31,8 +31,8 @@ def render(result: DemoResult) -> str:
         "nightly-rollup, run demo-1, environment prod",
         "25 items, 0 plain e-mail addresses, 0 plain card numbers",
         "masked!dg1:***@example.org",
-        "NoScans (policy.toml:43)",
-        "PolicyDenied (AccessDeniedException)",
+        "Scan prod-orders  NoScans     43    0",
+        "`Scan prod-orders` raised PolicyDenied, a ClientError",
         "dynamodb:Scan on [a] table was refused",
         "10 totals of 1,200 orders (14 queries, 1.0 s), written by 4 threads",
         "200 items/s after a burst of 100",
@@ -96,7 +96,7 @@ def on_another_endpoint() -> DemoResult:
 @pytest.mark.parametrize(
     ("result", "shown", "absent"),
     [
-        (refused_by_nothing(), "Scan prod-orders  nothing", "The first as the caller"),
+        (refused_by_nothing(), "Scan prod-orders  nothing", "PolicyDenied"),
         (failed_writes(), "boto3 alone: gave up with Slow", "moto 5.3"),
         (failed_writes(), "dynaguard: gave up with Slow", "moto 5.3"),
         (on_another_endpoint(), "kept table: dynaguard-demo-prod-orders", "moto"),

@@ -1,0 +1,378 @@
+"""The whole demo against the embedded endpoint, and its job's steps one by one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dynaguard
+from dynaguard.demo.bulk import write_in_bulk
+from dynaguard.demo.endpoint import Endpoint, embedded_endpoint
+from dynaguard.demo.isolation import Connections, clean_environment
+from dynaguard.demo.job import (
+    FORBIDDEN,
+    JOB,
+    Forbidden,
+    Stage,
+    limits,
+    try_forbidden,
+    write_bare,
+    write_guarded,
+)
+from dynaguard.demo.proxy import ThrottlingProxy
+from dynaguard.demo.results import DemoResult
+from dynaguard.demo.running import POLICY, Options, SilentWatcher, run_demo
+from dynaguard.demo.spans import collected_spans
+from dynaguard.demo.tables import Tables
+from dynaguard.errors import ConfigurationError
+from dynaguard.masking import MARKER
+
+pytestmark = pytest.mark.integration
+
+
+class Watcher:
+    """Remembers what it is told; raises at a step, if one is named."""
+
+    def __init__(self, stop_at: str | None = None) -> None:
+        self.steps: list[tuple[str, int | None]] = []
+        self.advanced = 0
+        self.stop_at = stop_at
+
+    def begin(self, what: str, total: int | None = None) -> None:
+        self.steps.append((what, total))
+        if what == self.stop_at:
+            raise KeyboardInterrupt
+
+    def advance(self, count: int) -> None:
+        self.advanced += count
+
+
+# --- the whole -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def audit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The audit file of the run below; a record of an earlier run is in it."""
+    path = tmp_path_factory.mktemp("demo") / "audit.jsonl"
+    path.write_text('{"run_id": "earlier", "phase": "outcome"}\n')
+    return path
+
+
+@pytest.fixture(scope="module")
+def watcher() -> Watcher:
+    """Watches the run below."""
+    return Watcher()
+
+
+@pytest.fixture(scope="module")
+def result(audit: Path, watcher: Watcher) -> DemoResult:
+    """One run for the tests of this part."""
+    return run_demo(Options(audit=audit), watcher)
+
+
+def test_everything_goes_as_the_policy_says(result: DemoResult) -> None:
+    """No finding, in well under a minute."""
+    assert result.unmet == ()
+    assert result.is_as_expected
+    assert result.elapsed_s < 60
+
+
+def test_customers_come_back_masked(result: DemoResult) -> None:
+    """E-mail and card number, nothing else."""
+    for row in result.masked_read.rows:
+        assert row["email"].startswith(MARKER)
+        assert row["email"].endswith("@example.org")
+        assert row["card"].startswith(MARKER)
+        assert MARKER not in row["name"]
+
+
+@pytest.mark.parametrize("number", range(len(FORBIDDEN)))
+def test_each_forbidden_call_is_refused_unsent(result: DemoResult, number: int) -> None:
+    """By the statement that is there for it, at the line where it stands."""
+    refusal = result.refusals[number]
+    line = POLICY.read_text().splitlines()[refusal.line - 1]
+
+    assert refusal.statement == refusal.expected_statement == FORBIDDEN[number].statement
+    assert refusal.requests_sent == 0
+    assert refusal.error_code == "AccessDeniedException"
+    assert refusal.statement in line or "[[statement]]" in line
+
+
+def test_the_throttled_write_arrives_within_its_budget(result: DemoResult) -> None:
+    """Throttled it was; every item is there, every request on record."""
+    bare, guarded = result.batch_writes
+
+    assert guarded.throttled_requests + guarded.items_handed_back > 0
+    assert guarded.arrived == guarded.items == bare.items == result.rollup.customers
+    assert guarded.requests == guarded.audited_attempts
+    assert guarded.retries_refused == 0
+    assert guarded.wait_s
+
+
+def test_one_call_is_found_everywhere(result: DemoResult) -> None:
+    """On the wire, as a span, in the audit file, under one id."""
+    evidence = result.evidence
+
+    assert evidence.header == evidence.record["correlation_id"] == "INC-4711"
+    assert evidence.is_header_signed
+    assert "INC-4711" in evidence.user_agent_token
+    assert "INC-4711" in evidence.span["attributes"].values()
+    assert evidence.record["outcome"]["masked"]["email"] == result.masked_read.items
+
+
+def test_the_summary_is_of_this_run_alone(result: DemoResult, audit: Path) -> None:
+    """The earlier record is still in the file and is not counted."""
+    lines = audit.read_text().splitlines()
+
+    assert result.summary.records == len(lines) - 1
+    assert sum(result.summary.calls_by_operation.values()) == result.summary.calls
+    assert result.summary.denials_by_statement == {
+        forbidden.statement: 1 for forbidden in FORBIDDEN
+    }
+
+
+def test_no_address_or_card_is_on_record(result: DemoResult, audit: Path) -> None:
+    """Neither in the file nor in what the demo prints."""
+    for text in (audit.read_text(), json.dumps(result.as_dict())):
+        assert "9999 " not in text
+        assert text.count("@example.org") == text.count(f"{MARKER}***@example.org")
+
+
+def test_the_result_is_json(result: DemoResult) -> None:
+    """All of it, without help."""
+    assert json.loads(json.dumps(result.as_dict()))["is_as_expected"] is True
+
+
+def test_loading_is_watched(result: DemoResult, watcher: Watcher) -> None:
+    """Item by item up to the total."""
+    items = sum(result.loaded.items_by_table.values())
+
+    assert ("loading items", items) in watcher.steps
+    assert watcher.advanced == items
+
+
+# --- options and ends ----------------------------------------------------------------------------
+
+
+def test_an_interrupted_demo_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither a server nor an installation; the environment is as it was."""
+    monkeypatch.setenv("DYNAGUARD_MODE", "observe")
+    before = dict(os.environ)
+    seen: list[Endpoint] = []
+    monkeypatch.setattr(
+        "dynaguard.demo.running._run_on",
+        lambda endpoint, *_: seen.append(endpoint) or (_ for _ in ()).throw(KeyboardInterrupt),
+    )
+
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(Options(audit=tmp_path / "a"), SilentWatcher())
+
+    (endpoint,) = seen
+    assert endpoint.pid is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(endpoint.pid, 0)
+    assert not dynaguard.status().is_installed
+    assert dict(os.environ) == before
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[Endpoint]:
+    """An endpoint that the demo did not start."""
+    with embedded_endpoint() as running:
+        yield running
+
+
+def table_names(endpoint: Endpoint) -> list[str]:
+    """The tables of an endpoint."""
+    names: list[str] = Connections(endpoint.url).client().list_tables()["TableNames"]
+    return names
+
+
+def test_on_another_endpoint_tables_are_prefixed_and_deleted(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the demo is interrupted."""
+    seen: list[str] = []
+
+    class Looking(Watcher):
+        def begin(self, what: str, total: int | None = None) -> None:
+            seen.extend(table_names(endpoint) if what == "reading customers" else ())
+            super().begin(what, total)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(
+            Options(endpoint_url=endpoint.url, audit=tmp_path / "a"), Looking("reading customers")
+        )
+
+    assert len(seen) == 8
+    assert all(name.startswith("dynaguard-demo-") for name in seen)
+    assert table_names(endpoint) == []
+
+
+def test_tables_stay_when_told(endpoint: Endpoint, tmp_path: Path) -> None:
+    """And are replaced by the next demo that is told so."""
+    options = Options(endpoint_url=endpoint.url, audit=tmp_path / "a", keep=True)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(options, Watcher("reading customers"))
+    assert len(table_names(endpoint)) == 8
+    with pytest.raises(ConfigurationError, match="--replace"):
+        run_demo(options, SilentWatcher())
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(replace(options, keep=False, replace=True), Watcher("reading customers"))
+
+    assert table_names(endpoint) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "https://127.0.0.1:1", "http://127.0.0.1:1/path", "http://:x"]
+)
+def test_what_is_no_endpoint_is_refused(url: str) -> None:
+    """Before anything is started."""
+    watcher = Watcher()
+
+    with pytest.raises(ConfigurationError, match="--endpoint-url"):
+        run_demo(Options(endpoint_url=url), watcher)
+
+    assert watcher.steps == []
+
+
+def test_an_endpoint_that_does_not_answer_is_one_error(tmp_path: Path) -> None:
+    """It names the address."""
+    options = Options(endpoint_url="http://127.0.0.1:9", audit=tmp_path / "a")
+
+    with pytest.raises(ConfigurationError, match=r"http://127\.0\.0\.1:9 cannot be used"):
+        run_demo(options, SilentWatcher())
+
+
+def test_an_audit_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """Before anything is started."""
+    with pytest.raises(ConfigurationError, match="--audit"):
+        run_demo(Options(audit=tmp_path / "missing" / "a"), SilentWatcher())
+
+
+def test_the_demo_wants_a_process_of_its_own() -> None:
+    """It neither uses nor removes an installation that is there."""
+    with dynaguard.install({"version": 1, "default": "deny", "govern": ["dynamodb"]}):
+        with pytest.raises(ConfigurationError, match="installed in this process"):
+            run_demo(Options(), SilentWatcher())
+
+        assert dynaguard.status().is_installed
+
+
+# --- steps ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stage(endpoint: Endpoint, tmp_path: Path) -> Iterator[Stage]:
+    """Empty tables before a throttling proxy, under the demo's policy."""
+    tables = Tables(Connections(endpoint.url).client(), "")
+    with (
+        clean_environment(),
+        ThrottlingProxy(endpoint.url, limits=limits("")) as proxy,
+        collected_spans() as spans,
+    ):
+        tables.create(["prod-orders", "dev-totals", "prod-totals"])
+        yield Stage(
+            connections=Connections(proxy.start()),
+            proxy=proxy,
+            tables=tables,
+            prefix="",
+            policy=POLICY,
+            audit=tmp_path / "audit.jsonl",
+            spans=spans,
+            run_id="demo-test",
+        )
+        tables.delete()
+
+
+def totals(count: int) -> list[dict[str, Any]]:
+    """Items for the tables of totals."""
+    return [{"customer_id": f"C-{number}", "orders": 1} for number in range(count)]
+
+
+def test_a_call_that_the_policy_lets_through_is_told(stage: Stage) -> None:
+    """By the requests that were sent, and by no statement."""
+    allowed = Forbidden(
+        "GetItem prod-orders",
+        "NoGets",
+        lambda client, table: client.get_item(
+            TableName=table, Key={"customer_id": {"S": "C-1"}, "order_id": {"S": "O-1"}}
+        ),
+    )
+
+    refusal = try_forbidden(stage, allowed)
+
+    assert refusal.statement is None
+    assert refusal.error == ""
+    assert refusal.requests_sent == 1
+
+
+def test_an_error_of_the_endpoint_is_no_refusal(stage: Stage, tmp_path: Path) -> None:
+    """A call that only AWS refuses was not refused by dynaguard."""
+    policy = tmp_path / "policy.toml"
+    text = POLICY.read_text()
+    assert '"eu-west-1"' in text
+    policy.write_text(text.replace('"eu-west-1"', '"us-east-1"'))
+
+    refusal = try_forbidden(replace(stage, policy=policy), FORBIDDEN[2])
+
+    assert refusal.statement is None
+    assert refusal.error_code == "ResourceNotFoundException"
+    assert refusal.requests_sent == 1
+
+
+def test_a_write_within_the_limit_waits_for_nothing(stage: Stage) -> None:
+    """With dynaguard and without, the same items arrive."""
+    bare = write_bare(stage, totals(50))
+    guarded = write_guarded(stage, totals(50))
+
+    assert (bare.arrived, guarded.arrived) == (50, 50)
+    assert bare.requests == guarded.requests
+    assert guarded.throttled_requests == guarded.items_handed_back == 0
+    assert not guarded.wait_s
+    assert not guarded.retries_granted
+
+
+def test_a_write_that_the_policy_refuses_is_told(stage: Stage, tmp_path: Path) -> None:
+    """By the error's code; nothing arrives."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(POLICY.read_text().replace("prod-totals", "prod-others"))
+
+    write = write_guarded(replace(stage, policy=policy), totals(5))
+
+    assert write.error == "AccessDeniedException"
+    assert (write.arrived, write.requests) == (0, 0)
+    assert write.retries_granted is None
+
+
+def test_a_bulk_write_tells_what_aws_refuses(stage: Stage) -> None:
+    """By the error's code."""
+    run = write_in_bulk(stage.connections, "nowhere", totals(5))
+
+    assert run.error == "ResourceNotFoundException"
+    assert run.elapsed_s > 0
+
+
+def test_a_bulk_write_raises_what_is_no_answer(stage: Stage) -> None:
+    """A float is refused by boto3 itself; the other threads stop."""
+    items = [*totals(2), {"customer_id": "C-3", "share": 0.5}]
+
+    with pytest.raises(TypeError, match="Float"):
+        write_in_bulk(stage.connections, "prod-totals", items)
+
+
+def test_the_threads_belong_to_the_job(stage: Stage) -> None:
+    """Their calls are on record under its name and run."""
+    write_guarded(stage, totals(50))
+
+    records = [json.loads(line) for line in stage.audit.read_text().splitlines()]
+    assert {(record["job"], record["run_id"]) for record in records} == {(JOB, "demo-test")}
