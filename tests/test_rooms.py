@@ -35,9 +35,9 @@ ROOMS = (
     "explaining",  # the decision of a call that is not made
     "hooks",
     "__init__",
+    "demo",  # a command of the command line runs it
     "cli",
     "testing",
-    "demo",
 )
 STRANGERS = (("telemetry", "audit"),)
 MAX_LINES = 400
