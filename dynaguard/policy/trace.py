@@ -50,8 +50,7 @@ def trace(
 ) -> tuple[ConsideredStatement, ...]:
     """Every statement of the document, in order. Cost: O(statements), nothing is remembered."""
     return tuple(
-        _consider(statement, authorization, principal, lookup)
-        for statement in document.statements
+        _consider(statement, authorization, principal, lookup) for statement in document.statements
     )
 
 

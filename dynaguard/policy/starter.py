@@ -1,0 +1,119 @@
+"""Starter policies: an empty one with comments, or the smallest that recorded calls need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+UNKNOWN_MARK: Final = "<unknown>"
+
+_STARTER: Final = """\
+# A dynaguard policy. Statements use IAM's grammar: what you know from IAM can be pasted here.
+version = 1
+
+# What happens to a call of a governed service that no statement matches: "deny" or "allow".
+default = "deny"
+
+# IAM prefixes of the services under this policy. Calls of others pass, traced and audited.
+govern = ["dynamodb"]
+
+# Settings may stand here too; each has an environment variable that overrides it.
+[settings]
+mode = "observe"            # "enforce" once the audit file shows no denial that surprises you
+audit = "audit.jsonl"       # one JSON line per call, beside this document
+
+# [variables]
+# stage = { env = "STAGE", default = "dev" }      # used as ${stage} in any text
+
+# [groups]
+# batch-processors = ["arn:aws:iam::*:role/etl-*"]
+
+# [[statement]]
+# Sid = "ReadOrders"
+# Effect = "Allow"
+# Action = ["dynamodb:GetItem", "dynamodb:Query"]
+# Resource = [
+#     "arn:aws:dynamodb:*:*:table/${stage}-orders",
+#     "arn:aws:dynamodb:*:*:table/${stage}-orders/index/*",
+# ]
+
+# [[mask]]
+# tables = ["*-customers"]
+# attributes = ["email", "cards[*].number"]
+# with = "partial"
+
+# [[budget]]
+# job = "nightly-*"
+# tables = ["*"]
+# retry_ratio = 0.1
+"""
+
+
+def starter_document() -> str:
+    """An empty policy in TOML, with a comment at each thing that can be filled in."""
+    return _STARTER
+
+
+def policy_from_records(records: Iterable[Mapping[str, Any]]) -> str:
+    """The smallest statements that recorded calls need, as TOML.
+
+    Args:
+        records: Audit records, as `read_records` gives them. Refused calls count too: recorded
+            with mode `observe`, they are what a policy must allow.
+
+    Returns:
+        A document with default `deny` and one statement per resource, its actions sorted; the
+        same records give the same text. Unknown parts of ARNs become `*`.
+    """
+    actions_by_resource: dict[str, set[str]] = {}
+    count = 0
+    for record in records:
+        if record.get("phase") == "intent":
+            continue
+        count += 1
+        for need in record.get("authorizations") or ():
+            resource = _pattern(str(need.get("resource", "*")))
+            actions_by_resource.setdefault(resource, set()).add(str(need.get("action")))
+    return _document(actions_by_resource, count)
+
+
+def _document(actions_by_resource: Mapping[str, set[str]], count: int) -> str:
+    """The text of the document."""
+    services = sorted({a.partition(":")[0] for each in actions_by_resource.values() for a in each})
+    lines = [
+        f"# The smallest statements that {count} recorded calls need. Review each before use.",
+        "version = 1",
+        'default = "deny"',
+        f"govern = {_listed(services or ['dynamodb'])}",
+    ]
+    resources_by_actions: dict[tuple[str, ...], list[str]] = {}
+    for resource in sorted(actions_by_resource):
+        actions = tuple(sorted(actions_by_resource[resource]))
+        resources_by_actions.setdefault(actions, []).append(resource)
+    for number, (actions, resources) in enumerate(resources_by_actions.items(), 1):
+        lines += [
+            "",
+            "[[statement]]",
+            f'Sid = "Recorded{number}"',
+            'Effect = "Allow"',
+            f"Action = {_listed(actions)}",
+            f"Resource = {_listed(resources)}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _pattern(resource: str) -> str:
+    """A resource as a statement names it: what was not known may be anything."""
+    if resource == UNKNOWN_MARK:
+        return "*"
+    return resource.replace(UNKNOWN_MARK, "*")
+
+
+def _listed(values: Iterable[str]) -> str:
+    """A TOML list of texts; over one line when it is long. JSON's texts are TOML's."""
+    texts = [json.dumps(value) for value in values]
+    short = f"[{', '.join(texts)}]"
+    if len(short) <= 80:
+        return short
+    return "[\n" + "".join(f"    {text},\n" for text in texts) + "]"
