@@ -1,68 +1,65 @@
-"""The audit log: one record per call, two with required audit, into one sink.
+"""The audit log of a process: encodes records, hands them to a sink, and says what a loss means.
 
-Best-effort audit is observation and never breaks a call; required audit is enforcement: a record
-that cannot be written is an `OSError`, which the guard turns into a refusal.
+`best-effort` never breaks a call: a lost record is counted, and the first loss is warned of.
+`required` is enforcement: a record that cannot be written is an error, and no call leaves before
+its intent is on record.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
+import time
 import warnings
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
+from dynaguard.audit.encoding import Encoder
 from dynaguard.audit.reading import read_records
-from dynaguard.audit.record import Phase, WriterFacts, build_record
+from dynaguard.audit.record import Phase
 from dynaguard.audit.schema import record_schema_markdown
-from dynaguard.audit.sink import AppendedFile, Sink, StandardOutput
+from dynaguard.audit.sinks import RECHECK_AFTER_S, AuditSink, FileSink, StdoutSink
 from dynaguard.call import Call, Decision, Outcome, Principal
 from dynaguard.errors import ConfigurationError, DynaguardWarning
 
-__all__ = ["AuditLog", "read_records", "record_schema_markdown"]
+__all__ = [
+    "AuditLog",
+    "AuditSink",
+    "AuditWriteError",
+    "read_records",
+    "record_schema_markdown",
+]
 
-_log = logging.getLogger("dynaguard.audit")
-_encode: Final = json.JSONEncoder(
-    separators=(",", ":"), check_circular=False, allow_nan=False
-).encode
+_log: Final = logging.getLogger("dynaguard.audit")
+
+
+class AuditWriteError(OSError):
+    """A record that must be written is not; `guard` makes an `AuditUnavailable` of it."""
 
 
 class AuditLog:
-    """Writes audit records. Thread-safe; a forked child goes on writing to the same file.
+    """Writes the audit records of a process.
 
     Args:
-        target: `off`, `stdout` or a path.
+        target: `off`, `stdout`, or the path of a file whose folder exists.
         mode: `best-effort` or `required`.
-        utcnow: The clock of the records; gives timezone-aware instants.
-        service: Name of the deployed service, for the record.
-        policy_digest: Digest of the policy in force, for the record.
-
-    Attributes:
-        is_on: Whether records are written at all.
-        mode: As given.
-        written_count: Records written.
-        dropped_count: Records lost.
+        utcnow: The clock of the records' `time`.
+        service: Name of the service, for the records, or None.
+        policy_digest: SHA-256 of the policy in force, or None.
+        monotonic: A clock in seconds.
 
     Raises:
-        ConfigurationError: The file cannot be opened, or audit is required and `off`.
-    """
+        ConfigurationError: The file cannot be opened, or `required` has nowhere to write.
 
-    __slots__ = (
-        "_has_warned",
-        "_policy_digest",
-        "_service",
-        "_sink",
-        "_target",
-        "_utcnow",
-        "_writer",
-        "dropped_count",
-        "is_on",
-        "mode",
-        "written_count",
-    )
+    Effects: opens the file. Thread-safe, and safe to use after a fork.
+
+    Attributes:
+        target, mode: As given.
+        written_count: Records written by this process.
+        dropped_count: Records lost, refused calls' ones included.
+    """
 
     def __init__(
         self,
@@ -72,34 +69,47 @@ class AuditLog:
         utcnow: Callable[[], datetime],
         service: str | None = None,
         policy_digest: str | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if target == "off" and mode == "required":
             raise ConfigurationError(
-                "`audit_mode` is `required` and `audit` is `off`, name a file or `stdout` in "
-                "`audit`, or set `audit_mode` to `best-effort`"
+                "`audit_mode` is `required` and `audit` is `off`, set `audit` to a file or "
+                "`stdout`"
             )
+        self.target = target
         self.mode = mode
         self.written_count = 0
         self.dropped_count = 0
-        self._target = target
         self._utcnow = utcnow
-        self._service = service
-        self._policy_digest = policy_digest
         self._has_warned = False
-        self._sink = _open_sink(target)
-        self.is_on = self._sink is not None
-        self._writer = WriterFacts(service, os.getpid(), _version() if self.is_on else "")
+        self._is_failing = False
+        self._sink = _open_sink(target, is_required=mode == "required", monotonic=monotonic)
+        self._encoder = Encoder(
+            service=service,
+            version=_own_version() if self._sink else "",
+            policy_digest=policy_digest,
+        )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether records are written at all."""
+        return self._sink is not None
 
     def intent(
         self, *, call: Call, principal: Principal, decision: Decision | None, mode: str
     ) -> None:
-        """Writes, before the call is sent, that it will be.
+        """Records that a call is about to leave.
+
+        Args:
+            call: The call.
+            principal: Who makes it.
+            decision: What was decided, or None.
+            mode: The mode of the decision (`enforce`, `observe`).
 
         Raises:
-            OSError: It cannot be written; the call must not go on.
+            AuditWriteError: `required`, and the record is not written: the call must not leave.
         """
-        if self._sink is not None:
-            self._write_counted(self._sink, "intent", call, principal, decision, None, mode)
+        self._record("intent", call, principal, decision, None, mode)
 
     def outcome(
         self,
@@ -110,28 +120,20 @@ class AuditLog:
         outcome: Outcome,
         mode: str,
     ) -> None:
-        """Writes how the call ended.
+        """Records how a call ended; arguments as in `intent`.
 
         Raises:
-            OSError: It cannot be written and audit is required; best-effort audit never raises.
+            AuditWriteError: `required`, and the record is not written. The call is over.
         """
-        if self._sink is None:
-            return
-        try:
-            self._write_counted(self._sink, "outcome", call, principal, decision, outcome, mode)
-        except OSError as err:
-            if self.mode == "required":
-                raise
-            self._warn_once(err)
+        self._record("outcome", call, principal, decision, outcome, mode)
 
     def close(self) -> None:
-        """Closes the file. Records of calls that are still under way are written all the same."""
+        """Closes the file. A call that is under way still gets its record."""
         if self._sink is not None:
             self._sink.close()
 
-    def _write_counted(
+    def _record(
         self,
-        sink: Sink,
         phase: Phase,
         call: Call,
         principal: Principal,
@@ -139,57 +141,61 @@ class AuditLog:
         outcome: Outcome | None,
         mode: str,
     ) -> None:
+        """Encodes and writes one record."""
+        if self._sink is None:
+            return
         try:
-            record = build_record(
+            line = self._encoder.line(
                 phase=phase,
                 time=self._utcnow(),
-                writer=self._writer_facts(),
+                pid=os.getpid(),
                 call=call,
                 principal=principal,
                 decision=decision,
                 outcome=outcome,
                 mode=mode,
-                policy_digest=self._policy_digest,
             )
-            sink.write(_line_of(record))
-        except OSError:
-            self.dropped_count += 1
-            raise
-        except Exception as err:
-            self.dropped_count += 1
-            reason = f"the record cannot be made: {type(err).__name__}"
-            raise OSError(errno.EINVAL, reason) from err
-        self.written_count += 1
+            self._sink.write(line)
+        except Exception as err:  # noqa: BLE001 - a record must not break a call, whatever fails
+            self._lose(err)
+        else:
+            # Plain additions: no thread switch falls into them while there is a global lock.
+            self.written_count += 1
+            if self._is_failing:
+                self._is_failing = False
+                _log.info("audit records are written again, %d were lost", self.dropped_count)
 
-    def _writer_facts(self) -> WriterFacts:
-        """This process; a forked child has another id than the one that opened the log."""
-        pid = os.getpid()
-        if pid != self._writer.pid:
-            self._writer = WriterFacts(self._service, pid, self._writer.version)
-        return self._writer
+    def _lose(self, err: Exception) -> None:
+        """Counts a lost record; `required` refuses, `best-effort` warns the first time.
 
-    def _warn_once(self, err: OSError) -> None:
-        """Says once that records are lost."""
-        if self._has_warned:
-            return
-        self._has_warned = True
-        message = (
-            f"an audit record could not be written to `{self._target}` ({err.strerror}), the call "
-            "went on and the record is lost; further losses are only counted"
-        )
+        Raises:
+            AuditWriteError: The mode is `required`.
+        """
+        self.dropped_count += 1
+        self._is_failing = True
+        reason = _reason(err)
+        if self.mode == "required":
+            number = getattr(err, "errno", None) or errno.EIO
+            raise AuditWriteError(number, reason, self.target) from err
+        if not self._has_warned:
+            self._has_warned = True
+            self._warn(
+                f"an audit record could not be written to `{self.target}` ({reason}); records "
+                "are counted and lost until it can be written again"
+            )
+
+    def _warn(self, message: str) -> None:
+        """Warns, even where warnings are errors: those must not break a call."""
         try:
-            warnings.warn(message, DynaguardWarning, stacklevel=4)
-        except DynaguardWarning:  # the process turns warnings into errors; the call still goes on
+            warnings.warn(message, DynaguardWarning, stacklevel=5)
+        except Exception:  # noqa: BLE001 - a filter or a hook of the application's raised
             _log.warning("%s", message)
 
 
-def _line_of(record: dict[str, Any]) -> bytes:
-    """The record as JSON of ASCII characters, and a newline."""
-    return (_encode(record) + "\n").encode("ascii")
-
-
-def _open_sink(target: str) -> Sink | None:
-    """The sink that the setting `audit` names; None for `off`.
+def _open_sink(
+    target: str, *, is_required: bool, monotonic: Callable[[], float]
+) -> AuditSink | None:
+    """The sink that a target names.
 
     Raises:
         ConfigurationError: The file cannot be opened.
@@ -197,21 +203,30 @@ def _open_sink(target: str) -> Sink | None:
     if target == "off":
         return None
     if target == "stdout":
-        return StandardOutput()
+        return StdoutSink()
     try:
-        return AppendedFile(target)
-    except OSError as err:
+        return FileSink(
+            target,
+            recheck_after_s=0.0 if is_required else RECHECK_AFTER_S,
+            monotonic=monotonic,
+        )
+    except (OSError, ValueError) as err:
+        hint = ", its folder must exist" if isinstance(err, FileNotFoundError) else ""
         raise ConfigurationError(
-            f"audit file `{target}` cannot be opened ({err.strerror}), its directory must exist "
-            "and the file must be writable"
+            f"audit file `{target}` cannot be opened for appending ({_reason(err)}){hint}"
         ) from err
 
 
-def _version() -> str:
-    """The installed version of dynaguard; `unknown` for a tree that is not installed."""
-    from importlib import metadata  # only a log that is on needs it
+def _reason(err: Exception) -> str:
+    """Why, without values: the system's words, or the kind of the error."""
+    return (isinstance(err, OSError) and err.strerror) or type(err).__name__
+
+
+def _own_version() -> str:
+    """dynaguard's version, or `unknown` where it is not installed as a package."""
+    import importlib.metadata
 
     try:
-        return metadata.version("dynaguard")
-    except metadata.PackageNotFoundError:
+        return importlib.metadata.version("dynaguard")
+    except importlib.metadata.PackageNotFoundError:
         return "unknown"

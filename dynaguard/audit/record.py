@@ -6,13 +6,13 @@ into a record.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from dynaguard.call import Authorization, Call, Decision, Outcome, Principal, StatementRef
 from dynaguard.errors import readable_arn
+from dynaguard.scope import Scope
 
 SCHEMA_VERSION: Final = 1
 Phase = Literal["intent", "outcome"]
@@ -63,7 +63,6 @@ def build_record(
 
     Cost: linear in the call's authorisations. `encoding.Encoder` makes the same, faster.
     """
-    scope = call.scope
     authorizations = decision.authorizations if decision else ()
     return {
         "schema_version": SCHEMA_VERSION,
@@ -75,11 +74,7 @@ def build_record(
         "operation": call.operation,
         "region": call.region,
         "identity": identity_part(principal),
-        "job": scope.job,
-        "run_id": scope.run_id,
-        "stage": scope.stage,
-        "runbook": scope.runbook,
-        "priority": scope.priority.value,
+        **scope_part(call.scope),
         "authorizations": authorizations_part(authorizations),
         "tables": tables_part(authorizations),
         "decision": decision_part(decision) if decision else None,
@@ -112,27 +107,41 @@ def identity_part(principal: Principal) -> dict[str, Any]:
     }
 
 
+def scope_part(scope: Scope) -> dict[str, Any]:
+    """What surrounds a call."""
+    return {
+        "job": scope.job,
+        "run_id": scope.run_id,
+        "stage": scope.stage,
+        "runbook": scope.runbook,
+        "priority": scope.priority.value,
+    }
+
+
 def authorizations_part(authorizations: tuple[Authorization, ...]) -> list[dict[str, Any]]:
     """What the call needed, each permission once, in request order."""
     needed = dict.fromkeys((each.action, each.resource, each.problem) for each in authorizations)
     return [
-        {"action": action, "resource": readable_arn(resource)}
-        | ({"problem": problem} if problem else {})
+        {
+            "action": readable_arn(action),
+            "resource": readable_arn(resource),
+            **({"problem": problem} if problem else {}),
+        }
         for action, resource, problem in needed
     ]
 
 
 def tables_part(authorizations: tuple[Authorization, ...]) -> list[str]:
     """The tables that the call touches, each once, in request order."""
-    return list(dict.fromkeys(each.table for each in authorizations if each.table is not None))
+    tables = dict.fromkeys(each.table for each in authorizations if each.table is not None)
+    return [readable_arn(table) for table in tables]
 
 
 def decision_part(decision: Decision) -> dict[str, Any]:
     """What was decided, by which statement and why."""
-    statement = decision.statement
     return {
         "verdict": decision.verdict.value,
-        **_statement_part(statement),
+        **_statement_part(decision.statement),
         "reason": decision.reason,
         "how_to_allow": decision.how_to_allow,
         "observed": [_statement_part(each) for each in decision.observed],
@@ -170,11 +179,6 @@ def outcome_part(outcome: Outcome) -> dict[str, Any]:
 def writer_part(writer: WriterFacts) -> dict[str, Any]:
     """The process that writes."""
     return {"service": writer.service, "pid": writer.pid, "version": writer.version}
-
-
-def current_writer(service: str | None, version: str) -> WriterFacts:
-    """This process, as of now: another one after a fork."""
-    return WriterFacts(service, os.getpid(), version)
 
 
 def _statement_part(statement: StatementRef | None) -> dict[str, Any]:

@@ -1,144 +1,244 @@
-"""What the attributes of a span and of a metric are, for one call.
+"""What a span and the metrics say about a call. Pure: values in, attributes out.
 
-INVARIANT: names, counts, codes and times only; never a key, an item value or a parameter value.
+INVARIANT: of the parameters only the number of a batch's members is read, never a key or a value.
 """
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from dynaguard.call import Call, Decision, Outcome, Principal, Status
+from dynaguard.aws.analysis import authorizations, tables_of
+from dynaguard.call import Call, ConsumedCapacity, Decision, Outcome, Principal, Status
+from dynaguard.errors import readable_arn
 from dynaguard.telemetry import names
 
-AttributeValue = str | int | float | bool | tuple[str, ...]
-DATABASE_SERVICES: Final = frozenset({"dynamodb", "dynamodbstreams"})
-FAILED: Final = frozenset({Status.ERROR, Status.DENIED})
-_BATCH_OPERATIONS: Final = frozenset(
-    {
-        "BatchExecuteStatement",
-        "BatchGetItem",
-        "BatchWriteItem",
-        "ExecuteTransaction",
-        "TransactGetItems",
-        "TransactWriteItems",
-    }
-)
-_DEFAULT_PORT_BY_SCHEME: Final = {"http": 80, "https": 443}
+Attributes = dict[str, str | bool | int | float | list[str]]
+
+_DEFAULT_PORT_BY_SCHEME: Final = {"https": 443, "http": 80}
+_LEAST_BATCH: Final = 2
+_MEMBERS_BY_OPERATION: Final = {
+    "BatchExecuteStatement": "Statements",
+    "BatchGetItem": "RequestItems",
+    "BatchWriteItem": "RequestItems",
+    "ExecuteTransaction": "TransactStatements",
+    "TransactGetItems": "TransactItems",
+    "TransactWriteItems": "TransactItems",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class StartFacts:
-    """What is the same for every call of one operation of one client.
+def span_name(service_id: str, operation: str, members: int) -> str:
+    """`DynamoDB.GetItem`; with two or more members `BATCH DynamoDB.BatchGetItem`."""
+    name = f"{service_id}.{operation}"
+    return f"BATCH {name}" if members >= _LEAST_BATCH else name
 
-    Attributes:
-        span_name: Name of an own span.
-        attributes: What an own span is opened with, for samplers to see.
+
+def batch_size(call: Call) -> int:
+    """The number of members of a batch or transaction; 0 for every other call.
+
+    Parameters may be malformed in any way; what cannot be counted counts nothing.
     """
+    key = _MEMBERS_BY_OPERATION.get(call.operation) if call.service == "dynamodb" else None
+    members = call.params.get(key) if key and isinstance(call.params, Mapping) else None
+    if isinstance(members, Mapping):
+        return sum(_members_of_table(each) for each in members.values())
+    return len(members) if isinstance(members, list | tuple) else 0
 
-    span_name: str
-    attributes: Mapping[str, AttributeValue]
 
-
-def start_facts(call: Call, service_id: str) -> StartFacts:
-    """The name and first attributes of the span of `call`."""
-    attributes: dict[str, AttributeValue] = {names.DB_OPERATION_NAME: call.operation}
-    if call.service in DATABASE_SERVICES:
+def start_attributes(call: Call, service_id: str) -> Attributes:
+    """What samplers may look at: what is known before the call is decided."""
+    attributes: Attributes = {
+        names.RPC_SYSTEM_NAME: names.AWS_API,
+        names.RPC_METHOD: f"{service_id}/{call.operation}",
+        **_server(call.endpoint_url),
+    }
+    if call.service == "dynamodb":
         attributes[names.DB_SYSTEM_NAME] = names.AWS_DYNAMODB
-    if call.region:
-        attributes[names.CLOUD_REGION] = call.region
-    attributes.update(_server_attributes(call.endpoint_url))
-    return StartFacts(f"{service_id}.{call.operation}", attributes)
-
-
-def _server_attributes(endpoint_url: str | None) -> dict[str, AttributeValue]:
-    """Host and port of an endpoint; nothing of what is no URL."""
-    parts = urlsplit(endpoint_url or "")
-    if not parts.hostname:
-        return {}
-    port = parts.port or _DEFAULT_PORT_BY_SCHEME.get(parts.scheme)
-    attributes: dict[str, AttributeValue] = {names.SERVER_ADDRESS: parts.hostname}
-    if port is not None:
-        attributes[names.SERVER_PORT] = port
+        attributes[names.DB_OPERATION_NAME] = call.operation
+    _add(attributes, names.CLOUD_REGION, call.region)
     return attributes
 
 
-def identity_attributes(call: Call, principal: Principal) -> dict[str, AttributeValue]:
-    """Who calls, in which scope."""
+def scope_attributes(call: Call) -> Attributes:
+    """What surrounds a call."""
     scope = call.scope
-    optional = {
-        names.IDENTITY_ARN: principal.arn,
-        names.IDENTITY_SESSION_NAME: principal.session_name,
-        names.JOB: scope.job,
-        names.RUN_ID: scope.run_id,
-        names.STAGE: scope.stage,
-        names.RUNBOOK: scope.runbook,
+    attributes: Attributes = {
+        names.CORRELATION_ID: call.correlation_id,
+        names.PRIORITY: scope.priority.value,
     }
-    attributes: dict[str, AttributeValue] = {
-        name: value for name, value in optional.items() if value is not None
-    }
-    attributes[names.IDENTITY_NAME] = principal.name
-    attributes[names.IDENTITY_KIND] = principal.kind.value
-    attributes[names.CORRELATION_ID] = call.correlation_id
+    _add(attributes, names.JOB, scope.job)
+    _add(attributes, names.RUN_ID, scope.run_id)
+    _add(attributes, names.STAGE, scope.stage)
+    _add(attributes, names.RUNBOOK, scope.runbook)
     return attributes
 
 
-def decision_attributes(call: Call, decision: Decision | None) -> dict[str, AttributeValue]:
-    """What was decided, by which statement, on which tables."""
+def identity_attributes(principal: Principal) -> Attributes:
+    """Who calls."""
+    attributes: Attributes = {
+        names.IDENTITY_NAME: principal.name,
+        names.IDENTITY_KIND: principal.kind.value,
+    }
+    _add(attributes, names.IDENTITY_ARN, principal.arn and readable_arn(principal.arn))
+    _add(attributes, names.IDENTITY_SESSION_NAME, principal.session_name)
+    _add(attributes, names.IDENTITY_ACTING_AS, principal.acting_name)
+    _add(attributes, names.CLOUD_ACCOUNT_ID, principal.account_id)
+    return attributes
+
+
+def decision_attributes(decision: Decision | None) -> Attributes:
+    """What was decided, and by which statement; nothing where nothing was."""
     if decision is None:
         return {}
-    attributes: dict[str, AttributeValue] = {
+    attributes: Attributes = {
         names.DECISION: decision.verdict.value,
-        names.IS_ENFORCED: decision.is_enforced,
+        names.DECISION_IS_ENFORCED: decision.is_enforced,
     }
     if decision.statement is not None:
         attributes[names.SECURITY_RULE_NAME] = decision.statement.sid
         attributes[names.SECURITY_RULE_RULESET_NAME] = decision.statement.source
-    tables = table_names(decision)
+    if decision.observed:
+        attributes[names.DECISION_OBSERVED] = [ref.sid for ref in decision.observed]
+    _add(attributes, names.DECISION_REASON, decision.reason or None)
+    return attributes
+
+
+def target_attributes(call: Call, principal: Principal, decision: Decision | None) -> Attributes:
+    """The tables and the index that a DynamoDB call touches, and how many members it has.
+
+    Without a decision nobody has read the parameters yet: that happens here.
+    """
+    if call.service != "dynamodb":
+        return {}
+    needs = decision.authorizations if decision else authorizations(call, principal.account_id)
+    tables = [readable_arn(table) for table in tables_of(needs)]
+    indexes = {need.index for need in needs if need.index is not None}
+    members = batch_size(call)
+    attributes: Attributes = {}
     if tables:
         attributes[names.AWS_DYNAMODB_TABLE_NAMES] = tables
     if len(tables) == 1:
         attributes[names.DB_COLLECTION_NAME] = tables[0]
-    size = len(decision.authorizations)
-    if size >= 2 and call.operation in _BATCH_OPERATIONS:
-        attributes[names.DB_OPERATION_BATCH_SIZE] = size
+    if len(indexes) == 1:
+        attributes[names.AWS_DYNAMODB_INDEX_NAME] = readable_arn(indexes.pop())
+    if members >= _LEAST_BATCH:
+        attributes[names.DB_OPERATION_BATCH_SIZE] = members
     return attributes
 
 
-def outcome_attributes(call: Call, outcome: Outcome) -> dict[str, AttributeValue]:
-    """How the call ended."""
-    optional: dict[str, AttributeValue | None] = {
-        names.AWS_REQUEST_ID: outcome.request_id,
-        names.HTTP_RESPONSE_STATUS_CODE: outcome.http_status,
-        names.BUDGET_REFUSAL: outcome.budget_refusal,
-        names.THROTTLES: outcome.throttles or None,
-        names.WAIT_S: outcome.wait_s or None,
-        names.MASKED_COUNT: sum(outcome.masked.values()) or None,
+def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
+    """How a call ended."""
+    attributes: Attributes = {
+        names.STATUS: outcome.status.value,
+        names.ATTEMPTS: outcome.attempts,
+        names.THROTTLES: outcome.throttles,
+        names.WAIT_S: round(outcome.wait_s, 6),
+        names.MASKED_COUNT: sum(outcome.masked.values()),
     }
-    attributes = {name: value for name, value in optional.items() if value is not None}
-    attributes[names.ATTEMPTS] = outcome.attempts
-    if outcome.capacity:
-        units = sum(entry.total_units for entry in outcome.capacity)
-        attributes[names.CAPACITY_UNITS] = units
-    attributes.update(error_attributes(call, outcome))
+    _add(attributes, names.AWS_REQUEST_ID, outcome.request_id)
+    _add(attributes, names.HTTP_RESPONSE_STATUS_CODE, outcome.http_status)
+    _add(attributes, names.RETRY_REFUSAL, outcome.budget_refusal)
+    _add(attributes, names.ERROR_TYPE, error_type(outcome))
+    if outcome.unprocessed_count:
+        attributes[names.UNPROCESSED_COUNT] = outcome.unprocessed_count
+    if call.service == "dynamodb":
+        _add(attributes, names.DB_RESPONSE_STATUS_CODE, response_code(outcome))
+        _add(attributes, names.DB_RESPONSE_RETURNED_ROWS, outcome.item_count)
+        if outcome.capacity:
+            texts = [_capacity_text(each) for each in outcome.capacity]
+            attributes[names.AWS_DYNAMODB_CONSUMED_CAPACITY] = texts
     return attributes
 
 
-def error_attributes(call: Call, outcome: Outcome) -> dict[str, AttributeValue]:
-    """The class of the failure; nothing for a call that ended well."""
-    if outcome.status not in FAILED:
-        return {}
-    attributes: dict[str, AttributeValue] = {names.ERROR_TYPE: outcome.error_code or "_OTHER"}
-    # The code of a database's own answer only: a denial or a time-out was never answered.
+def error_type(outcome: Outcome) -> str | None:
+    """The class of the failure, of few different values; None for a call that ended well."""
+    if outcome.status is Status.ERROR or outcome.status is Status.DENIED:
+        return outcome.error_code or names.ERROR_TYPE_OTHER
+    return None
+
+
+def response_code(outcome: Outcome) -> str | None:
+    """The database's own error code; None where it answered well, or nothing at all."""
     is_answered = outcome.status is Status.ERROR and outcome.http_status is not None
-    if outcome.error_code and is_answered and call.service in DATABASE_SERVICES:
-        attributes[names.DB_RESPONSE_STATUS_CODE] = outcome.error_code
+    return outcome.error_code if is_answered else None
+
+
+def decision_measure(call: Call, decision: Decision) -> Attributes:
+    """What the counter of decisions is split by: verdict, operation, one table, statement.
+
+    The statement stands only with refusals, so that a policy's size does not multiply the series.
+    """
+    attributes = call_measure(call, decision)
+    attributes[names.DECISION] = decision.verdict.value
+    attributes[names.DECISION_IS_ENFORCED] = decision.is_enforced
+    if decision.statement is not None and not decision.verdict.is_allowed:
+        attributes[names.SECURITY_RULE_NAME] = decision.statement.sid
     return attributes
 
 
-def table_names(decision: Decision) -> tuple[str, ...]:
-    """The distinct tables that a call touches, in request order."""
-    needs = decision.authorizations
-    return tuple(dict.fromkeys(need.table for need in needs if need.table is not None))
+def call_measure(call: Call, decision: Decision | None) -> Attributes:
+    """What every metric is split by: service, operation, and the table where there is one."""
+    attributes: Attributes = {names.SERVICE: call.service, names.OPERATION: call.operation}
+    _add(attributes, names.DB_COLLECTION_NAME, _only_table(decision))
+    return attributes
+
+
+def duration_measure(call: Call, decision: Decision | None, outcome: Outcome) -> Attributes:
+    """What the conventions split the duration of a database operation by."""
+    attributes: Attributes = {
+        names.DB_SYSTEM_NAME: names.AWS_DYNAMODB,
+        names.DB_OPERATION_NAME: call.operation,
+        **_server(call.endpoint_url),
+    }
+    _add(attributes, names.DB_COLLECTION_NAME, _only_table(decision))
+    _add(attributes, names.ERROR_TYPE, error_type(outcome))
+    _add(attributes, names.DB_RESPONSE_STATUS_CODE, response_code(outcome))
+    return attributes
+
+
+def _only_table(decision: Decision | None) -> str | None:
+    """The table that a call touches, where it is known and the only one."""
+    tables = tables_of(decision.authorizations) if decision is not None else ()
+    return readable_arn(tables[0]) if len(tables) == 1 else None
+
+
+@functools.lru_cache(maxsize=256)
+def _server(endpoint_url: str | None) -> Mapping[str, str | int]:
+    """Host and port of an endpoint; nothing where it is no URL. Callers must not change it."""
+    if endpoint_url is None:
+        return {}
+    try:
+        parts = urlsplit(endpoint_url)
+        port = parts.port or _DEFAULT_PORT_BY_SCHEME.get(parts.scheme)
+    except ValueError:
+        return {}
+    if parts.hostname is None or port is None:
+        return {}
+    return {names.SERVER_ADDRESS: parts.hostname, names.SERVER_PORT: port}
+
+
+def _members_of_table(request: object) -> int:
+    """The members of a batch for one table: a list of writes, or `{"Keys": [...]}`."""
+    members = request.get("Keys") if isinstance(request, Mapping) else request
+    return len(members) if isinstance(members, list | tuple) else 0
+
+
+def _capacity_text(capacity: ConsumedCapacity) -> str:
+    """One entry as the conventions write it: JSON with the API's own keys."""
+    return json.dumps(
+        {
+            "TableName": capacity.table,
+            "CapacityUnits": capacity.total_units,
+            "ReadCapacityUnits": capacity.read_units,
+            "WriteCapacityUnits": capacity.write_units,
+        }
+    )
+
+
+def _add(attributes: Attributes, name: str, value: str | int | None) -> None:
+    """Adds an attribute that has a value; exporters complain about None."""
+    if value is not None:
+        attributes[name] = value

@@ -1,10 +1,10 @@
-"""Opens, annotates and closes the span of a call, and counts it.
+"""Opens, annotates and ends the span of a call, and counts it.
 
-Observation never breaks a call: every public method catches what goes wrong, counts it in
-`Telemetry.failure_count`, and logs the first failure by the exception's type alone.
+Observation never breaks a call: what goes wrong here (a span processor, a sampler, an exporter
+that raises) is counted in `Telemetry.failure_count`, and the first failure is logged by its type.
 
-Tracer and instruments come from the API's providers, which bind late: an SDK that is configured
-after `install()` is used from then on. Nothing here imports an SDK.
+Tracer and instruments come from the API, whose global providers bind late: an SDK that is
+configured after `install()` is used from its first moment. Nothing here imports an SDK.
 """
 
 from __future__ import annotations
@@ -12,41 +12,45 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextvars import Token
-from typing import Any, Final
+from typing import Final, cast
 
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
-from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
+from opentelemetry.metrics import Histogram, Meter, MeterProvider
+from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
 
-from dynaguard.call import Call, Decision, Outcome, Principal
-from dynaguard.call import Status as CallStatus
+from dynaguard.call import Call, Decision, Outcome, Principal, Status
 from dynaguard.telemetry import names
 from dynaguard.telemetry.attributes import (
-    FAILED,
-    AttributeValue,
-    StartFacts,
+    Attributes,
+    batch_size,
+    call_measure,
     decision_attributes,
-    error_attributes,
+    decision_measure,
+    duration_measure,
+    error_type,
     identity_attributes,
     outcome_attributes,
-    start_facts,
-    table_names,
+    scope_attributes,
+    span_name,
+    start_attributes,
+    target_attributes,
 )
 
-_log = logging.getLogger("dynaguard.telemetry")
 _SCOPE_NAME: Final = "dynaguard"
-_MAX_START_FACTS: Final = 1024
 _DURATION_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
-_StartKey = tuple[str, str, str | None, str | None]
+"""Advice of the conventions for `db.client.operation.duration`."""
+_ABSENT: Final = object()
+_log: Final = logging.getLogger("dynaguard.telemetry")
 
 
 class Telemetry:
-    """Spans and metrics of one installation. Thread-safe.
+    """Spans and metrics of one guard. Thread-safe.
 
     Args:
-        tracer_provider: Where spans go; None: the global provider, whenever it is set.
-        meter_provider: Where metrics go; None: the global provider, whenever it is set.
+        tracer_provider: Where spans go; None: the global provider, whenever that is set.
+        meter_provider: Where metrics go; None: the global provider, whenever that is set.
 
     Attributes:
         failure_count: Failures caught since it was made.
@@ -55,9 +59,10 @@ class Telemetry:
     __slots__ = (
         "_decisions",
         "_duration",
-        "_facts_by_key",
+        "_idle",
+        "_is_late",
         "_masked_values",
-        "_throttles",
+        "_throttled",
         "_tracer",
         "failure_count",
     )
@@ -69,209 +74,225 @@ class Telemetry:
         meter_provider: MeterProvider | None = None,
     ) -> None:
         self.failure_count = 0
-        self._facts_by_key: dict[_StartKey, StartFacts] = {}
         self._tracer = trace.get_tracer(_SCOPE_NAME, tracer_provider=tracer_provider)
+        self._is_late = isinstance(self._tracer, trace.ProxyTracer)
         meter = metrics.get_meter(_SCOPE_NAME, meter_provider=meter_provider)
         self._decisions = meter.create_counter(
-            names.DECISIONS_METRIC, "{decision}", "Decided calls, by verdict."
+            names.DECISIONS_METRIC, "{call}", "Decided calls, by verdict."
         )
-        self._throttles = meter.create_counter(
-            names.THROTTLES_METRIC, "{attempt}", "Attempts that AWS answered by a throttle."
+        self._throttled = meter.create_counter(
+            names.THROTTLED_METRIC, "{attempt}", "Attempts that AWS answered by a throttle."
         )
         self._masked_values = meter.create_counter(
             names.MASKED_VALUES_METRIC, "{value}", "Values masked in answers."
         )
-        self._duration = meter.create_histogram(
-            names.DB_CLIENT_OPERATION_DURATION, "s", "Duration of database client operations."
-        )
+        self._duration = _duration_histogram(meter)
+        self._idle = CallSpan(self, None, is_owned=True)
 
     def start(self, call: Call, *, service_id: str) -> CallSpan:
-        """The span of a call: an own one, made current, or the one of a peer for this very call.
+        """The span of a call: a new one, made current, or the one a peer opened for this call.
 
         Args:
             call: The call.
             service_id: botocore's service id (`DynamoDB`), for the span's name.
 
-        Effects: an own span is current in this context until `finish()`, which must run in the
-            same context.
-        Cost: without an SDK, about a microsecond.
+        Returns:
+            What `finish()` must be called on, in the same context.
+
+        Effects: a new span is current until `finish()`. Nothing without an SDK. Never raises.
+        Cost: without an SDK one look at the current span, and no allocation.
         """
         try:
-            current = trace.get_current_span()
-            if current.is_recording() and _is_peer_span_of(current, call.operation):
-                return CallSpan(self, current, is_owned=False)
-            facts = self._facts_of(call, service_id)
-            span = self._tracer.start_span(
-                facts.span_name,
-                kind=SpanKind.CLIENT,
-                attributes=facts.attributes,
-                record_exception=False,
-                set_status_on_exception=False,
-            )
-            # Without an SDK the tracer hands back the current span, which is current already.
-            is_new = span is not current and span.get_span_context().is_valid
-            token = otel_context.attach(trace.set_span_in_context(span)) if is_new else None
-            return CallSpan(self, span, is_owned=True, token=token)
+            return self._start(call, service_id)
         except Exception as err:  # noqa: BLE001 - observation never breaks a call
             self.note_failure(err)
-            return CallSpan(self, trace.INVALID_SPAN, is_owned=True)
+            return self._idle
 
-    def attempt(self, step: Callable[..., None], *arguments: object) -> None:
-        """Runs a step of observation; what it raises is counted and goes no further."""
-        try:
-            step(*arguments)
-        except Exception as err:  # noqa: BLE001 - observation never breaks a call
-            self.note_failure(err)
+    def _start(self, call: Call, service_id: str) -> CallSpan:
+        """As `start`; may raise."""
+        current = trace.get_current_span()
+        if current is not trace.INVALID_SPAN and _is_peers(current, call.operation):
+            return CallSpan(self, current, is_owned=False)
+        # The one look at the API's inside: to ask it properly reads the environment each time.
+        if self._is_late and getattr(trace, "_TRACER_PROVIDER", _ABSENT) is None:
+            return self._idle
+        if otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY):
+            return self._idle  # an exporter's own call: its span would be exported, and so on
+        members = batch_size(call)
+        span = self._tracer.start_span(
+            span_name(service_id, call.operation, members),
+            kind=SpanKind.CLIENT,
+            attributes=start_attributes(call, service_id),
+        )
+        here = span.get_span_context()
+        if not here.is_valid or here == current.get_span_context():
+            return self._idle  # a tracer that does nothing hands on what is there
+        return CallSpan(self, span, is_owned=True)
 
-    def note_failure(self, err: Exception) -> None:
-        """Counts a failure; logs the first one, without its message, which could hold values."""
-        self.failure_count += 1
-        if self.failure_count == 1:
-            _log.warning("telemetry of calls failed (%s)", type(err).__name__)
+    @property
+    def is_metering(self) -> bool:
+        """Whether anybody takes what is counted; a proxy without its real instrument does not."""
+        return getattr(self._decisions, "_real_instrument", _ABSENT) is not None
 
     def count(self, call: Call, decision: Decision | None, outcome: Outcome) -> None:
-        """Adds a finished call to the counters. May raise: call it through `attempt`."""
-        of_call = {names.SERVICE: call.service, names.OPERATION: call.operation}
+        """Adds a call that ended to the counters. May raise."""
         if decision is not None:
-            verdict = {
-                names.DECISION: decision.verdict.value,
-                names.IS_ENFORCED: decision.is_enforced,
-            }
-            self._decisions.add(1, {**of_call, **verdict})
+            self._decisions.add(1, decision_measure(call, decision))
         if outcome.throttles:
-            self._throttles.add(outcome.throttles, of_call)
+            self._throttled.add(outcome.throttles, call_measure(call, decision))
         if outcome.masked:
-            self._masked_values.add(sum(outcome.masked.values()), of_call)
+            self._masked_values.add(sum(outcome.masked.values()), call_measure(call, decision))
 
     def time(self, call: Call, decision: Decision | None, outcome: Outcome) -> None:
-        """Records a DynamoDB call's duration. May raise: call it through `attempt`."""
-        attributes: dict[str, AttributeValue] = {
-            names.DB_SYSTEM_NAME: names.AWS_DYNAMODB,
-            names.DB_OPERATION_NAME: call.operation,
-            **error_attributes(call, outcome),
-        }
-        tables = () if decision is None else table_names(decision)
-        if len(tables) == 1:
-            attributes[names.DB_COLLECTION_NAME] = tables[0]
-        self._duration.record(outcome.elapsed_s, attributes)
+        """Records how long a DynamoDB call took that was sent. May raise."""
+        if call.service == "dynamodb" and outcome.attempts:
+            self._duration.record(outcome.elapsed_s, duration_measure(call, decision, outcome))
 
-    def _facts_of(self, call: Call, service_id: str) -> StartFacts:
-        """What is the same for every such call; kept, within bounds."""
-        key = (service_id, call.operation, call.region, call.endpoint_url)
-        facts = self._facts_by_key.get(key)
-        if facts is None:
-            if len(self._facts_by_key) >= _MAX_START_FACTS:
-                self._facts_by_key.clear()
-            facts = self._facts_by_key[key] = start_facts(call, service_id)
-        return facts
+    def note_failure(self, err: Exception) -> None:
+        """Counts a failure; logs the first, without its message, which could hold values."""
+        self.failure_count += 1
+        if self.failure_count == 1:
+            _log.warning(
+                "telemetry of a call failed (%s), calls go on; further failures are only counted",
+                type(err).__name__,
+            )
 
 
 class CallSpan:
-    """The span that tells of one call; made by `Telemetry.start`. Used by one thread or task.
+    """What tells of one call; made by `Telemetry.start`, used by that call's thread or task.
 
     Attributes:
-        is_owned: Whether dynaguard opened it and will end it.
+        is_owned: Whether dynaguard opens and ends the span; False for a peer's.
     """
 
     __slots__ = ("_is_finished", "_span", "_telemetry", "_token", "is_owned")
 
-    def __init__(
-        self,
-        telemetry: Telemetry,
-        span: Span,
-        *,
-        is_owned: bool,
-        token: Token[Any] | None = None,
-    ) -> None:
+    def __init__(self, telemetry: Telemetry, span: Span | None, *, is_owned: bool) -> None:
         self.is_owned = is_owned
         self._telemetry = telemetry
         self._span = span
-        self._token = token
         self._is_finished = False
+        self._token: Token[Context] | None = None
+        if span is not None and is_owned:
+            self._token = otel_context.attach(trace.set_span_in_context(span))
 
     @property
     def is_recording(self) -> bool:
-        """Whether anything that is put on it goes anywhere."""
-        return self._is_of_use and self._span.is_recording()
-
-    @property
-    def _is_of_use(self) -> bool:
-        """Whether it is of this call: an own span that is not current is the surroundings'."""
-        return not self.is_owned or self._token is not None
-
-    def note_decision(self, call: Call, principal: Principal, decision: Decision | None) -> None:
-        """Puts identity and decision on a peer's span, which may end before `finish()`.
-
-        An own span gets them in `finish()`.
-        """
-        if not self.is_owned:
-            self._telemetry.attempt(self._describe_decision, call, principal, decision)
+        """Whether what is put on it goes anywhere. Never raises."""
+        span = self._span
+        if span is None:
+            return False
+        try:
+            return span.is_recording()
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            self._telemetry.note_failure(err)
+            return False
 
     def add_attempt(self, attempt: int, error_code: str | None, wait_s: float) -> None:
-        """Notes an attempt that did not end well, as an event.
+        """Notes an attempt that did not end well, as an event. Never raises.
 
         Args:
             attempt: 1 for the first.
-            error_code: AWS error code or the name of an exception's class.
-            wait_s: Seconds waited up to this attempt, since the call began.
+            error_code: AWS error code, or the name of an exception's class.
+            wait_s: Seconds waited since the call began.
         """
-        self._telemetry.attempt(self._add_attempt, attempt, error_code, wait_s)
+        if not self.is_recording:
+            return
+        attributes: Attributes = {
+            names.ATTEMPT_NUMBER: attempt,
+            names.WAIT_S: round(wait_s, 6),
+            names.ERROR_TYPE: error_code or names.ERROR_TYPE_OTHER,
+        }
+        try:
+            cast(Span, self._span).add_event(names.ATTEMPT_EVENT, attributes)
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            self._telemetry.note_failure(err)
 
     def finish(
         self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
     ) -> None:
-        """Says how the call ended, counts it, and ends an own span. The first time only."""
-        if self._is_finished:
-            return
-        self._is_finished = True
-        attempt = self._telemetry.attempt
-        attempt(self._describe, call, principal, decision, outcome)
-        if self._token is not None:
-            attempt(self._span.end)
-            attempt(otel_context.detach, self._token)
-            self._token = None
-        attempt(self._telemetry.count, call, decision, outcome)
-        if self.is_owned and call.service == "dynamodb":
-            attempt(self._telemetry.time, call, decision, outcome)
+        """Says how the call ended, counts it, and ends the span if it is ours. Never raises.
 
-    def _add_attempt(self, attempt: int, error_code: str | None, wait_s: float) -> None:
-        if not self.is_recording:
-            return
-        attributes: dict[str, AttributeValue] = {
-            names.ATTEMPT_NUMBER: attempt,
-            names.WAIT_S: wait_s,
-        }
-        if error_code is not None:
-            attributes[names.ERROR_TYPE] = error_code
-        self._span.add_event(names.ATTEMPT_EVENT, attributes)
+        A second time nothing happens: a peer's span may have to be told before the call returns.
 
-    def _describe_decision(
-        self, call: Call, principal: Principal, decision: Decision | None
-    ) -> None:
-        if self.is_recording:
-            self._span.set_attributes(identity_attributes(call, principal))
-            self._span.set_attributes(decision_attributes(call, decision))
+        Cost: without a recording span and without a meter's SDK one look at an instrument.
+        """
+        telemetry, span = self._telemetry, self._span
+        if self._is_finished or (span is None and not telemetry.is_metering):
+            return
+        self._is_finished = span is not None  # the idle one serves every call
+        if span is not None:
+            self._guarded(self._describe, span, call, principal, decision, outcome)
+        if telemetry.is_metering:
+            self._guarded(telemetry.count, call, decision, outcome)
+            if self.is_owned:
+                self._guarded(telemetry.time, call, decision, outcome)
+        if span is not None and self.is_owned:
+            self._guarded(self._end, span)
+
+    def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
+        """Runs a step; what it raises is counted and goes no further."""
+        try:
+            step(*arguments)
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            self._telemetry.note_failure(err)
 
     def _describe(
-        self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
+        self,
+        span: Span,
+        call: Call,
+        principal: Principal,
+        decision: Decision | None,
+        outcome: Outcome,
     ) -> None:
-        if not self.is_recording:
+        """Puts everything that is known on a span that records. A peer's keeps its own status."""
+        if not span.is_recording():
             return
-        self._describe_decision(call, principal, decision)
-        self._span.set_attributes(outcome_attributes(call, outcome))
-        if outcome.status in FAILED:
-            # A denial's reason holds names only; a message of AWS's may hold values.
-            is_denial = outcome.status is CallStatus.DENIED and decision is not None
-            reason = decision.reason if is_denial and decision else None
-            self._span.set_status(Status(StatusCode.ERROR, reason or None))
+        span.set_attributes(
+            {
+                **scope_attributes(call),
+                **identity_attributes(principal),
+                **target_attributes(call, principal, decision),
+                **decision_attributes(decision),
+                **outcome_attributes(call, outcome),
+            }
+        )
+        if self.is_owned and error_type(outcome) is not None:
+            # A denial's reason holds names only; an error's message may hold values.
+            is_denial = outcome.status is Status.DENIED and decision is not None
+            reason = decision.reason if is_denial and decision else ""
+            span.set_status(StatusCode.ERROR, reason or None)
+
+    def _end(self, span: Span) -> None:
+        """Makes the span before ours current again, and ends ours."""
+        # In another context than `start` ran in, ours is not current, and nothing to take back.
+        if self._token is not None and trace.get_current_span() is span:
+            otel_context.detach(self._token)
+        span.end()
 
 
-def _is_peer_span_of(span: Span, operation: str) -> bool:
-    """Whether a recording span is the botocore instrumentation's, of a call of `operation`."""
-    attributes = getattr(span, "attributes", None)
-    return (
-        attributes is not None
-        and attributes.get(names.RPC_SYSTEM) == names.AWS_API
-        and attributes.get(names.RPC_METHOD) == operation
-        and getattr(span, "kind", None) is SpanKind.CLIENT
-    )
+def _is_peers(span: Span, operation: str) -> bool:
+    """Whether a span is one that the botocore instrumentation opened for a call of `operation`.
+
+    Both spellings count: the conventions now write `rpc.system.name` and `DynamoDB/GetItem`.
+    """
+    if not span.is_recording() or getattr(span, "kind", None) is not SpanKind.CLIENT:
+        return False
+    scope = getattr(span, "instrumentation_scope", None)
+    if getattr(scope, "name", None) == _SCOPE_NAME:
+        return False  # ours: a handler of the outer call makes this one
+    found = getattr(span, "attributes", None) or {}
+    system = found.get(names.RPC_SYSTEM) or found.get(names.RPC_SYSTEM_NAME)
+    method = str(found.get(names.RPC_METHOD, ""))
+    return system == names.AWS_API and method.rpartition("/")[2] == operation
+
+
+def _duration_histogram(meter: Meter) -> Histogram:
+    """The histogram of the conventions, with their buckets where the API knows of advice."""
+    described = (names.DB_CLIENT_OPERATION_DURATION, "s", "Duration of database operations.")
+    try:
+        return meter.create_histogram(
+            *described, explicit_bucket_boundaries_advisory=_DURATION_BUCKETS_S
+        )
+    except TypeError:  # opentelemetry-api before 1.30
+        return meter.create_histogram(*described)
