@@ -114,12 +114,16 @@ def _mask(
         for name in ("unless", "only")
         if name in table
     }
-    if missing or strategy is None:
+    if missing:
+        return None
+    tables = findings.texts(table["tables"], (*path, "tables"))
+    attributes = _attribute_paths(findings, table["attributes"], (*path, "attributes"))
+    if strategy is None:
         return None
     return MaskStatement(
         ref=_ref(findings, table, path, "mask"),
-        tables=findings.texts(table["tables"], (*path, "tables")),
-        attributes=_attribute_paths(findings, table["attributes"], (*path, "attributes")),
+        tables=tables,
+        attributes=attributes,
         strategy=strategy,
         unless=audiences.get("unless"),
         only=audiences.get("only"),
