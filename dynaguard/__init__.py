@@ -1,7 +1,11 @@
 """Guards AWS calls from inside the process that makes them.
 
-`import dynaguard; dynaguard.install()` hooks botocore; importing alone does nothing.
+`import dynaguard; dynaguard.install()` hooks botocore; importing alone does nothing, and loads
+little: names in `_MODULE_BY_LAZY_NAME` bring their rooms with them when they are first used.
 """
+
+import typing as _typing
+from importlib import import_module as _import_module
 
 from dynaguard.errors import (
     AuditUnavailable,
@@ -17,17 +21,28 @@ from dynaguard.errors import (
     Problem,
     TamperedRequest,
 )
-from dynaguard.explaining import explain
-from dynaguard.guard import Guard
 from dynaguard.hooks.lifecycle import attach, detach, install, uninstall
-from dynaguard.hooks.status import GuardStatus, status
 from dynaguard.scope import acting_as, correlation, job
+
+if _typing.TYPE_CHECKING:
+    from dynaguard.explaining import Explanation, explain
+    from dynaguard.guard import Guard
+    from dynaguard.hooks.status import GuardStatus, status
+
+_MODULE_BY_LAZY_NAME = {
+    "Explanation": "dynaguard.explaining",
+    "Guard": "dynaguard.guard",
+    "GuardStatus": "dynaguard.hooks.status",
+    "explain": "dynaguard.explaining",
+    "status": "dynaguard.hooks.status",
+}
 
 __all__ = [
     "AuditUnavailable",
     "ConfigurationError",
     "DynaguardError",
     "DynaguardWarning",
+    "Explanation",
     "Guard",
     "GuardFailure",
     "GuardStatus",
@@ -50,10 +65,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
-    """`__version__`, read from the installed package when asked for."""
+def __getattr__(name: str) -> _typing.Any:
+    """The lazy names, and `__version__` as the installed distribution tells it."""
     if name == "__version__":
         from importlib.metadata import version
 
         return version("dynaguard")
-    raise AttributeError(f"module `dynaguard` has no attribute `{name}`")
+    module = _MODULE_BY_LAZY_NAME.get(name)
+    if module is None:
+        raise AttributeError(f"module `dynaguard` has no attribute `{name}`")
+    return getattr(_import_module(module), name)

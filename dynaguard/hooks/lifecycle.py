@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from dynaguard.errors import ConfigurationError
 from dynaguard.scope import EMPTY_SCOPE, Priority, set_process_scope
-from dynaguard.settings import Mode
 
 if TYPE_CHECKING:
     from dynaguard.assembly import Configuration, PolicySource
     from dynaguard.guard import Guard
     from dynaguard.hooks.installation import Installation
+    from dynaguard.settings import Mode
 
 _ClientT = TypeVar("_ClientT")
 _lock = threading.RLock()
