@@ -340,7 +340,7 @@ class Guard:
             return
         passage.is_recorded = True
         audit, span = self.rooms.audit, passage.span
-        if not audit.is_on and span is None:
+        if not audit.is_on and (span is None or not span.is_watched):
             return
         outcome = passage.outcome(status, error_code, self.monotonic())
         try:

@@ -177,6 +177,11 @@ class CallSpan:
             self._token = otel_context.attach(trace.set_span_in_context(span))
 
     @property
+    def is_watched(self) -> bool:
+        """Whether anybody takes what `finish()` would tell."""
+        return self._span is not None or self._telemetry.is_metering
+
+    @property
     def is_recording(self) -> bool:
         """Whether what is put on it goes anywhere. Never raises."""
         span = self._span

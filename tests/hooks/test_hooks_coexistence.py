@@ -82,6 +82,7 @@ def test_annotates_the_span_of_the_botocore_instrumentation(
     try:
         client.get_item(TableName="orders", Key=KEY)
     finally:
+        dynaguard.uninstall()  # first: the peer takes off whatever is outermost
         instrumentor.uninstrument()
 
     (span,) = spans.get_finished_spans()
