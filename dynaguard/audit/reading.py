@@ -88,17 +88,17 @@ def _record_and_damage(line: bytes, place: str) -> tuple[Mapping[str, Any] | Non
 
 
 def _parsed(line: bytes, place: str) -> Mapping[str, Any] | None:
-    """The record that a line is as a whole, or None.
+    """The record that a line is as a whole; None where it is not JSON.
 
     Raises:
-        ConfigurationError: It is a record of a later version.
+        ConfigurationError: It is something else, or a record of a later version.
     """
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict) or not isinstance(record.get("schema_version"), int):
-        return None
+        raise ConfigurationError(f"{place}: no audit record")
     version = record["schema_version"]
     if version > SCHEMA_VERSION:
         raise ConfigurationError(

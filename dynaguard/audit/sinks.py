@@ -196,14 +196,15 @@ def _write_whole(fd: int, line: bytes) -> None:
 _sinks: weakref.WeakSet[FileSink] = weakref.WeakSet()
 
 
+def renew_locks() -> None:
+    """Gives every sink a new lock; in a forked child nobody is left to open the old ones."""
+    for sink in list(_sinks):
+        sink.renew_lock()
+
+
 @functools.cache
 def _watch_forks() -> None:
-    """Asks, once per process, to be told of forks."""
-
-    def renew_locks() -> None:
-        for sink in list(_sinks):
-            sink.renew_lock()
-
+    """Asks to be told of forks, once per process."""
     os.register_at_fork(after_in_child=renew_locks)
 
 

@@ -1,0 +1,177 @@
+"""Calls, identities, decisions and outcomes for tests of records: one of each, and any."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from dynaguard.call import (
+    NO_CREDENTIALS,
+    UNKNOWN_ACCOUNT,
+    UNKNOWN_RUN,
+    Authorization,
+    Call,
+    ConsumedCapacity,
+    Decision,
+    Outcome,
+    Principal,
+    PrincipalKind,
+    StatementRef,
+    Status,
+    Verdict,
+)
+from dynaguard.scope import Priority, Scope
+
+CANARY: Final = "CANARY-4711"
+NOW: Final = datetime(2026, 11, 20, 12, 30, 15, 42, tzinfo=UTC)
+ARN: Final = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"
+CALL: Final = Call(
+    service="dynamodb",
+    operation="GetItem",
+    params={"TableName": "orders", "Key": {"pk": {"S": CANARY}}},
+    region="eu-west-1",
+    partition="aws",
+    endpoint_url="https://dynamodb.eu-west-1.amazonaws.com",
+    credentials=NO_CREDENTIALS,
+    scope=Scope(job="nightly", run_id="42", stage="load", priority=Priority.BATCH),
+    correlation_id="INC-4711",
+    service_prefix="dynamodb",
+)
+PRINCIPAL: Final = Principal(
+    name="etl",
+    kind=PrincipalKind.ASSUMED_ROLE,
+    arn="arn:aws:sts::123456789012:assumed-role/etl/run-1",
+    account_id="123456789012",
+    session_name="run-1",
+    groups=frozenset({"readers", "batch"}),
+    source="provider",
+    is_static_key=False,
+    access_key_id=f"ASIA{CANARY}",
+)
+STATEMENT: Final = StatementRef("EtlReadsOrders", "policy.toml", 12)
+NEED: Final = Authorization(
+    "dynamodb:GetItem", ARN, {"Key": {"pk": {"S": CANARY}}}, table="orders"
+)
+DECISION: Final = Decision(Verdict.ALLOW, (NEED,), statement=STATEMENT)
+DENIAL: Final = Decision(
+    Verdict.IMPLICIT_DENY,
+    (NEED,),
+    offending=NEED,
+    reason="no statement allows it",
+    how_to_allow="allow `dynamodb:GetItem`",
+    unknown_keys=("aws:PrincipalArn",),
+    observed=(STATEMENT,),
+)
+OUTCOME: Final = Outcome(
+    Status.OK,
+    http_status=200,
+    request_id="REQ1",
+    attempts=2,
+    throttles=1,
+    wait_s=0.05,
+    elapsed_s=0.0123456789,
+    masked={"email": 2, "cards[*].number": 1},
+    capacity=(ConsumedCapacity("orders", 0.5, 0.0, 0.5),),
+    item_count=1,
+)
+
+_names = st.text(min_size=1, max_size=20)
+_some = st.none() | _names
+_counts = st.integers(0, 10**6)
+_seconds = st.floats(0, 1e6)
+_units = st.floats(0, 1e6)
+_resources = st.sampled_from(
+    [ARN, "*", UNKNOWN_RUN, f"arn:aws:dynamodb:eu-west-1:{UNKNOWN_ACCOUNT}:table/orders"]
+)
+statements = st.builds(StatementRef, _names, _names, st.integers(0, 9999))
+scopes = st.builds(
+    Scope,
+    job=_some,
+    run_id=_some,
+    stage=_some,
+    runbook=_some,
+    priority=st.sampled_from(Priority),
+)
+calls = st.builds(
+    Call,
+    service=_names,
+    operation=_names,
+    params=st.just({"Key": CANARY}),
+    region=_some,
+    partition=st.just("aws"),
+    endpoint_url=st.none(),
+    credentials=st.just(NO_CREDENTIALS),
+    scope=scopes,
+    correlation_id=_names,
+)
+principals = st.builds(
+    Principal,
+    name=_names,
+    kind=st.sampled_from(PrincipalKind),
+    arn=st.none() | _resources,
+    account_id=_some,
+    session_name=_some,
+    groups=st.frozensets(_names, max_size=3),
+    source=_names,
+    is_static_key=st.none() | st.booleans(),
+    access_key_id=st.just(CANARY),
+    acting_name=_some,
+)
+needs = st.builds(
+    Authorization,
+    action=st.sampled_from(["dynamodb:GetItem", "dynamodb:PutItem", "s3:GetObject"]),
+    resource=_resources,
+    member=st.just({"Key": CANARY}),
+    table=st.sampled_from([None, "orders", "customers"]),
+    problem=st.sampled_from([None, "not understood"]),
+)
+decisions = st.builds(
+    Decision,
+    verdict=st.sampled_from(Verdict),
+    authorizations=st.lists(needs, max_size=4).map(tuple),
+    statement=st.none() | statements,
+    reason=st.just("") | _names,
+    how_to_allow=st.just("") | _names,
+    unknown_keys=st.just(()) | st.lists(_names, max_size=2).map(tuple),
+    observed=st.just(()) | st.lists(statements, max_size=2).map(tuple),
+    is_enforced=st.booleans(),
+)
+outcomes = st.builds(
+    Outcome,
+    status=st.sampled_from(Status),
+    error_code=_some,
+    http_status=st.none() | st.integers(100, 599),
+    request_id=_some,
+    attempts=_counts,
+    throttles=_counts,
+    wait_s=_seconds,
+    elapsed_s=_seconds,
+    masked=st.dictionaries(_names, _counts, max_size=3),
+    capacity=st.lists(st.builds(ConsumedCapacity, _names, _units, _units, _units), max_size=2).map(
+        tuple
+    ),
+    item_count=st.none() | _counts,
+    unprocessed_count=_counts,
+    budget_refusal=_some,
+)
+
+
+def record_values(**changed: Any) -> dict[str, Any]:
+    """Keyword values of one record, as `AuditLog.outcome` takes them."""
+    values = {
+        "call": CALL,
+        "principal": PRINCIPAL,
+        "decision": DECISION,
+        "outcome": OUTCOME,
+        "mode": "enforce",
+    }
+    return values | changed
+
+
+def intent_values(**changed: Any) -> dict[str, Any]:
+    """Keyword values of one intent."""
+    values = record_values(**changed)
+    del values["outcome"]
+    return values

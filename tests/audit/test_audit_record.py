@@ -1,0 +1,264 @@
+"""What a record holds, what it never holds, and that its fast encoding is the same record."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from dynaguard.audit import encoding
+from dynaguard.audit.encoding import Encoder, encode_record
+from dynaguard.audit.record import WriterFacts, build_record
+from dynaguard.audit.schema import record_schema
+from dynaguard.call import UNKNOWN_ACCOUNT, UNKNOWN_RUN, Decision, Verdict
+from tests.audit.audit_cases import (
+    CANARY,
+    DECISION,
+    DENIAL,
+    NEED,
+    NOW,
+    OUTCOME,
+    PRINCIPAL,
+    calls,
+    decisions,
+    outcomes,
+    principals,
+    record_values,
+)
+
+WRITER = WriterFacts("billing", 4711, "1.2.3")
+VALIDATOR = Draft202012Validator(record_schema())
+
+
+def record(**changed: Any) -> dict[str, Any]:
+    """A record of the usual values, some of them changed."""
+    fixed = {"phase": "outcome", "time": NOW, "writer": WRITER, "policy_digest": "d1"}
+    return build_record(**(fixed | record_values(**changed)))
+
+
+def encoder() -> Encoder:
+    """An encoder that has encoded nothing yet."""
+    return Encoder(service="billing", version="1.2.3", policy_digest="d1")
+
+
+def test_a_record_tells_the_whole_call() -> None:
+    """Who, in which scope, what, under which statement, and how it ended."""
+    assert record() == {
+        "schema_version": 1,
+        "phase": "outcome",
+        "time": "2026-11-20T12:30:15.000042Z",
+        "correlation_id": "INC-4711",
+        "request_id": "REQ1",
+        "service": "dynamodb",
+        "operation": "GetItem",
+        "region": "eu-west-1",
+        "identity": {
+            "name": "etl",
+            "kind": "assumed_role",
+            "arn": "arn:aws:sts::123456789012:assumed-role/etl/run-1",
+            "account_id": "123456789012",
+            "session_name": "run-1",
+            "source": "provider",
+            "groups": ["batch", "readers"],
+            "acting_as": None,
+            "is_static_key": False,
+        },
+        "job": "nightly",
+        "run_id": "42",
+        "stage": "load",
+        "runbook": None,
+        "priority": "batch",
+        "authorizations": [
+            {
+                "action": "dynamodb:GetItem",
+                "resource": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
+            }
+        ],
+        "tables": ["orders"],
+        "decision": {
+            "verdict": "allow",
+            "statement": "EtlReadsOrders",
+            "source": "policy.toml",
+            "line": 12,
+            "reason": "",
+            "how_to_allow": "",
+            "observed": [],
+            "unknown_keys": [],
+            "is_enforced": True,
+        },
+        "mode": "enforce",
+        "policy_digest": "d1",
+        "outcome": {
+            "status": "ok",
+            "error_code": None,
+            "http_status": 200,
+            "attempts": 2,
+            "throttles": 1,
+            "wait_s": 0.05,
+            "latency_s": 0.012346,
+            "masked": {"email": 2, "cards[*].number": 1},
+            "consumed_capacity": [
+                {"table": "orders", "read_units": 0.5, "write_units": 0.0, "total_units": 0.5}
+            ],
+            "item_count": 1,
+            "unprocessed_count": 0,
+            "budget_refusal": None,
+        },
+        "writer": {"service": "billing", "pid": 4711, "version": "1.2.3"},
+    }
+
+
+def test_a_denial_says_why_and_what_would_allow_it() -> None:
+    """The default has no statement; observed statements are named with their place."""
+    decision = record(decision=DENIAL)["decision"]
+
+    assert decision["verdict"] == "implicit_deny"
+    assert (decision["statement"], decision["source"], decision["line"]) == (None, None, None)
+    assert decision["reason"] == "no statement allows it"
+    assert decision["how_to_allow"] == "allow `dynamodb:GetItem`"
+    assert decision["unknown_keys"] == ["aws:PrincipalArn"]
+    assert decision["observed"] == [
+        {"statement": "EtlReadsOrders", "source": "policy.toml", "line": 12}
+    ]
+
+
+def test_an_intent_has_no_outcome() -> None:
+    """Nothing has happened yet, so there is no request id either."""
+    intent = record(phase="intent", outcome=None)
+
+    assert (intent["phase"], intent["outcome"], intent["request_id"]) == ("intent", None, None)
+
+
+def test_a_call_that_failed_before_its_decision_needs_nothing() -> None:
+    """Invalid parameters: nobody read what the call needs."""
+    undecided = record(decision=None)
+
+    assert (undecided["decision"], undecided["authorizations"], undecided["tables"]) == (
+        None,
+        [],
+        [],
+    )
+
+
+def test_unknown_parts_of_names_are_readable() -> None:
+    """The marks of the matcher stay inside."""
+    unknown = f"arn:aws:dynamodb:eu-west-1:{UNKNOWN_ACCOUNT}:table/orders"
+    need = dataclasses.replace(NEED, resource=unknown, action=f"dynamodb:{UNKNOWN_RUN}")
+    principal = dataclasses.replace(PRINCIPAL, arn=f"arn:aws:iam::{UNKNOWN_ACCOUNT}:role/etl")
+
+    found = record(decision=Decision(Verdict.ALLOW, (need,)), principal=principal)
+
+    assert found["authorizations"] == [
+        {
+            "action": "dynamodb:<unknown>",
+            "resource": "arn:aws:dynamodb:eu-west-1:<unknown>:table/orders",
+        }
+    ]
+    assert found["identity"]["arn"] == "arn:aws:iam::<unknown>:role/etl"
+
+
+def test_a_batch_lists_each_permission_and_table_once() -> None:
+    """In request order; a part that was not understood says why."""
+    other = dataclasses.replace(NEED, table="customers", resource="*", problem="odd")
+
+    found = record(decision=Decision(Verdict.DENY, (NEED, other, NEED)))
+
+    assert found["authorizations"] == [
+        {"action": "dynamodb:GetItem", "resource": NEED.resource},
+        {"action": "dynamodb:GetItem", "resource": "*", "problem": "odd"},
+    ]
+    assert found["tables"] == ["orders", "customers"]
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        (NOW, "2026-11-20T12:30:15.000042Z"),
+        (NOW.replace(microsecond=0), "2026-11-20T12:30:15.000000Z"),
+        (NOW.astimezone(timezone(timedelta(hours=2))), "2026-11-20T12:30:15.000042Z"),
+    ],
+)
+def test_times_are_in_utc_with_microseconds(time: datetime, text: str) -> None:
+    """Whatever the zone of the clock."""
+    assert record(time=time)["time"] == text
+
+
+@given(
+    call=calls,
+    principal=principals,
+    decision=st.none() | decisions,
+    outcome=st.none() | outcomes,
+)
+def test_every_record_fits_the_published_schema(**values: Any) -> None:
+    """And holds nothing of parameters, members or key ids."""
+    found = record(**values)
+
+    VALIDATOR.validate(found)
+    assert CANARY not in json.dumps(found)
+
+
+@given(
+    values=st.lists(
+        st.fixed_dictionaries(
+            {
+                "call": calls,
+                "principal": principals,
+                "decision": st.none() | decisions,
+                "outcome": st.none() | outcomes,
+            }
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_the_fast_encoding_is_the_plain_one(values: list[dict[str, Any]]) -> None:
+    """Byte for byte, from an empty memory and from a full one, calls mixed."""
+    fast = encoder()
+    for each in [*values, *values]:
+        line = fast.line(phase="outcome", time=NOW, pid=WRITER.pid, mode="enforce", **each)
+
+        assert line == encode_record(record(**each))
+
+
+def test_what_the_encoder_keeps_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that never ends and a scope per request fill no memory."""
+    monkeypatch.setattr(encoding, "MAX_PARTS", 3)
+    fast = encoder()
+    for number in range(10):
+        principal = dataclasses.replace(PRINCIPAL, name=f"etl-{number}")
+        values = record_values(principal=principal)
+
+        line = fast.line(phase="outcome", time=NOW, pid=WRITER.pid, **values)
+
+        assert json.loads(line)["identity"]["name"] == f"etl-{number}"
+        assert len(fast._identities._entries) <= 3
+
+
+def test_what_the_encoder_keeps_leads_to_no_item_value() -> None:
+    """It outlives the call, the caller's values must not."""
+    fast = encoder()
+
+    fast.line(phase="outcome", time=NOW, pid=WRITER.pid, **record_values())
+
+    kept = [part._entries for part in (fast._identities, fast._scopes, fast._needs)]
+    assert DECISION.authorizations not in [entry[0] for part in kept for entry in part.values()]
+    assert [entry[0] for entry in fast._verdicts._entries.values()] == [DECISION.statement]
+    assert [entry[0] for entry in fast._needs._entries.values()] == [None]
+
+
+def test_a_line_is_ascii_and_one_line() -> None:
+    """Whatever a name holds: line breaks of every sort, quotes, halves of surrogate pairs."""
+    odd = 'a"b\\c\n\r\u2028\u0085\ud800\x00'
+    values = record_values(outcome=dataclasses.replace(OUTCOME, error_code=odd))
+
+    line = encoder().line(phase="outcome", time=NOW, pid=1, **values)
+
+    assert line.isascii()
+    assert line.splitlines(keepends=True) == [line]
+    assert json.loads(line)["outcome"]["error_code"] == odd
