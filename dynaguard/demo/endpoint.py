@@ -93,13 +93,9 @@ def _last_line(errors: IO[bytes]) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends the server: asks, waits, insists."""
-    process.terminate()
-    for pipe in (process.stdin, process.stdout):
-        if pipe:
-            pipe.close()
+    """Ends the server: asks by the end of its input, waits, insists."""
     try:
-        process.wait(_STOP_TIMEOUT_S)
+        process.communicate(timeout=_STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait()
+        process.communicate()

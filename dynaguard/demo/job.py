@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -326,12 +326,11 @@ def write_guarded(stage: Stage, totals: list[Item]) -> BatchWrite:
     )
 
 
-def _find_bucket(table: str) -> dict[str, Any]:
+def _find_bucket(table: str) -> Mapping[str, Any]:
     """The retry budget of the writes to a table, as `status()` shows it."""
     for bucket in dynaguard.status().buckets:
-        key = bucket["key"]
-        if key["resource"] == table and key["is_write"]:
-            return dict(bucket)
+        if (bucket["key"]["resource"], bucket["key"]["is_write"]) == (table, True):
+            return bucket
     return {}
 
 

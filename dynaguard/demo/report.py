@@ -61,9 +61,10 @@ def _print_masked_read(result: DemoResult, out: Console) -> None:
     """The allowed query."""
     read = result.masked_read
     _print_heading("1  Allowed, with masks", out)
+    _print_line(f"Query {read.table}, index {read.index}: {read.items} items", out)
     _print_line(
-        f"Query {read.table}, index {read.index}: {read.items} items, "
-        f"{read.plain_emails} plain e-mail addresses, {read.plain_cards} plain card numbers",
+        f"in them {read.plain_emails} plain e-mail addresses, {read.plain_cards} plain card "
+        "numbers",
         out,
     )
     out.print()
@@ -255,18 +256,21 @@ def _print_json(value: Mapping[str, Any], out: Console) -> None:
 def _json_lines(value: Any, width: int) -> list[str]:
     """The lines of a value; an object or list that fits takes one."""
     text = json.dumps(value, default=str)
-    if len(text) <= width or not isinstance(value, dict | list | tuple):
+    if len(text) <= width:
         return [text]
-    is_mapping = isinstance(value, dict)
-    members = value.items() if is_mapping else (("", member) for member in value)
-    lines = ["{" if is_mapping else "["]
-    for name, member in members:
-        label = f"{json.dumps(name)}: " if is_mapping else ""
+    if isinstance(value, Mapping):
+        members = [(f"{json.dumps(name)}: ", member) for name, member in value.items()]
+    elif isinstance(value, list):
+        members = [("", member) for member in value]
+    else:
+        return [text]
+    lines = [text[0]]
+    for label, member in members:
         first, *rest = _json_lines(member, width - len(label) - 3)
         lines += [f"  {label}{first}", *(f"  {line}" for line in rest)]
         lines[-1] += ","
     lines[-1] = lines[-1].removesuffix(",")
-    return [*lines, "}" if is_mapping else "]"]
+    return [*lines, text[-1]]
 
 
 def _cell(text: str) -> Text:

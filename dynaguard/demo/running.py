@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 import dynaguard
+from dynaguard.audit.log import read_records
 from dynaguard.demo.data import make_items
 from dynaguard.demo.endpoint import Endpoint, embedded_endpoint
 from dynaguard.demo.evidence import collect_evidence
@@ -113,7 +114,7 @@ def _check_options(options: Options) -> None:
     """Fails before anything is started.
 
     Raises:
-        ConfigurationError: No usable address, or an audit file that cannot be written.
+        ConfigurationError: No usable address, or no usable audit file.
     """
     if options.endpoint_url is not None:
         try:
@@ -124,22 +125,24 @@ def _check_options(options: Options) -> None:
                 "such as `http://127.0.0.1:8000`"
             ) from err
     if options.audit is not None:
-        try:
-            options.audit.open("a").close()
-        except OSError as err:
-            raise ConfigurationError(
-                f"--audit `{options.audit}` cannot be written ({err.strerror})"
-            ) from err
+        _check_audit(options.audit)
 
 
-@contextlib.contextmanager
-def _endpoint(options: Options) -> Iterator[Endpoint]:
+def _check_audit(audit: Path) -> None:
+    """The file can be written, and holds records alone if it is there already."""
+    try:
+        audit.open("a").close()
+    except OSError as err:
+        raise ConfigurationError(f"--audit `{audit}` cannot be written ({err.strerror})") from err
+    for _ in read_records(audit):
+        pass
+
+
+def _endpoint(options: Options) -> contextlib.AbstractContextManager[Endpoint]:
     """The user's endpoint, or an embedded one."""
     if options.endpoint_url is not None:
-        yield Endpoint(options.endpoint_url)
-        return
-    with embedded_endpoint() as endpoint:
-        yield endpoint
+        return contextlib.nullcontext(Endpoint(options.endpoint_url))
+    return embedded_endpoint()
 
 
 @contextlib.contextmanager

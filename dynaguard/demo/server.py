@@ -34,7 +34,7 @@ def main() -> int:
     threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
-    server.serve_forever()
+    server.serve_forever(poll_interval=0.05)  # its end waits for one poll
     return 0
 
 

@@ -34,6 +34,7 @@ def make_record(
     """The part of an audit record that the demo reads."""
     sent = 0 if status == "denied" else 1
     return {
+        "schema_version": 1,
         "phase": phase,
         "run_id": run_id,
         "operation": operation,

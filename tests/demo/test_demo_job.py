@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 import dynaguard
+from dynaguard.demo import bulk
 from dynaguard.demo.bulk import write_in_bulk
+from dynaguard.demo.data import make_items
 from dynaguard.demo.endpoint import Endpoint, embedded_endpoint
 from dynaguard.demo.isolation import Connections, clean_environment
 from dynaguard.demo.job import (
@@ -32,6 +35,7 @@ from dynaguard.demo.spans import collected_spans
 from dynaguard.demo.tables import Tables
 from dynaguard.errors import ConfigurationError
 from dynaguard.masking import MARKER
+from tests.demo.demo_results import make_record
 
 pytestmark = pytest.mark.integration
 
@@ -60,7 +64,7 @@ class Watcher:
 def audit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The audit file of the run below; a record of an earlier run is in it."""
     path = tmp_path_factory.mktemp("demo") / "audit.jsonl"
-    path.write_text('{"run_id": "earlier", "phase": "outcome"}\n')
+    path.write_text(json.dumps(make_record(run_id="earlier")) + "\n")
     return path
 
 
@@ -167,10 +171,12 @@ def test_an_interrupted_demo_leaves_nothing(
     monkeypatch.setenv("DYNAGUARD_MODE", "observe")
     before = dict(os.environ)
     seen: list[Endpoint] = []
-    monkeypatch.setattr(
-        "dynaguard.demo.running._run_on",
-        lambda endpoint, *_: seen.append(endpoint) or (_ for _ in ()).throw(KeyboardInterrupt),
-    )
+
+    def interrupt(endpoint: Endpoint, *_: Any) -> None:
+        seen.append(endpoint)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dynaguard.demo.running._run_on", interrupt)
 
     with pytest.raises(KeyboardInterrupt):
         run_demo(Options(audit=tmp_path / "a"), SilentWatcher())
@@ -190,12 +196,20 @@ def endpoint() -> Iterator[Endpoint]:
         yield running
 
 
+@pytest.fixture
+def _few_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little to load, for demos that end early."""
+    few = {table: items[:5] for table, items in make_items().items()}
+    monkeypatch.setattr("dynaguard.demo.running.make_items", lambda: few)
+
+
 def table_names(endpoint: Endpoint) -> list[str]:
     """The tables of an endpoint."""
     names: list[str] = Connections(endpoint.url).client().list_tables()["TableNames"]
     return names
 
 
+@pytest.mark.usefixtures("_few_items")
 def test_on_another_endpoint_tables_are_prefixed_and_deleted(
     endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +231,7 @@ def test_on_another_endpoint_tables_are_prefixed_and_deleted(
     assert table_names(endpoint) == []
 
 
+@pytest.mark.usefixtures("_few_items")
 def test_tables_stay_when_told(endpoint: Endpoint, tmp_path: Path) -> None:
     """And are replaced by the next demo that is told so."""
     options = Options(endpoint_url=endpoint.url, audit=tmp_path / "a", keep=True)
@@ -255,8 +270,25 @@ def test_an_endpoint_that_does_not_answer_is_one_error(tmp_path: Path) -> None:
 
 def test_an_audit_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """Before anything is started."""
+    watcher = Watcher()
+
     with pytest.raises(ConfigurationError, match="--audit"):
-        run_demo(Options(audit=tmp_path / "missing" / "a"), SilentWatcher())
+        run_demo(Options(audit=tmp_path / "missing" / "a"), watcher)
+
+    assert watcher.steps == []
+
+
+def test_a_file_that_holds_something_else_is_not_written_to(tmp_path: Path) -> None:
+    """Records go only behind records."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text("to do\n")
+    watcher = Watcher()
+
+    with pytest.raises(ConfigurationError, match="no audit record"):
+        run_demo(Options(audit=notes), watcher)
+
+    assert watcher.steps == []
+    assert notes.read_text() == "to do\n"
 
 
 def test_the_demo_wants_a_process_of_its_own() -> None:
@@ -368,6 +400,16 @@ def test_a_bulk_write_raises_what_is_no_answer(stage: Stage) -> None:
 
     with pytest.raises(TypeError, match="Float"):
         write_in_bulk(stage.connections, "prod-totals", items)
+
+
+def test_a_bulk_write_that_is_stopped_writes_no_more(stage: Stage) -> None:
+    """What was taken before is written, nothing after it."""
+    stop = threading.Event()
+    stop.set()
+
+    bulk._write(stage.connections.resource().Table("prod-totals"), totals(5), stop)
+
+    assert stage.tables.count("prod-totals") == 0
 
 
 def test_the_threads_belong_to_the_job(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +30,7 @@ def render(result: DemoResult) -> str:
         "3,000 items in 2 tables, loaded in 1.5 s",
         "6 statements, 3 masks, 1 retry budget",
         "nightly-rollup, run demo-1, environment prod",
-        "25 items, 0 plain e-mail addresses, 0 plain card numbers",
+        "0 plain e-mail addresses, 0 plain card numbers",
         "masked!dg1:***@example.org",
         "Scan prod-orders  NoScans     43    0",
         "`Scan prod-orders` raised PolicyDenied, a ClientError",
@@ -51,6 +52,23 @@ def render(result: DemoResult) -> str:
 def test_shows(shown: str) -> None:
     """What was measured, as it was measured."""
     assert shown in render(GOOD)
+
+
+def test_json_is_broken_where_it_is_long() -> None:
+    """What fits stays on one line; all of it is still JSON."""
+    span = {
+        "short": {"a": [1, 2]},
+        "long": ["x" * 30, "y" * 30, {"z": "z" * 60}],
+        "longer than a line": "w" * 200,
+        "empty": {},
+    }
+    text = render(replace(GOOD, evidence=replace(GOOD.evidence, span=span)))
+
+    begin, end = text.index("{", text.index("span")), text.index("audit record")
+    assert json.loads(text[begin:end]) == span
+    lines = [line.strip() for line in text[begin:end].splitlines()]
+    assert '"short": {"a": [1, 2]},' in lines
+    assert f'"{"x" * 30}",' in lines
 
 
 def test_writes_stand_side_by_side() -> None:
