@@ -294,10 +294,18 @@ class Guard:
             return _AT_ONCE
         return budgets.admit(_bucket_of(passage), passage.call.scope)
 
+    def learn_success(self, passage: Passage) -> None:
+        """Takes in an attempt that ended well, with nothing left over."""
+        passage.attempts += 1
+        passage.answer = None
+        budgets = self.rooms.budgets
+        if budgets is not None and not budgets.is_quiet:
+            budgets.learn(_bucket_of(passage), Signal.OK)
+
     def learn(self, passage: Passage, answer: Answer | None, exception_name: str | None) -> Signal:
         """Takes in one attempt's end: an answer, or the class name of what was raised instead."""
         passage.attempts += 1
-        passage.answer = answer
+        passage.answer, passage.late_answer = answer, None
         signal = _signal_of(answer, exception_name)
         if signal is Signal.THROTTLE or signal is Signal.LEFTOVERS:
             passage.throttles += 1

@@ -6,6 +6,7 @@ thread (or task) that makes the call alone, and becomes a frozen `Outcome` at th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,8 @@ class Passage:
         attempts: Requests sent so far.
         throttles: Of these, answered by a throttle; batch answers with leftovers count too.
         wait_s: Seconds waited so far.
-        answer: The last answer, or None.
+        answer: What the last answer tells, once it was asked for; None when none came.
+        late_answer: A success that nobody has asked about: what reads it, and its arguments.
         masked: Masked values by attribute path.
         budget_refusal: Why a further attempt was refused, or None.
         seal: What was decided, as `hooks/` wants to find it again when it is sent.
@@ -88,6 +90,7 @@ class Passage:
     throttles: int = 0
     wait_s: float = 0.0
     answer: Answer | None = None
+    late_answer: tuple[Callable[..., Answer], Any, int] | None = None
     masked: dict[str, int] = field(default_factory=dict)
     budget_refusal: str | None = None
     seal: Any = None
@@ -98,6 +101,9 @@ class Passage:
 
     def outcome(self, status: Status, error_code: str | None, now_s: float) -> Outcome:
         """The frozen outcome, as of `now_s` on the clock of `started_s`."""
+        if self.answer is None and self.late_answer is not None:
+            read, parsed, http_status = self.late_answer
+            self.answer = read(parsed, http_status)
         answer = self.answer or _NO_ANSWER
         return Outcome(
             status=status,

@@ -11,6 +11,11 @@ from dynaguard.passage import Answer
 _LEFTOVERS = ("UnprocessedItems", "UnprocessedKeys")
 
 
+def has_leftovers(parsed: Mapping[str, Any]) -> bool:
+    """Whether a batch call handed members back unprocessed."""
+    return bool(parsed.get("UnprocessedItems") or parsed.get("UnprocessedKeys"))
+
+
 def read_answer(parsed: Mapping[str, Any], http_status: int) -> Answer:
     """What an answer tells about how the call went.
 

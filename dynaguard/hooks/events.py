@@ -35,7 +35,6 @@ class EventHandlers:
         # docs/architecture.md; inside one node first / middle / last hold.
         self._table = (
             ("before-call.*.*", "register_first", self.check_decided),
-            ("before-sign.*.*", "register_last", self.stamp_header),
             ("request-created", "register_last", self.stamp_user_agent),
             ("after-call.*.*", "register_first", self.mask_answer),
         )
@@ -65,19 +64,6 @@ class EventHandlers:
                 self._installation, service, model.name, params, context, request_signer
             )
 
-    def stamp_header(self, request: Any, signature_version: Any, **_: Any) -> None:
-        """`before-sign`: the correlation id goes into a header that is then signed.
-
-        Never when presigning (the URL would demand the header of whoever uses it) or unsigned.
-        """
-        passage = request.context.get(CONTEXT_KEY)
-        if passage is None or not self._installation.is_stamping or passage.call.is_presign:
-            return
-        # botocore.UNSIGNED is no text; presigning versions end in -query or -presign-post.
-        passage.is_stamped = isinstance(signature_version, str)
-        if passage.is_stamped:
-            request.headers[HEADER] = passage.call.correlation_id
-
     def stamp_user_agent(self, request: Any, **_: Any) -> None:
         """`request-created`, last: CloudTrail records the User-Agent, so the id goes there too.
 
@@ -98,7 +84,11 @@ class EventHandlers:
         passage = context.get(CONTEXT_KEY)
         if passage is None:
             return
-        if passage.answer is None:  # answered by a `before-call` handler: a stub, a cache
+        if passage.answer is None and passage.late_answer is None:
+            # Answered by a `before-call` handler: a stub, a cache.
             passage.answer = read_answer(parsed, http_response.status_code)
-        self._installation.guard.mask(passage, parsed)
-        self._installation.note_answer(passage)
+        if passage.plan is not None:
+            self._installation.guard.mask(passage, parsed)
+        span = passage.span
+        if not passage.is_observed or (span is not None and not span.is_owned):
+            self._installation.note_answer(passage)

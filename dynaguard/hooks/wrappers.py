@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from dynaguard.budgets.signals import Signal
 from dynaguard.call import Call, Status
-from dynaguard.hooks.answers import read_answer
-from dynaguard.hooks.events import CONTEXT_KEY
+from dynaguard.hooks.answers import has_leftovers, read_answer
+from dynaguard.hooks.events import CONTEXT_KEY, HEADER
 from dynaguard.hooks.exemption import is_within_botocore
 from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.undecided import decide_from_wire
@@ -170,7 +170,12 @@ class SyncWrappers:
         if response is None:
             return guard.learn(passage, None, type(exception).__name__)
         http, parsed = response
-        return guard.learn(passage, read_answer(parsed, http.status_code), None)
+        status = http.status_code
+        if status < 300 and not has_leftovers(parsed):
+            guard.learn_success(passage)
+            passage.late_answer = (read_answer, parsed, status)
+            return Signal.OK
+        return guard.learn(passage, read_answer(parsed, status), None)
 
     def _send(
         self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -187,19 +192,34 @@ class SyncWrappers:
     def sign(
         self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """Nothing undecided is signed; what botocore fetches meanwhile is its own."""
+        """Nothing undecided is signed; what botocore fetches meanwhile is its own.
+
+        The correlation id goes into a header before that, so that the signature covers it. Never
+        when presigning (the URL would demand the header of whoever uses it) or unsigned.
+        """
         operation, request, signing_name = _sign_arguments(args, kwargs)
         context = request.context
         if CONTEXT_KEY not in context and self._installation.is_global:
             as_dict = {"url": request.url, "headers": request.headers, "body": request.data}
             service = signing_name or instance._signing_name
             decide_from_wire(self._installation, service, operation, as_dict, context, instance)
-        _signed.set(context.get(CONTEXT_KEY))
+        passage = context.get(CONTEXT_KEY)
+        _signed.set(passage)
+        is_stamping = (
+            passage is not None and self._installation.is_stamping and not passage.call.is_presign
+        )
+        if is_stamping:
+            request.headers[HEADER] = passage.call.correlation_id
         token = is_within_botocore.set("signing")
         try:
-            return wrapped(instance, *args, **kwargs)
+            result = wrapped(instance, *args, **kwargs)
         finally:
             is_within_botocore.reset(token)
+        if is_stamping:
+            passage.is_stamped = "Authorization" in request.headers
+            if not passage.is_stamped:
+                del request.headers[HEADER]
+        return result
 
 
 def first_three(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
@@ -225,7 +245,7 @@ def _retry_arguments(
 ) -> tuple[int, Any, Any, Any, Any]:
     """The five arguments of `_needs_retry`; botocore renamed the fourth."""
     if len(args) == 5:  # as botocore calls it
-        return args  # type: ignore[return-value]
+        return args
     given = {**dict(zip(_RETRY_NAMES, args, strict=False)), **kwargs}
     response = given.get("response", given.get("parsed_response"))
     return (
