@@ -1,0 +1,356 @@
+"""What attributes say about a call."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynaguard.call import Authorization, ConsumedCapacity, Decision, Outcome, Status, Verdict
+from dynaguard.scope import Scope
+from dynaguard.telemetry import attributes, names
+from tests.audit.audit_cases import (
+    CALL,
+    CANARY,
+    DECISION,
+    DENIAL,
+    NEED,
+    OUTCOME,
+    PRINCIPAL,
+    calls,
+    decisions,
+    outcomes,
+    principals,
+)
+
+TWO_WRITES = [{"PutRequest": {}}, {"DeleteRequest": {}}]
+
+
+def call_of(operation: str, params: Any = CALL.params, service: str = "dynamodb") -> Any:
+    """A call of an operation."""
+    return dataclasses.replace(CALL, operation=operation, params=params, service=service)
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "members"),
+    [
+        ("GetItem", {"TableName": "orders"}, 0),
+        ("BatchGetItem", {"RequestItems": {"a": {"Keys": [{}, {}]}, "b": {"Keys": [{}]}}}, 3),
+        ("BatchWriteItem", {"RequestItems": {"a": TWO_WRITES, "b": TWO_WRITES}}, 4),
+        ("TransactGetItems", {"TransactItems": [{}]}, 1),
+        ("TransactWriteItems", {"TransactItems": ({}, {})}, 2),
+        ("BatchExecuteStatement", {"Statements": [{}, {}]}, 2),
+        ("ExecuteTransaction", {"TransactStatements": [{}, {}]}, 2),
+        ("BatchGetItem", {}, 0),
+        ("BatchGetItem", {"RequestItems": {"a": {"Keys": "odd"}, "b": {}, "c": 7}}, 0),
+        ("BatchGetItem", {"RequestItems": "odd"}, 0),
+        ("BatchGetItem", None, 0),
+    ],
+)
+def test_counts_the_members_of_a_batch(operation: str, params: Any, members: int) -> None:
+    """Of what can be counted; nothing raises."""
+    assert attributes.batch_size(call_of(operation, params)) == members
+
+
+def test_batches_are_dynamodbs() -> None:
+    """Another service's operation of that name is another matter."""
+    params = {"RequestItems": {"a": TWO_WRITES}}
+
+    assert attributes.batch_size(call_of("BatchWriteItem", params, "other")) == 0
+
+
+@pytest.mark.parametrize(
+    ("members", "name"),
+    [(0, "DynamoDB.GetItem"), (1, "DynamoDB.GetItem"), (2, "BATCH DynamoDB.GetItem")],
+)
+def test_names_a_span_by_service_and_operation(members: int, name: str) -> None:
+    """A batch of one is no batch."""
+    assert attributes.span_name("DynamoDB", "GetItem", members) == name
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "server"),
+    [
+        ("https://dynamodb.eu-west-1.amazonaws.com", ("dynamodb.eu-west-1.amazonaws.com", 443)),
+        ("http://127.0.0.1:8000/path", ("127.0.0.1", 8000)),
+        ("http://localhost", ("localhost", 80)),
+        ("https://[::1]:4566", ("::1", 4566)),
+        ("ftp://host", (None, None)),
+        ("https://host:port", (None, None)),
+        ("https://[", (None, None)),
+        ("", (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_the_server_is_read_from_the_endpoint(
+    endpoint_url: str | None, server: tuple[str | None, int | None]
+) -> None:
+    """What is no URL gives no attribute."""
+    call = dataclasses.replace(CALL, endpoint_url=endpoint_url)
+
+    found = attributes.start_attributes(call, "DynamoDB")
+
+    assert (found.get(names.SERVER_ADDRESS), found.get(names.SERVER_PORT)) == server
+
+
+def test_a_span_starts_with_what_samplers_ask_for() -> None:
+    """System, operation, place."""
+    assert attributes.start_attributes(CALL, "DynamoDB") == {
+        "rpc.system.name": "aws-api",
+        "rpc.method": "DynamoDB/GetItem",
+        "db.system.name": "aws.dynamodb",
+        "db.operation.name": "GetItem",
+        "cloud.region": "eu-west-1",
+        "server.address": "dynamodb.eu-west-1.amazonaws.com",
+        "server.port": 443,
+    }
+
+
+def test_another_service_is_no_database() -> None:
+    """Only DynamoDB gets `db.*`."""
+    call = call_of("GetObject", service="s3")
+    error = Outcome(Status.ERROR, "NoSuchKey", 404, item_count=3)
+    found = {
+        **attributes.start_attributes(call, "S3"),
+        **attributes.target_attributes(call, PRINCIPAL, DECISION),
+        **attributes.outcome_attributes(call, error),
+    }
+
+    assert found[names.RPC_METHOD] == "S3/GetObject"
+    assert [name for name in found if name.startswith(("db.", "aws.dynamodb."))] == []
+
+
+def test_the_scope_is_told_as_far_as_it_goes() -> None:
+    """Exporters complain about None."""
+    bare = dataclasses.replace(CALL, scope=Scope())
+    full = dataclasses.replace(CALL, scope=Scope(job="j", run_id="r", stage="s", runbook="b"))
+
+    assert attributes.scope_attributes(bare) == {
+        "dynaguard.correlation_id": "INC-4711",
+        "dynaguard.priority": "interactive",
+    }
+    assert attributes.scope_attributes(full) == {
+        "dynaguard.correlation_id": "INC-4711",
+        "dynaguard.priority": "interactive",
+        "dynaguard.job": "j",
+        "dynaguard.run_id": "r",
+        "dynaguard.stage": "s",
+        "dynaguard.runbook": "b",
+    }
+
+
+def test_the_identity_is_told() -> None:
+    """Without the id of its key."""
+    acting = dataclasses.replace(PRINCIPAL, acting_name="agent-7")
+
+    assert attributes.identity_attributes(acting) == {
+        "dynaguard.identity.name": "etl",
+        "dynaguard.identity.kind": "assumed_role",
+        "dynaguard.identity.arn": "arn:aws:sts::123456789012:assumed-role/etl/run-1",
+        "dynaguard.identity.session_name": "run-1",
+        "dynaguard.identity.acting_as": "agent-7",
+        "cloud.account.id": "123456789012",
+    }
+
+
+def test_a_decision_names_its_statement() -> None:
+    """And the file that it stands in."""
+    assert attributes.decision_attributes(DECISION) == {
+        "dynaguard.decision": "allow",
+        "dynaguard.decision.is_enforced": True,
+        "security_rule.name": "EtlReadsOrders",
+        "security_rule.ruleset.name": "policy.toml",
+    }
+
+
+def test_a_denial_says_why() -> None:
+    """Names only; observed statements by their Sid."""
+    assert attributes.decision_attributes(DENIAL) == {
+        "dynaguard.decision": "implicit_deny",
+        "dynaguard.decision.is_enforced": True,
+        "dynaguard.decision.reason": "no statement allows it",
+        "dynaguard.decision.observed": ["EtlReadsOrders"],
+    }
+
+
+def test_no_decision_says_nothing() -> None:
+    """Without a policy nobody decides."""
+    assert attributes.decision_attributes(None) == {}
+
+
+def test_one_table_is_the_collection() -> None:
+    """With its index."""
+    need = dataclasses.replace(NEED, index="by_status")
+
+    assert attributes.target_attributes(CALL, PRINCIPAL, Decision(Verdict.ALLOW, (need,))) == {
+        "aws.dynamodb.table_names": ["orders"],
+        "db.collection.name": "orders",
+        "aws.dynamodb.index_name": "by_status",
+    }
+
+
+def test_several_tables_are_none() -> None:
+    """Nor several indexes; the batch tells its size."""
+    other = dataclasses.replace(NEED, table="customers", index="b")
+    decision = Decision(Verdict.ALLOW, (dataclasses.replace(NEED, index="a"), other))
+    call = call_of("TransactGetItems", {"TransactItems": [{}, {}, {}]})
+
+    assert attributes.target_attributes(call, PRINCIPAL, decision) == {
+        "aws.dynamodb.table_names": ["orders", "customers"],
+        "db.operation.batch.size": 3,
+    }
+
+
+def test_a_call_that_touches_no_table_has_no_target() -> None:
+    """`ListTables`, and what was not understood."""
+    need = Authorization("dynamodb:ListTables", "*")
+
+    assert attributes.target_attributes(CALL, PRINCIPAL, Decision(Verdict.ALLOW, (need,))) == {}
+
+
+def test_without_a_decision_the_table_is_read_from_the_call() -> None:
+    """No policy and no audit: a recording span is the only one who asks."""
+    found = attributes.target_attributes(CALL, PRINCIPAL, None)
+
+    assert found[names.DB_COLLECTION_NAME] == "orders"
+
+
+def test_a_good_end_has_no_error() -> None:
+    """Counts, times, units."""
+    assert attributes.outcome_attributes(CALL, OUTCOME) == {
+        "dynaguard.status": "ok",
+        "dynaguard.attempts": 2,
+        "dynaguard.throttles": 1,
+        "dynaguard.wait_s": 0.05,
+        "dynaguard.masked.count": 3,
+        "aws.request_id": "REQ1",
+        "http.response.status_code": 200,
+        "db.response.returned_rows": 1,
+        "aws.dynamodb.consumed_capacity": [
+            json.dumps(
+                {
+                    "TableName": "orders",
+                    "CapacityUnits": 0.5,
+                    "ReadCapacityUnits": 0.5,
+                    "WriteCapacityUnits": 0.0,
+                }
+            )
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error_type", "response_code"),
+    [
+        (Outcome(Status.OK, http_status=200), None, None),
+        (Outcome(Status.PRESIGNED), None, None),
+        (Outcome(Status.ERROR, "ThrottlingException", 400), *["ThrottlingException"] * 2),
+        (Outcome(Status.ERROR, "EndpointConnectionError"), "EndpointConnectionError", None),
+        (Outcome(Status.ERROR), "_OTHER", None),
+        (Outcome(Status.DENIED, "AccessDeniedException"), "AccessDeniedException", None),
+    ],
+)
+def test_the_database_has_only_said_what_it_answered(
+    outcome: Outcome, error_type: str | None, response_code: str | None
+) -> None:
+    """A denial and a broken connection are errors without an answer."""
+    found = attributes.outcome_attributes(CALL, outcome)
+
+    assert found.get(names.ERROR_TYPE) == error_type
+    assert found.get(names.DB_RESPONSE_STATUS_CODE) == response_code
+
+
+def test_leftovers_and_a_spent_budget_are_told() -> None:
+    """Where there are any."""
+    outcome = dataclasses.replace(OUTCOME, unprocessed_count=5, budget_refusal="spent")
+
+    found = attributes.outcome_attributes(CALL, outcome)
+
+    assert found[names.UNPROCESSED_COUNT] == 5
+    assert found[names.RETRY_REFUSAL] == "spent"
+
+
+def test_decisions_are_counted_by_statement_only_when_they_refuse() -> None:
+    """A policy's size does not multiply the series."""
+    refusal = dataclasses.replace(DECISION, verdict=Verdict.DENY)
+    common = {
+        "dynaguard.service": "dynamodb",
+        "dynaguard.operation": "GetItem",
+        "db.collection.name": "orders",
+        "dynaguard.decision.is_enforced": True,
+    }
+
+    assert attributes.decision_measure(CALL, DECISION) == {
+        **common,
+        "dynaguard.decision": "allow",
+    }
+    assert attributes.decision_measure(CALL, refusal) == {
+        **common,
+        "dynaguard.decision": "deny",
+        "security_rule.name": "EtlReadsOrders",
+    }
+
+
+def test_durations_are_split_as_the_conventions_say() -> None:
+    """System, operation, table, server, error."""
+    error = Outcome(Status.ERROR, "ThrottlingException", 400)
+
+    assert attributes.duration_measure(CALL, None, error) == {
+        "db.system.name": "aws.dynamodb",
+        "db.operation.name": "GetItem",
+        "server.address": "dynamodb.eu-west-1.amazonaws.com",
+        "server.port": 443,
+        "error.type": "ThrottlingException",
+        "db.response.status_code": "ThrottlingException",
+    }
+
+
+@given(
+    call=calls,
+    principal=principals,
+    decision=st.none() | decisions,
+    outcome=outcomes,
+    is_dynamodb=st.booleans(),
+)
+def test_attributes_hold_no_item_value_and_nothing_that_an_exporter_refuses(
+    call: Any, principal: Any, decision: Any, outcome: Any, is_dynamodb: bool
+) -> None:
+    """Text, numbers, booleans and lists of text."""
+    if is_dynamodb:
+        call = dataclasses.replace(call, service="dynamodb")
+    found: dict[str, Any] = {
+        **attributes.start_attributes(call, "DynamoDB"),
+        **attributes.scope_attributes(call),
+        **attributes.identity_attributes(principal),
+        **attributes.target_attributes(call, principal, decision),
+        **attributes.decision_attributes(decision),
+        **attributes.outcome_attributes(call, outcome),
+        **attributes.duration_measure(call, decision, outcome),
+        **attributes.call_measure(call, decision),
+    }
+
+    assert CANARY not in json.dumps(found)
+    for value in found.values():
+        parts = value if isinstance(value, list) else [value]
+        assert all(isinstance(part, str | bool | int | float) for part in parts)
+
+
+def test_capacity_is_written_with_the_apis_own_keys() -> None:
+    """One text per table, as the conventions have it."""
+    capacity = (ConsumedCapacity("a", 1.0, 2.0, 3.0), ConsumedCapacity("b"))
+    outcome = dataclasses.replace(OUTCOME, capacity=capacity)
+
+    found: Any = attributes.outcome_attributes(CALL, outcome)
+    texts = [json.loads(text) for text in found[names.AWS_DYNAMODB_CONSUMED_CAPACITY]]
+
+    assert texts[0] == {
+        "TableName": "a",
+        "CapacityUnits": 3.0,
+        "ReadCapacityUnits": 1.0,
+        "WriteCapacityUnits": 2.0,
+    }
+    assert texts[1]["TableName"] == "b"
