@@ -41,7 +41,7 @@ JOB: Final = "nightly-rollup"
 IDENTITY: Final = f"arn:aws:iam::{ACCOUNT_ID}:role/etl-nightly"
 ENVIRONMENT: Final = "prod"
 CORRELATION_ID: Final = "INC-4711"
-LIMIT: Final = TableLimit(items_per_s=200.0, burst_items=100.0)
+LIMIT: Final = TableLimit(items_per_s=150.0, burst_items=75.0)
 BARE_TARGET: Final = "dev-totals"
 GUARDED_TARGET: Final = "prod-totals"
 _FAR_REGION: Final = "us-east-1"

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -206,7 +206,11 @@ def _workspace(options: Options) -> Iterator[tuple[Path, Path]]:
     folder = Path(tempfile.mkdtemp(prefix="dynaguard-demo-"))
     policy = folder / "policy.toml"
     shutil.copyfile(POLICY, policy)
-    yield policy, folder / "audit.jsonl"
+    try:
+        yield policy, folder / "audit.jsonl"
+    except KeyboardInterrupt:  # nobody has been told where it is
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _run_job(stage: Stage, loaded: Loaded, watcher: Watcher) -> DemoResult:
@@ -233,9 +237,16 @@ def _run_job(stage: Stage, loaded: Loaded, watcher: Watcher) -> DemoResult:
         batch_writes=(bare, _with_records(guarded, records)),
         evidence=collect_evidence(CORRELATION_ID, stage.proxy.witnessed, stage.spans, records),
         summary=summarise(records, stage.audit),
-        versions={package: version(package) for package in _PACKAGES},
+        versions=dict(_versions()),
     )
     return replace(result, unmet=unmet_expectations(result))
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    """What the demo ran with; moto is not needed on another endpoint."""
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            yield package, version(package)
 
 
 def _with_records(write: BatchWrite, records: Sequence[Record]) -> BatchWrite:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,7 +31,7 @@ from dynaguard.demo.job import (
 )
 from dynaguard.demo.proxy import ThrottlingProxy
 from dynaguard.demo.results import DemoResult
-from dynaguard.demo.running import POLICY, Options, SilentWatcher, run_demo
+from dynaguard.demo.running import POLICY, Options, SilentWatcher, _versions, run_demo
 from dynaguard.demo.spans import collected_spans
 from dynaguard.demo.tables import Tables
 from dynaguard.errors import ConfigurationError
@@ -148,6 +149,15 @@ def test_no_address_or_card_is_on_record(result: DemoResult, audit: Path) -> Non
         assert text.count("@example.org") == text.count(f"{MARKER}***@example.org")
 
 
+def test_versions_are_told_of_what_is_installed(
+    result: DemoResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another endpoint the demo runs without moto."""
+    monkeypatch.setattr("dynaguard.demo.running._PACKAGES", ("botocore", "no-such-package"))
+
+    assert dict(_versions()) == {"botocore": result.versions["botocore"]}
+
+
 def test_the_result_is_json(result: DemoResult) -> None:
     """All of it, without help."""
     assert json.loads(json.dumps(result.as_dict()))["is_as_expected"] is True
@@ -229,6 +239,19 @@ def test_on_another_endpoint_tables_are_prefixed_and_deleted(
     assert len(seen) == 8
     assert all(name.startswith("dynaguard-demo-") for name in seen)
     assert table_names(endpoint) == []
+
+
+@pytest.mark.usefixtures("_few_items")
+def test_an_interrupted_demo_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would know of it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(Options(), Watcher("reading customers"))
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("_few_items")
