@@ -19,9 +19,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from dynaguard.attempts import Attempts
 from dynaguard.aws.analysis import authorizations, is_write, tables_of
-from dynaguard.budgets.budget import Admission, BucketKey, RetryRuling
-from dynaguard.budgets.signals import Signal, classify
 from dynaguard.call import UNKNOWN_PRINCIPAL, Authorization, Call, Decision, Status, Verdict
 from dynaguard.errors import (
     AuditUnavailable,
@@ -32,7 +31,7 @@ from dynaguard.errors import (
     TamperedRequest,
 )
 from dynaguard.masking import find_marker
-from dynaguard.passage import Answer, Passage
+from dynaguard.passage import Passage
 from dynaguard.policy.decision import decide, denial_message
 from dynaguard.settings import Mode, ResolvedSettings
 
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dynaguard")
 _UNGOVERNED: Final = Decision(Verdict.UNGOVERNED)
-_AT_ONCE: Final = Admission(wait_s=0.0, refusal=None)
 _RefusalT = TypeVar("_RefusalT", bound=PolicyDenied)
 
 
@@ -87,6 +85,7 @@ class Guard:
         document: The policy document in force, or None.
         rooms: What it works with.
         counters: Counts since it was built.
+        attempts: Its calls' attempts under their retry budgets.
     """
 
     resolved: ResolvedSettings
@@ -96,11 +95,13 @@ class Guard:
     monotonic: Callable[[], float] = time.monotonic
     utcnow: Callable[[], datetime] = lambda: datetime.now(UTC)
     release: Callable[[], None] | None = None
+    attempts: Attempts = field(init=False, repr=False)
     _entry_steps: tuple[Callable[[Passage], None], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Puts the list of steps together; only what the settings use is in it."""
         rooms = self.rooms
+        self.attempts = Attempts(rooms.budgets)
         is_decided = rooms.policy is not None or rooms.audit.is_on
         self._entry_steps = (
             self._authorise if is_decided else self._name_table,
@@ -285,55 +286,6 @@ class Guard:
             f"{passage.call.operation} was not sent: its {what} changed after it was decided",
         )
 
-    # --- attempts ----------------------------------------------------------------------------
-
-    def admit(self, passage: Passage) -> Admission:
-        """How long a first try waits, in seconds, or why it cannot be made in time."""
-        budgets = self.rooms.budgets
-        if budgets is None or budgets.is_quiet:
-            return _AT_ONCE
-        return budgets.admit(_bucket_of(passage), passage.call.scope)
-
-    def learn_success(self, passage: Passage) -> None:
-        """Takes in an attempt that ended well, with nothing left over."""
-        passage.attempts += 1
-        passage.answer = None
-        budgets = self.rooms.budgets
-        if budgets is not None and not budgets.is_quiet:
-            budgets.learn(_bucket_of(passage), Signal.OK)
-
-    def learn(self, passage: Passage, answer: Answer | None, exception_name: str | None) -> Signal:
-        """Takes in one attempt's end: an answer, or the class name of what was raised instead."""
-        passage.attempts += 1
-        passage.answer, passage.late_answer = answer, None
-        signal = _signal_of(answer, exception_name)
-        if signal is Signal.THROTTLE or signal is Signal.LEFTOVERS:
-            passage.throttles += 1
-        budgets = self.rooms.budgets
-        if budgets is not None and not (signal is Signal.OK and budgets.is_quiet):
-            budgets.learn(_bucket_of(passage), signal)
-        if passage.span is not None and signal is not Signal.OK:
-            code = answer.error_code if answer else exception_name
-            passage.span.add_attempt(passage.attempts, code, passage.wait_s)
-        return signal
-
-    def rule_retry(
-        self, passage: Passage, signal: Signal, suggested_delay_s: float | None
-    ) -> RetryRuling | None:
-        """Whether the call may be tried once more, and after how long; None: botocore decides."""
-        if self.rooms.budgets is None:
-            return None
-        ruling = self.rooms.budgets.rule_retry(
-            _bucket_of(passage),
-            passage.call.scope,
-            attempt=passage.attempts,
-            signal=signal,
-            suggested_delay_s=suggested_delay_s,
-        )
-        if ruling.refusal:
-            passage.budget_refusal = ruling.refusal
-        return ruling
-
     # --- on the way back ---------------------------------------------------------------------
 
     def mask(self, passage: Passage, parsed: dict[str, Any]) -> None:
@@ -380,26 +332,3 @@ class Guard:
     def _record_denial(self, passage: Passage, denial: PolicyDenied | GuardFailure) -> None:
         """Records a refusal in the deciding step itself: nothing later may be relied on."""
         self.leave(passage, Status.DENIED, denial.response["Error"]["Code"])
-
-
-def _signal_of(answer: Answer | None, exception_name: str | None) -> Signal:
-    """What an attempt's end says about the state of the resource."""
-    if answer is None:
-        return classify(None, None, exception_name=exception_name)
-    if answer.error_code is None:
-        return Signal.LEFTOVERS if answer.unprocessed_count else Signal.OK
-    return classify(
-        answer.error_code, answer.http_status, cancellation_codes=answer.cancellation_codes
-    )
-
-
-def _bucket_of(passage: Passage) -> BucketKey:
-    """The retry budget that the call draws on; made when it is first asked for."""
-    if passage.bucket is None:
-        call = passage.call
-        passage.bucket = BucketKey(
-            job=call.scope.job or passage.principal.name,
-            resource=passage.tables[0] if passage.tables else call.service,
-            is_write=is_write(call.service, call.operation, call.params),
-        )
-    return passage.bucket

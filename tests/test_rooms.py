@@ -29,7 +29,8 @@ ROOMS = (
     "masking",
     "telemetry",
     "audit",
-    "passage",  # what one call carries from step to step; part of guard, split for size
+    "passage",
+    "attempts",  # what one call carries from step to step; part of guard, split for size
     "guard",
     "assembly",  # settings and documents made into a guard
     "explaining",  # the decision of a call that is not made

@@ -131,7 +131,7 @@ class SyncWrappers:
         Raises:
             ClientError: The wait would pass the scope's deadline; the service's throttling code.
         """
-        admission = self._installation.guard.admit(passage)
+        admission = self._installation.guard.attempts.admit(passage)
         if admission.refusal is not None:
             passage.budget_refusal = admission.refusal
             raise _throttling_error(client, passage.call, admission.refusal)
@@ -155,7 +155,7 @@ class SyncWrappers:
         delay_s = _botocore_delay_s(instance, attempts, model, request, response, exception)
         if delay_s is None:
             return False
-        ruling = self._installation.guard.rule_retry(passage, signal, delay_s)
+        ruling = self._installation.guard.attempts.rule_retry(passage, signal, delay_s)
         if ruling is not None and not ruling.is_granted:
             _note_refusal(response, ruling.refusal)
             return False
@@ -168,14 +168,14 @@ class SyncWrappers:
         """Hands one attempt's end to the guard."""
         guard = self._installation.guard
         if response is None:
-            return guard.learn(passage, None, type(exception).__name__)
+            return guard.attempts.learn(passage, None, type(exception).__name__)
         http, parsed = response
         status = http.status_code
         if status < 300 and not has_leftovers(parsed):
-            guard.learn_success(passage)
+            guard.attempts.learn_success(passage)
             passage.late_answer = (read_answer, parsed, status)
             return Signal.OK
-        return guard.learn(passage, read_answer(parsed, status), None)
+        return guard.attempts.learn(passage, read_answer(parsed, status), None)
 
     def _send(
         self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]

@@ -275,7 +275,7 @@ def test_message_names_all_unknown_facts() -> None:
         "since `account`, `resource`, `aws:PrincipalArn` and `aws:SourceVpc` are unknown" in text
     )
     assert "Resource `arn:aws:dynamodb:eu-west-1:*:table/??????*`" in text
-    assert "table/<unknown><unknown> was refused" in text
+    assert "table/<unknown> was refused" in text
 
 
 def test_message_without_a_line_number() -> None:
