@@ -1,0 +1,115 @@
+"""`explain()`: what would be decided about a call that is not made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dynaguard
+
+POLICY: dict[str, Any] = {
+    "version": 1,
+    "default": "deny",
+    "govern": ["dynamodb"],
+    "statement": [
+        {
+            "Sid": "ReadsOrders",
+            "Effect": "Allow",
+            "Action": ["dynamodb:GetItem", "dynamodb:BatchGetItem"],
+            "Resource": "arn:aws:dynamodb:*:*:table/orders",
+        },
+        {"Sid": "NoScans", "Effect": "Deny", "Action": "dynamodb:Scan", "Resource": "*"},
+    ],
+}
+KEY = {"pk": {"S": "CANARY"}}
+
+
+def explain(operation: str, params: dict[str, Any], **more: Any) -> Any:
+    """Explains a DynamoDB call under the policy."""
+    return dynaguard.explain(
+        "dynamodb", operation, params, policy=POLICY, region="eu-west-1", **more
+    )
+
+
+def test_an_allowed_call_names_its_statement() -> None:
+    """Verdict, statement and the one authorisation."""
+    found = explain("GetItem", {"TableName": "orders", "Key": KEY})
+
+    assert found.is_allowed
+    assert found.verdict == "allow"
+    assert "ReadsOrders" in found.statement
+    assert found.message == ""
+    (need,) = found.authorizations
+    assert need.action == "dynamodb:GetItem"
+    assert [each.statement.sid for each in need.statements if each.counts] == ["ReadsOrders"]
+
+
+def test_a_refused_call_says_what_the_denial_would_say() -> None:
+    """The message is the exception's."""
+    found = explain("Scan", {"TableName": "orders"}, identity="etl")
+
+    assert not found.is_allowed
+    assert found.verdict == "deny"
+    assert "NoScans" in found.message
+    assert "etl" in found.message
+
+
+def test_every_table_of_a_batch_is_explained() -> None:
+    """One authorisation each; the offending one decides."""
+    found = explain(
+        "BatchGetItem", {"RequestItems": {"orders": {"Keys": [KEY]}, "secrets": {"Keys": [KEY]}}}
+    )
+
+    assert not found.is_allowed
+    assert len(found.authorizations) == 2
+    assert "secrets" in found.message
+
+
+def test_an_ungoverned_service_passes() -> None:
+    """The policy is about DynamoDB alone."""
+    found = dynaguard.explain("sqs", "ListQueues", {}, policy=POLICY)
+
+    assert found.is_allowed
+    assert found.verdict == "ungoverned"
+
+
+def test_no_value_of_the_call_is_in_the_explanation() -> None:
+    """It may be pasted into a ticket."""
+    found = explain("GetItem", {"TableName": "orders", "Key": KEY})
+
+    assert "CANARY" not in json.dumps(found.as_dict())
+
+
+def test_without_a_policy_it_says_where_one_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the three ways."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(dynaguard.ConfigurationError, match=r"dynaguard\.toml"):
+        dynaguard.explain("dynamodb", "Scan", {})
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("eu-west-1", "aws")],
+)
+def test_the_partition_follows_the_region(region: str, partition: str) -> None:
+    """ARNs of China and GovCloud are their own."""
+    found = dynaguard.explain(
+        "dynamodb", "Scan", {"TableName": "orders"}, policy=POLICY, region=region
+    )
+
+    assert found.authorizations[0].resource.startswith(f"arn:{partition}:dynamodb:{region}:")
+
+
+def test_the_region_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a client's would."""
+    monkeypatch.setenv("AWS_REGION", "ap-south-1")
+
+    found = dynaguard.explain("dynamodb", "Scan", {"TableName": "orders"}, policy=POLICY)
+
+    assert "ap-south-1" in found.authorizations[0].resource
