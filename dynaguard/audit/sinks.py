@@ -102,7 +102,11 @@ class FileSink:
         self._file: os.stat_result | None = None
         self._checked_s = 0.0
         self._is_closed = False
-        self._open()
+        try:
+            self._open()
+        except OSError:
+            self._release()
+            raise
         _renew_lock_after_fork(self)
 
     def write(self, line: bytes) -> None:
@@ -138,7 +142,7 @@ class FileSink:
             if now_s - self._checked_s < self._recheck_after_s:
                 return fd
             self._checked_s = now_s
-            if self._is_ours(fd) and self._is_ours(self._path):
+            if self._is_ours(fd) and self._is_in_place():
                 return fd
         self._release()
         return self._open()
@@ -156,18 +160,26 @@ class FileSink:
         try:
             with self._path.open("rb") as file:
                 file.seek(-1, os.SEEK_END)
-                return file.read() == _NEWLINE
+                return file.read(1) == _NEWLINE
         except OSError:
             return False
 
-    def _is_ours(self, file: int | Path) -> bool:
-        """Whether a descriptor or path is the file that was opened.
+    def _is_in_place(self) -> bool:
+        """Whether the path still leads to the open file: it may be moved away or removed."""
+        try:
+            return self._file is not None and os.path.samestat(self._path.stat(), self._file)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True  # not to be seen any more, as after a change of user: still to be written
+
+    def _is_ours(self, fd: int) -> bool:
+        """Whether a descriptor is the file that was opened.
 
         A program that closes all descriptors, as daemons do, leaves ours to whoever opens next.
         """
         try:
-            found = os.fstat(file) if isinstance(file, int) else file.stat()
-            return self._file is not None and os.path.samestat(found, self._file)
+            return self._file is not None and os.path.samestat(os.fstat(fd), self._file)
         except OSError:
             return False
 

@@ -209,6 +209,38 @@ def test_a_file_in_place_stays_open(sink: FileSink, path: Path, clock: Clock) ->
     assert sink._fd == before
 
 
+def test_a_file_that_may_not_be_seen_any_more_is_still_written(
+    sink: FileSink, path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service opens it as root and goes on as somebody else."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", refuse)
+        clock.now_s += 1.0
+        sink.write(b"line\n")
+
+    assert path.read_bytes() == b"line\n"
+
+
+def test_a_torn_file_on_a_full_disk_is_not_opened(
+    path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error comes at once, and no descriptor stays behind."""
+    path.write_bytes(b"torn")
+    closed: list[int] = []
+    close = os.close
+    monkeypatch.setattr(sinks.os, "write", Disk([-1]).write)
+    monkeypatch.setattr(sinks.os, "close", lambda fd: (closed.append(fd), close(fd)))
+
+    with pytest.raises(OSError, match="No space left"):
+        FileSink(str(path), recheck_after_s=1.0, monotonic=clock)
+
+    assert len(closed) == 1
+
+
 def test_recovers_when_the_folder_is_back(tmp_path: Path, clock: Clock) -> None:
     """Nothing has to be restarted."""
     folder = tmp_path / "logs"
