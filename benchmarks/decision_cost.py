@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from dynaguard.policy.loading import load_policy
-
 from benchmarks.call_cost import policy_document
 from benchmarks.pairing import Ratio, paired_ratio
 from dynaguard.call import UNKNOWN_PRINCIPAL, Authorization
+from dynaguard.policy.loading import load_policy
 from dynaguard.policy.matcher import CompiledPolicy
 
 SIZES: Final = (10, 100, 1_000, 10_000)

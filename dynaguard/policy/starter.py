@@ -59,8 +59,8 @@ def policy_from_records(records: Iterable[Mapping[str, Any]]) -> str:
     """The smallest statements that recorded calls need, as TOML.
 
     Args:
-        records: Audit records, as `read_records` gives them. Refused calls count too: recorded
-            with mode `observe`, they are what a policy must allow.
+        records: Audit records, as `read_records` gives them. Calls that were refused are left
+            out; recorded with mode `observe`, where nothing is refused, they are all there.
 
     Returns:
         A document with default `deny` and one statement per resource, its actions sorted; the
@@ -69,7 +69,8 @@ def policy_from_records(records: Iterable[Mapping[str, Any]]) -> str:
     actions_by_resource: dict[str, set[str]] = {}
     count = 0
     for record in records:
-        if record.get("phase") == "intent":
+        outcome = record.get("outcome") or {}
+        if record.get("phase") == "intent" or outcome.get("status") == "denied":
             continue
         count += 1
         for need in record.get("authorizations") or ():
