@@ -8,6 +8,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from dynaguard.call import UNKNOWN_ACCOUNT, UNKNOWN_RUN, Call
@@ -39,7 +40,13 @@ class Place:
 
 def place_of(call: Call, account_id: str | None) -> Place:
     """The place that a call goes to."""
-    return Place(call.partition, call.region or UNKNOWN_RUN, account_id or UNKNOWN_ACCOUNT)
+    return _place(call.partition, call.region or UNKNOWN_RUN, account_id or UNKNOWN_ACCOUNT)
+
+
+@lru_cache(maxsize=256)
+def _place(partition: str, region: str, account: str) -> Place:
+    """The one place of that name: a process calls few of them, again and again."""
+    return Place(partition, region, account)
 
 
 def is_arn(value: Any, service: str | None = None) -> bool:

@@ -14,6 +14,7 @@ from dynaguard.call import Call, Status
 from dynaguard.hooks.answers import has_leftovers, read_answer
 from dynaguard.hooks.events import CONTEXT_KEY, HEADER
 from dynaguard.hooks.exemption import is_within_botocore
+from dynaguard.hooks.retries import is_without_verdict, suggested_delay_s
 from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.passage import Passage
@@ -152,7 +153,18 @@ class SyncWrappers:
         if passage is None:
             return wrapped(instance, *args, **kwargs)  # type: ignore[no-any-return]
         signal = self._learn(passage, response, exception)
-        delay_s = _botocore_delay_s(instance, attempts, model, request, response, exception)
+        event = f"needs-retry.{model.service_model.service_id.hyphenize()}.{model.name}"
+        if signal is Signal.OK and is_without_verdict(instance, event, response):
+            return False
+        delay_s = suggested_delay_s(
+            event,
+            response=response,
+            endpoint=instance,
+            operation=model,
+            attempts=attempts,
+            caught_exception=exception,
+            request_dict=request,
+        )
         if delay_s is None:
             return False
         ruling = self._installation.guard.attempts.rule_retry(passage, signal, delay_s)
@@ -255,26 +267,6 @@ def _retry_arguments(
         response,
         given.get("caught_exception"),
     )
-
-
-def _botocore_delay_s(
-    endpoint: Any, attempts: int, model: Any, request: Any, response: Any, exception: Any
-) -> float | None:
-    """What botocore's own retry handlers say: seconds to wait, or None for no further attempt.
-
-    The same emission as `Endpoint._needs_retry`, without its sleep.
-    """
-    service_id = model.service_model.service_id.hyphenize()
-    answers = endpoint._event_emitter.emit(
-        f"needs-retry.{service_id}.{model.name}",
-        response=response,
-        endpoint=endpoint,
-        operation=model,
-        attempts=attempts,
-        caught_exception=exception,
-        request_dict=request,
-    )
-    return next((value for _, value in answers if value is not None), None)
 
 
 def _note_refusal(response: Any, refusal: str | None) -> None:

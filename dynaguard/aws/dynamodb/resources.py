@@ -7,6 +7,7 @@ region and account. Malformed names become a problem, never a guess.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from dynaguard.aws.arns import NAME_CHARS, Place, is_account, is_arn, is_made_of, last_part
@@ -79,8 +80,18 @@ def names_in(arn: str) -> tuple[str | None, str | None]:
 
 def _table_arn(place: Place, name: Any) -> tuple[str | None, str | None]:
     """A table's ARN and name, or nothing for what is neither name nor ARN."""
+    if type(name) is str:
+        return _text_table_arn(place.partition, place.region, place.account, name)
+    return None, None
+
+
+@lru_cache(maxsize=1024)
+def _text_table_arn(
+    partition: str, region: str, account: str, name: str
+) -> tuple[str | None, str | None]:
+    """As `_table_arn`, remembered by place and text."""
     if _is_name(name):
-        return place.arn(SERVICE, f"table/{name}"), name
+        return Place(partition, region, account).arn(SERVICE, f"table/{name}"), name
     parts = last_part(name).split("/") if _is_resource_arn(name) else []
     if len(parts) == 2 and parts[0] == "table" and _is_name(parts[1]):
         return name, parts[1]
