@@ -55,11 +55,17 @@ def read_configuration(
 ) -> Configuration:
     """Reads the policy document and resolves the settings. Installs nothing.
 
+    Where arguments or environment switch everything off, no document is read: a broken one must
+    not keep the switch from working.
+
     Raises:
         ConfigurationError: Settings, environment or arguments that cannot be used.
         PolicySyntaxError: A policy that is not fully understood.
         MissingExtraError: The policy is YAML and PyYAML is not installed.
     """
+    without_document = resolve_settings(arguments, environ, {})
+    if Configuration(without_document, None).is_off:
+        return Configuration(without_document, None)
     source: PolicySource | None = policy
     if not isinstance(policy, Mapping):
         source = find_policy(policy, environ, working_directory)

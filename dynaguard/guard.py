@@ -157,6 +157,9 @@ class Guard:
             raise
         except Exception as err:  # noqa: BLE001 - on_error decides, and says so
             self._fail(passage, err)
+        except BaseException as err:
+            self.leave(passage, Status.ERROR, type(err).__name__)
+            raise
         return passage
 
     def _authorise(self, passage: Passage) -> None:

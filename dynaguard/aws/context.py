@@ -132,6 +132,8 @@ def _secure_transport(question: Question) -> ContextValue:
 def _principal_arn(question: Question) -> ContextValue:
     """The ARN of the user or role; a session's ARN does not tell the role's path."""
     principal = question.principal
+    if any(UNKNOWN_CHAR in arn or UNKNOWN_RUN in arn for arn in principal.arns):
+        return UNKNOWN  # an ARN with a gap is no value that a condition could be held against
     for arn in principal.arns:
         if is_arn(arn, "iam"):
             return (arn,)

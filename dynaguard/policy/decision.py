@@ -52,13 +52,19 @@ def decide(
     """
     if not policy.governs(call.service_prefix or call.service):
         return Decision(Verdict.UNGOVERNED, authorizations)
-    rulings = [
-        (authorization, _rule(policy, authorization, principal, lookup_for))
+    if not authorizations:
+        return Decision(Verdict.ALLOW)
+    governed = [
+        authorization
         for authorization in authorizations
         if policy.governs(authorization.action.partition(":")[0])
     ]
-    if not rulings:
-        return Decision(Verdict.ALLOW, authorizations)
+    # A call of a governed service that only needs actions of others (S3's `s3express:`) is decided
+    # by those; it must not pass because nothing was asked.
+    rulings = [
+        (authorization, _rule(policy, authorization, principal, lookup_for))
+        for authorization in governed or authorizations
+    ]
     offending, worst = rulings[0]
     unknown_keys, observed = worst.unknown_keys, worst.observed
     if len(rulings) > 1:

@@ -206,3 +206,18 @@ def test_handlers_are_visible_on_a_new_client(make_client: Any) -> None:
     emitter = make_client().meta.events._emitter
 
     assert "dynaguard-before-call.*.*" in emitter._unique_id_handlers
+
+
+def test_a_broken_policy_does_not_keep_the_switch_from_working(
+    client: Any, wire: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DYNAGUARD_DISABLED is for the day when the policy is the problem."""
+    (tmp_path / "dynaguard.toml").write_text("this is no policy")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DYNAGUARD_DISABLED", "1")
+
+    dynaguard.install()
+    client.scan(TableName="orders")
+
+    assert len(wire.sent) == 1
+    assert dynaguard.status().covers == "nothing"

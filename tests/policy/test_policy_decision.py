@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dynaguard.call import (
@@ -316,3 +318,13 @@ def test_message_of_a_decision_without_authorisation() -> None:
     assert denial_message(CALL, ETL, decision) == (
         "dynamodb:Scan was refused for etl-nightly: nothing is known of it"
     )
+
+
+def test_a_governed_call_that_needs_only_actions_of_others_is_decided_by_them() -> None:
+    """S3's CreateSession needs `s3express:`; it must not pass because nothing was asked."""
+    document = PolicyDocument(default="deny", govern=frozenset({"s3"}))
+    call = replace(CALL, service="s3", operation="CreateSession", service_prefix="s3")
+
+    decision = decided(document, Authorization("s3express:CreateSession", "*"), call=call)
+
+    assert decision.verdict is Verdict.IMPLICIT_DENY
