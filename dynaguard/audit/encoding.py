@@ -51,14 +51,15 @@ class Encoder:
         policy_digest: SHA-256 of the policy in force, or None.
     """
 
-    __slots__ = ("_digest_text", "_identities", "_needs", "_scopes", "_verdicts", "_writers")
+    __slots__ = ("_digest_text", "_identities", "_middles", "_needs", "_scopes", "_writers")
 
     def __init__(self, *, service: str | None, version: str, policy_digest: str | None) -> None:
         self._digest_text = f',"policy_digest":{_encode(policy_digest)},"outcome":'
         self._identities = _Parts(_identity_text)
         self._scopes = _Parts(_scope_text)
         self._needs = _Parts(_needs_text)
-        self._verdicts = _Parts(_decision_text)
+        # Each entry keeps the objects alive whose addresses are in its key.
+        self._middles: dict[Hashable, tuple[str, object, object, object]] = {}
         self._writers: _Parts[int] = _Parts(
             lambda pid: f',"writer":{_encode(writer_part(WriterFacts(service, pid, version)))}}}\n'
         )
@@ -79,32 +80,71 @@ class Encoder:
 
         Cost: one text put together from some twenty parts; linear in authorisations.
         """
-        scope = call.scope
-        needs = decision.authorizations if decision is not None else ()
         text = (
             f'{{"schema_version":{SCHEMA_VERSION},"phase":"{phase}","time":"{format_time(time)}"'
             f',"correlation_id":{quoted(call.correlation_id)}'
             f',"request_id":{_text(outcome.request_id if outcome is not None else None)}'
-            f',"service":{quoted(call.service)},"operation":{quoted(call.operation)}'
-            f',"region":{_text(call.region)}'
-            f"{self._identities.of(id(principal), principal, principal)}"
-            f"{self._scopes.of(id(scope), scope, scope)}"
-            f"{self._needs.of(_key_of_needs(needs), needs)}"
-            f"{self._decision_text(decision)}"
-            f',"mode":{quoted(mode)}{self._digest_text}{_outcome_text(outcome)}'
+            f"{self._middle(call, principal, decision, mode)}{_outcome_text(outcome)}"
             f"{self._writers.of(pid, pid)}"
         )
         return text.encode("ascii")
 
+    def _middle(
+        self, call: Call, principal: Principal, decision: Decision | None, mode: str
+    ) -> str:
+        """From `service` to `policy_digest`: what, who, in which scope, by which statement.
+
+        Kept as one text for calls of one kind, where verdict and statement are all there is to
+        the decision: one look-up in place of five.
+        """
+        if decision is None or _is_particular(decision):
+            return self._middle_text(call, principal, decision, mode)
+        scope, statement = call.scope, decision.statement
+        key = (
+            call.service,
+            call.operation,
+            call.region,
+            id(principal),
+            id(scope),
+            id(statement),
+            decision.verdict,
+            decision.is_enforced,
+            mode,
+            _key_of_needs(decision.authorizations),
+        )
+        entry = self._middles.get(key)
+        if entry is None:
+            if len(self._middles) >= MAX_PARTS:
+                self._middles.clear()
+            text = self._middle_text(call, principal, decision, mode)
+            entry = self._middles[key] = (text, principal, scope, statement)
+        return entry[0]
+
+    def _middle_text(
+        self, call: Call, principal: Principal, decision: Decision | None, mode: str
+    ) -> str:
+        """The same, put together from parts that are kept themselves."""
+        needs = decision.authorizations if decision is not None else ()
+        return (
+            f',"service":{quoted(call.service)},"operation":{quoted(call.operation)}'
+            f',"region":{_text(call.region)}'
+            f"{self._identities.of(id(principal), principal, principal)}"
+            f"{self._scopes.of(id(call.scope), call.scope, call.scope)}"
+            f"{self._needs.of(_key_of_needs(needs), needs)}"
+            f"{self._decision_text(decision)}"
+            f',"mode":{quoted(mode)}{self._digest_text}'
+        )
+
     def _decision_text(self, decision: Decision | None) -> str:
-        """The decision; kept where nothing but verdict and statement make it up."""
-        if decision is None:
-            return ',"decision":null'
-        if decision.reason or decision.unknown_keys or decision.observed or decision.how_to_allow:
-            return _decision_text(decision)
-        statement = decision.statement
-        key = (id(decision.verdict), id(statement), decision.is_enforced)
-        return self._verdicts.of(key, decision, statement)
+        """The decision, or null for a call that failed before it."""
+        return ',"decision":null' if decision is None else _decision_text(decision)
+
+
+def _is_particular(decision: Decision) -> bool:
+    """Whether a decision has more to say than its verdict and statement."""
+    return bool(
+        decision.reason or decision.unknown_keys or decision.observed or decision.how_to_allow
+    )
 
 
 class _Parts(Generic[_ValueT]):

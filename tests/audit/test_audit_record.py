@@ -16,7 +16,15 @@ from dynaguard.audit import encoding
 from dynaguard.audit.encoding import Encoder, encode_record
 from dynaguard.audit.record import WriterFacts, build_record
 from dynaguard.audit.schema import record_schema
-from dynaguard.call import UNKNOWN_ACCOUNT, UNKNOWN_RUN, Decision, Verdict
+from dynaguard.call import (
+    UNKNOWN_ACCOUNT,
+    UNKNOWN_RUN,
+    Decision,
+    Principal,
+    StatementRef,
+    Verdict,
+)
+from dynaguard.scope import Scope
 from tests.audit.audit_cases import (
     CANARY,
     DECISION,
@@ -238,6 +246,7 @@ def test_what_the_encoder_keeps_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 
         assert json.loads(line)["identity"]["name"] == f"etl-{number}"
         assert len(fast._identities._entries) <= 3
+        assert len(fast._middles) <= 3
 
 
 def test_what_the_encoder_keeps_leads_to_no_item_value() -> None:
@@ -246,10 +255,17 @@ def test_what_the_encoder_keeps_leads_to_no_item_value() -> None:
 
     fast.line(phase="outcome", time=NOW, pid=WRITER.pid, **record_values())
 
-    kept = [part._entries for part in (fast._identities, fast._scopes, fast._needs)]
-    assert DECISION.authorizations not in [entry[0] for part in kept for entry in part.values()]
-    assert [entry[0] for entry in fast._verdicts._entries.values()] == [DECISION.statement]
-    assert [entry[0] for entry in fast._needs._entries.values()] == [None]
+    parts = [part._entries for part in (fast._identities, fast._scopes, fast._needs)]
+    anchors = [entry[0] for part in parts for entry in part.values()]
+    anchors += [anchor for entry in fast._middles.values() for anchor in entry[1:]]
+    assert DECISION.authorizations not in anchors
+    assert DECISION not in anchors
+    assert {type(anchor) for anchor in anchors} <= {
+        type(None),
+        Principal,
+        Scope,
+        StatementRef,
+    }
 
 
 def test_a_line_is_ascii_and_one_line() -> None:
