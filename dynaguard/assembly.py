@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,14 @@ from dynaguard.policy.loading import load_policy
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.model import PolicyDocument
 from dynaguard.scope import Scope
-from dynaguard.settings import Mode, ResolvedSettings, Settings, find_policy, resolve_settings
+from dynaguard.settings import (
+    FoundPolicy,
+    Mode,
+    ResolvedSettings,
+    Settings,
+    find_policy,
+    resolve_settings,
+)
 from dynaguard.telemetry.telemetry import Telemetry
 
 PolicySource = str | os.PathLike[str] | Mapping[str, Any]
@@ -66,9 +73,10 @@ def read_configuration(
     without_document = resolve_settings(arguments, environ, {})
     if Configuration(without_document, None).is_off:
         return Configuration(without_document, None)
-    source: PolicySource | None = policy
+    found = None
     if not isinstance(policy, Mapping):
-        source = find_policy(policy, environ, working_directory)
+        found = find_policy(policy, environ, working_directory)
+    source: PolicySource | None = policy if isinstance(policy, Mapping) else found
     document = None if source is None else load_policy(source, environ=environ)
     resolved = resolve_settings(
         arguments,
@@ -77,7 +85,17 @@ def read_configuration(
         document_source="" if document is None else document.source,
         line_by_name={} if document is None else document.settings_line_by_name,
     )
-    return Configuration(resolved, document)
+    return Configuration(_with_policy(resolved, found), document)
+
+
+def _with_policy(resolved: ResolvedSettings, found: FoundPolicy | None) -> ResolvedSettings:
+    """The settings, with the policy file that was found and where it was named."""
+    if found is None:
+        return resolved
+    return ResolvedSettings(
+        replace(resolved.settings, policy=found.path),
+        {**resolved.source_by_name, "policy": found.source},
+    )
 
 
 def build_guard(
