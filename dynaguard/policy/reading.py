@@ -81,10 +81,11 @@ def mapping_source(data: Mapping[str, Any]) -> Source:
     _check_depth(data, name)
     try:
         raw = json.dumps(data, sort_keys=True).encode()
+        copy = json.loads(json.dumps(data))
     except (TypeError, ValueError):
         message = "the mapping holds values other than text, numbers, booleans, lists, mappings"
         raise _fault(name, message) from None
-    return Source(name, json.loads(raw), {}, raw, Path.cwd())
+    return Source(name, copy, {}, raw, Path.cwd())
 
 
 def _read_bytes(path: Path, name: str) -> bytes:
@@ -94,6 +95,8 @@ def _read_bytes(path: Path, name: str) -> bytes:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise _fault(name, "this is no regular file, name a policy document")
             raw = file.read(MAX_BYTES + 1)
+    except PolicySyntaxError:
+        raise  # it is a ValueError too
     except IsADirectoryError:
         raise _fault(name, "this is a folder, name a policy document in it") from None
     except (OSError, ValueError) as err:
@@ -188,7 +191,7 @@ def _check_depth(data: Any, name: str) -> None:
         for value in level:
             if isinstance(value, Mapping):
                 below.extend(value.values())
-            elif isinstance(value, list | tuple):
+            else:
                 below.extend(value)
         level = [value for value in below if isinstance(value, Mapping | list | tuple)]
 

@@ -37,8 +37,6 @@ def parse_yaml(text: str, name: str) -> tuple[Any, dict[Path_, int]]:
         what = getattr(err, "problem", None) or "it cannot be read"
         line = mark.line + 1 if mark else 0
         raise _fault(name, f"this is no valid YAML: {what}", line) from None
-    except RecursionError:
-        raise _fault(name, "the document nests too deeply", 0) from None
     reader = _Reader(yaml, name)
     value = None if node is None else reader.read(node, ())
     if reader.problems:
@@ -80,7 +78,7 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, self._yaml.SequenceNode):
             return [self.read(item, (*path, at)) for at, item in enumerate(node.value)]
-        return _scalar(node.value, is_plain=node.style is None)
+        return _scalar(node.value, is_plain=not node.style)
 
     def _mapping(self, node: Any, path: Path_) -> dict[str, Any]:
         """A mapping; keys are text and stand once."""

@@ -140,6 +140,13 @@ def test_further_authorisations_of_other_services_pass() -> None:
     assert decided(bare, need("CreateTable"), pass_role).verdict is Verdict.IMPLICIT_DENY
 
 
+def test_a_governed_call_that_needs_nothing_is_allowed() -> None:
+    """IAM asks no permission for GetCallerIdentity."""
+    document = PolicyDocument("deny", frozenset({"dynamodb"}))
+
+    assert decided(document).verdict is Verdict.ALLOW
+
+
 def test_streams_client_is_governed_by_its_prefix() -> None:
     """The service's IAM prefix counts, not the client's name; without one the name does."""
     document = PolicyDocument("deny", frozenset({"dynamodb"}))
