@@ -292,10 +292,31 @@ class Guard:
     # --- on the way back ---------------------------------------------------------------------
 
     def mask(self, passage: Passage, parsed: dict[str, Any]) -> None:
-        """Masks a parsed answer in place, a success or an error."""
+        """Masks a parsed answer in place, a success or an error.
+
+        Raises:
+            GuardFailure: The masks failed. The answer is withheld whatever `on_error` says: it
+                must not reach the caller half masked.
+        """
         passage.is_masked = True
-        if passage.plan is not None:
+        if passage.plan is None:
+            return
+        try:
             passage.masked = dict(passage.plan.apply(parsed))
+        except Exception as err:
+            self.counters.failures += 1
+            raise self.withheld(passage, f"masking failed ({type(err).__name__})") from err
+
+    def withheld(self, passage: Passage, why: str) -> GuardFailure:
+        """The error in place of an answer that could not be masked."""
+        call = passage.call
+        return GuardFailure(
+            f"the answer of {call.operation} could not be masked and is withheld: {why}",
+            operation=call.operation,
+            service=call.service,
+            decision=passage.decision,
+            identity=passage.principal.name,
+        )
 
     def leave(self, passage: Passage, status: Status, error_code: str | None = None) -> None:
         """Records how the call ended, once: audit, then span and metrics. Never raises."""

@@ -185,13 +185,8 @@ class Installation:
         if passage.plan is not None and not passage.is_masked:
             self.guard.counters.failures += 1
             self.guard.leave(passage, Status.ERROR, "GuardFailure")
-            raise GuardFailure(
-                f"the answer of {passage.call.operation} could not be masked and is withheld: "
-                "dynaguard's `after-call` handler was unregistered from this client",
-                operation=passage.call.operation,
-                service=passage.call.service,
-                decision=passage.decision,
-                identity=passage.principal.name,
+            raise self.guard.withheld(
+                passage, "dynaguard's `after-call` handler was unregistered from this client"
             )
         self.guard.leave(passage, Status.OK)
 

@@ -107,3 +107,23 @@ def test_masks_can_be_switched_off(client: Any, wire: Any, masked: Any) -> None:
     dynaguard.install(masked, mask=False)
 
     assert client.get_item(TableName="orders", Key=KEY)["Item"] == ITEM
+
+
+@pytest.mark.parametrize("on_error", ["deny", "allow"])
+def test_an_answer_whose_mask_fails_is_withheld(
+    client: Any, wire: Any, masked: Any, on_error: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug in the masks never lets half masked values through."""
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("CANARY")
+
+    wire.answer({"Item": ITEM})
+    guard = dynaguard.install(masked, on_error=on_error)
+    monkeypatch.setattr("dynaguard.masking.masks.MaskPlan.apply", fail)
+
+    with pytest.raises(dynaguard.GuardFailure, match="withheld") as caught:
+        client.get_item(TableName="orders", Key=KEY)
+
+    assert "CANARY" not in str(caught.value)
+    assert guard.counters.failures == 1
