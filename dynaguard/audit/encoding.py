@@ -209,14 +209,14 @@ def _outcome_text(outcome: Outcome | None) -> str:
     if outcome is None:
         return "null"
     status, item_count = outcome.http_status, outcome.item_count
-    masked = _encode(dict(outcome.masked)) if outcome.masked else "{}"
+    masked = ",".join([f"{quoted(path)}:{count}" for path, count in outcome.masked.items()])
     capacity = ",".join([_capacity_text(each) for each in outcome.capacity])
     return (
         f'{{"status":"{outcome.status}","error_code":{_text(outcome.error_code)}'
         f',"http_status":{"null" if status is None else status}'
         f',"attempts":{outcome.attempts},"throttles":{outcome.throttles}'
         f',"wait_s":{round(outcome.wait_s, 6)},"latency_s":{round(outcome.elapsed_s, 6)}'
-        f',"masked":{masked},"consumed_capacity":[{capacity}]'
+        f',"masked":{{{masked}}},"consumed_capacity":[{capacity}]'
         f',"item_count":{"null" if item_count is None else item_count}'
         f',"unprocessed_count":{outcome.unprocessed_count}'
         f',"budget_refusal":{_text(outcome.budget_refusal)}}}'
