@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -103,7 +104,7 @@ def build_guard(
     *,
     environ: Mapping[str, str],
     lookup: IdentityLookup | None = None,
-    utcnow: Callable[[], datetime] = lambda: datetime.now(UTC),
+    time_ns: Callable[[], int] = time.time_ns,
 ) -> Guard:
     """A guard that is ready to decide. Opens the audit file; patches nothing.
 
@@ -111,7 +112,7 @@ def build_guard(
         configuration: As `read_configuration` gives it.
         environ: The environment, for what it tells of the identity.
         lookup: Gives the caller's ARN for credentials, used if `identity_lookup` is `sts`.
-        utcnow: The clock of records and of `aws:CurrentTime`.
+        time_ns: The clock of records and of `aws:CurrentTime`, in nanoseconds since the epoch.
 
     Raises:
         ConfigurationError: The audit file cannot be opened, or a mask needs a key that is not set.
@@ -127,9 +128,9 @@ def build_guard(
     rooms = Rooms(
         resolver=resolver,
         telemetry=Telemetry(),
-        audit=_open_audit(settings, document, utcnow),
+        audit=_open_audit(settings, document, time_ns),
         policy=None if document is None else CompiledPolicy(document),
-        context=None if document is None else _context(document, settings, utcnow),
+        context=None if document is None else _context(document, settings, time_ns),
         masks=_masks(document, settings),
         budgets=_budgets(document, settings),
     )
@@ -149,27 +150,27 @@ def process_scope(settings: Settings) -> Scope:
 
 
 def _open_audit(
-    settings: Settings, document: PolicyDocument | None, utcnow: Callable[[], datetime]
+    settings: Settings, document: PolicyDocument | None, time_ns: Callable[[], int]
 ) -> AuditLog:
     """The audit log that the settings name."""
     return AuditLog(
         settings.audit,
         mode=settings.audit_mode,
-        utcnow=utcnow,
+        time_ns=time_ns,
         service=settings.service,
         policy_digest=document.digest if document else None,
     )
 
 
 def _context(
-    document: PolicyDocument, settings: Settings, utcnow: Callable[[], datetime]
+    document: PolicyDocument, settings: Settings, time_ns: Callable[[], int]
 ) -> ContextSource:
     """Where condition keys get their values."""
     return ContextSource(
         known=document.context,
         environment=settings.environment or document.environment,
         tables=document.tables,
-        utcnow=utcnow,
+        utcnow=lambda: datetime.fromtimestamp(time_ns() / 1e9, UTC),
     )
 
 

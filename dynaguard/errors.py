@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -213,10 +213,9 @@ def _without_items(decision: Decision) -> Decision:
     no item values, nor streams that do not pickle.
     """
     offending = decision.offending
-    return replace(
-        decision,
-        authorizations=tuple(replace(need, member={}) for need in decision.authorizations),
-        offending=replace(offending, member={}) if offending else None,
+    return decision._replace(
+        authorizations=tuple(need._replace(member={}) for need in decision.authorizations),
+        offending=offending._replace(member={}) if offending else None,
     )
 
 

@@ -14,8 +14,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -93,14 +92,15 @@ class Guard:
     rooms: Rooms
     counters: Counters = field(default_factory=Counters)
     monotonic: Callable[[], float] = time.monotonic
-    utcnow: Callable[[], datetime] = lambda: datetime.now(UTC)
     release: Callable[[], None] | None = None
     attempts: Attempts = field(init=False, repr=False)
     _entry_steps: tuple[Callable[[Passage], None], ...] = field(init=False, repr=False)
+    _mode: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Puts the list of steps together; only what the settings use is in it."""
         rooms = self.rooms
+        self._mode = self.resolved.settings.mode.value
         self.attempts = Attempts(rooms.budgets)
         is_decided = rooms.policy is not None or rooms.audit.is_on
         self._entry_steps = (
@@ -195,7 +195,7 @@ class Guard:
         """Raises the denial, or notes that the mode let the call through."""
         self.counters.denials += 1
         if self.resolved.settings.mode is Mode.OBSERVE:
-            passage.decision = replace(decision, is_enforced=False)
+            passage.decision = decision._replace(is_enforced=False)
             return
         call, principal = passage.call, passage.principal
         raise PolicyDenied(
@@ -233,12 +233,7 @@ class Guard:
     def _intend(self, passage: Passage) -> None:
         """Step: with `required` audit, the intent is on disk before the call leaves."""
         try:
-            self.rooms.audit.intent(
-                call=passage.call,
-                principal=passage.principal,
-                decision=passage.decision,
-                mode=self.resolved.settings.mode.value,
-            )
+            self.rooms.audit.intent(passage.call, passage.principal, passage.decision, self._mode)
         except OSError as err:
             message = (
                 f"{passage.call.operation} was not sent: audit is required and its record cannot "
@@ -302,7 +297,7 @@ class Guard:
         if passage.plan is None:
             return
         try:
-            passage.masked = dict(passage.plan.apply(parsed))
+            passage.masked = passage.plan.apply(parsed)
         except Exception as err:
             self.counters.failures += 1
             raise self.withheld(passage, f"masking failed ({type(err).__name__})") from err
@@ -328,13 +323,7 @@ class Guard:
             return
         outcome = passage.outcome(status, error_code, self.monotonic())
         try:
-            audit.outcome(
-                call=passage.call,
-                principal=passage.principal,
-                decision=passage.decision,
-                outcome=outcome,
-                mode=self.resolved.settings.mode.value,
-            )
+            audit.outcome(passage.call, passage.principal, passage.decision, outcome, self._mode)
         except Exception as err:  # noqa: BLE001 - the call is over, nothing is left to refuse
             self.counters.failures += 1
             _log.warning("the outcome of a call was not recorded (%s)", type(err).__name__)

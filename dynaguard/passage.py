@@ -72,7 +72,6 @@ class Passage:
         budget_refusal: Why a further attempt was refused, or None.
         seal: What was decided, as `hooks/` wants to find it again when it is sent.
         is_observed: Whether the outermost wrapper watches the call and will record its end.
-        is_stamped: Whether the correlation header went into the request being sent.
         is_masked: Whether the mask step has run.
         is_recorded: Whether the record is written.
     """
@@ -95,7 +94,6 @@ class Passage:
     budget_refusal: str | None = None
     seal: Any = None
     is_observed: bool = False
-    is_stamped: bool = False
     is_masked: bool = False
     is_recorded: bool = False
 
@@ -105,20 +103,21 @@ class Passage:
             read, parsed, http_status = self.late_answer
             self.answer = read(parsed, http_status)
         answer = self.answer or _NO_ANSWER
+        # By position, in the order of `Outcome`: keywords cost as much again on every call.
         return Outcome(
-            status=status,
-            error_code=error_code,
-            http_status=answer.http_status,
-            request_id=answer.request_id,
-            attempts=self.attempts,
-            throttles=self.throttles,
-            wait_s=self.wait_s,
-            elapsed_s=now_s - self.started_s,
-            masked=self.masked,
-            capacity=answer.capacity,
-            item_count=answer.item_count,
-            unprocessed_count=answer.unprocessed_count,
-            budget_refusal=self.budget_refusal,
+            status,
+            error_code,
+            answer.http_status,
+            answer.request_id,
+            self.attempts,
+            self.throttles,
+            self.wait_s,
+            now_s - self.started_s,
+            self.masked,
+            answer.capacity,
+            answer.item_count,
+            answer.unprocessed_count,
+            self.budget_refusal,
         )
 
 

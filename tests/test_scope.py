@@ -472,3 +472,19 @@ def test_a_name_is_printable_text_of_bounded_length(
         make(text)
 
     assert str(caught.value) == f"{what} {message}"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_makes_ids_of_its_own() -> None:
+    """Workers that are forked after the first id must not all go on with the same ones."""
+    new_correlation_id()
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(write_end, new_correlation_id().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert os.read(read_end, 64).decode() != new_correlation_id()
+    os.close(read_end)
+    os.close(write_end)

@@ -1,8 +1,9 @@
 """Makes a record's line fast: parts that stay the same from call to call are encoded once.
 
-What it makes is `build_record` as compact JSON in ASCII, byte for byte; a test holds the two
-together. A call differs from the one before it mostly in its ids, times and counts; who calls, in
-which scope, for what and by which statement comes back thousands of times.
+What it makes is `build_record` as compact JSON in ASCII, the same members and values in the same
+order; a test holds the two together. A call differs from the one before it mostly in its ids,
+times and counts; who calls, in which scope, for what and by which statement comes back thousands
+of times.
 
 INVARIANT: what is kept never leads to an `Authorization.member`, which holds item values.
 """
@@ -10,8 +11,7 @@ INVARIANT: what is kept never leads to an `Authorization.member`, which holds it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable
-from datetime import datetime
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final, Generic, TypeVar
 
@@ -21,7 +21,7 @@ from dynaguard.audit.record import (
     WriterFacts,
     authorizations_part,
     decision_part,
-    format_time,
+    format_second,
     identity_part,
     scope_part,
     tables_part,
@@ -51,13 +51,22 @@ class Encoder:
         policy_digest: SHA-256 of the policy in force, or None.
     """
 
-    __slots__ = ("_digest_text", "_identities", "_middles", "_needs", "_scopes", "_writers")
+    __slots__ = (
+        "_digest_text",
+        "_identities",
+        "_middles",
+        "_needs",
+        "_scopes",
+        "_second",
+        "_writers",
+    )
 
     def __init__(self, *, service: str | None, version: str, policy_digest: str | None) -> None:
         self._digest_text = f',"policy_digest":{_encode(policy_digest)},"outcome":'
         self._identities = _Parts(_identity_text)
         self._scopes = _Parts(_scope_text)
         self._needs = _Parts(_needs_text)
+        self._second = (0, format_second(0))
         # Each entry keeps the objects alive whose addresses are in its key.
         self._middles: dict[Hashable, tuple[str, object, object, object]] = {}
         self._writers: _Parts[int] = _Parts(
@@ -66,9 +75,8 @@ class Encoder:
 
     def line(
         self,
-        *,
         phase: Phase,
-        time: datetime,
+        time_ns: int,
         pid: int,
         call: Call,
         principal: Principal,
@@ -80,10 +88,16 @@ class Encoder:
 
         Cost: one text put together from some twenty parts; linear in authorisations.
         """
+        seconds, below_ns = divmod(time_ns, 1_000_000_000)
+        second = self._second
+        if second[0] != seconds:
+            second = self._second = (seconds, format_second(seconds))
+        request_id = None if outcome is None else outcome.request_id
         text = (
-            f'{{"schema_version":{SCHEMA_VERSION},"phase":"{phase}","time":"{format_time(time)}"'
+            f'{{"schema_version":{SCHEMA_VERSION},"phase":"{phase}"'
+            f',"time":"{second[1]}.{below_ns // 1000:06d}Z"'
             f',"correlation_id":{quoted(call.correlation_id)}'
-            f',"request_id":{_text(outcome.request_id if outcome is not None else None)}'
+            f',"request_id":{"null" if request_id is None else quoted(request_id)}'
             f"{self._middle(call, principal, decision, mode)}{_outcome_text(outcome)}"
             f"{self._writers.of(pid, pid)}"
         )
@@ -175,7 +189,7 @@ class _Parts(Generic[_ValueT]):
 
 def _key_of_needs(needs: tuple[Authorization, ...]) -> Hashable:
     """All of them that is recorded."""
-    return tuple([(need.action, need.resource, need.problem, need.table) for need in needs])
+    return tuple([(need.action, need.resource, need.problem, need.table_name) for need in needs])
 
 
 def _text(value: str | None) -> str:
@@ -208,19 +222,39 @@ def _outcome_text(outcome: Outcome | None) -> str:
     """The outcome, different in every call, put together by hand."""
     if outcome is None:
         return "null"
-    status, item_count = outcome.http_status, outcome.item_count
-    masked = ",".join([f"{quoted(path)}:{count}" for path, count in outcome.masked.items()])
-    capacity = ",".join([_capacity_text(each) for each in outcome.capacity])
+    (
+        status,
+        error_code,
+        http_status,
+        _request_id,
+        attempts,
+        throttles,
+        wait_s,
+        elapsed_s,
+        masked,
+        capacity,
+        item_count,
+        unprocessed_count,
+        refusal,
+    ) = outcome
     return (
-        f'{{"status":"{outcome.status}","error_code":{_text(outcome.error_code)}'
-        f',"http_status":{"null" if status is None else status}'
-        f',"attempts":{outcome.attempts},"throttles":{outcome.throttles}'
-        f',"wait_s":{round(outcome.wait_s, 6)},"latency_s":{round(outcome.elapsed_s, 6)}'
-        f',"masked":{{{masked}}},"consumed_capacity":[{capacity}]'
+        f'{{"status":"{status}","error_code":{_text(error_code)}'
+        f',"http_status":{"null" if http_status is None else http_status}'
+        f',"attempts":{attempts},"throttles":{throttles}'
+        f',"wait_s":{f"{wait_s:.6f}" if wait_s else "0.0"},"latency_s":{elapsed_s:.6f}'
+        f',"masked":{_masked_text(masked) if masked else "{}"}'
+        f',"consumed_capacity":{_capacities_text(capacity) if capacity else "[]"}'
         f',"item_count":{"null" if item_count is None else item_count}'
-        f',"unprocessed_count":{outcome.unprocessed_count}'
-        f',"budget_refusal":{_text(outcome.budget_refusal)}}}'
+        f',"unprocessed_count":{unprocessed_count},"budget_refusal":{_text(refusal)}}}'
     )
+
+
+def _masked_text(masked: Mapping[str, int]) -> str:
+    return "{" + ",".join([f"{quoted(path)}:{count}" for path, count in masked.items()]) + "}"
+
+
+def _capacities_text(capacity: Iterable[ConsumedCapacity]) -> str:
+    return "[" + ",".join([_capacity_text(each) for each in capacity]) + "]"
 
 
 def _capacity_text(capacity: ConsumedCapacity) -> str:

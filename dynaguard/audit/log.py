@@ -13,7 +13,6 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from datetime import datetime
 from typing import Final, Literal
 
 from dynaguard.audit.encoding import Encoder
@@ -45,7 +44,7 @@ class AuditLog:
     Args:
         target: `off`, `stdout`, or the path of a file whose folder exists.
         mode: `best-effort` or `required`.
-        utcnow: The clock of the records' `time`.
+        time_ns: The clock of the records' `time`, in nanoseconds since the epoch.
         service: Name of the service, for the records, or None.
         policy_digest: SHA-256 of the policy in force, or None.
         monotonic: A clock in seconds.
@@ -66,7 +65,7 @@ class AuditLog:
         target: str,
         *,
         mode: Literal["best-effort", "required"],
-        utcnow: Callable[[], datetime],
+        time_ns: Callable[[], int] = time.time_ns,
         service: str | None = None,
         policy_digest: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -80,7 +79,7 @@ class AuditLog:
         self.mode = mode
         self.written_count = 0
         self.dropped_count = 0
-        self._utcnow = utcnow
+        self._time_ns = time_ns
         self._has_warned = False
         self._is_failing = False
         self._sink = _open_sink(target, is_required=mode == "required", monotonic=monotonic)
@@ -96,7 +95,7 @@ class AuditLog:
         return self._sink is not None
 
     def intent(
-        self, *, call: Call, principal: Principal, decision: Decision | None, mode: str
+        self, call: Call, principal: Principal, decision: Decision | None, mode: str
     ) -> None:
         """Records that a call is about to leave.
 
@@ -113,7 +112,6 @@ class AuditLog:
 
     def outcome(
         self,
-        *,
         call: Call,
         principal: Principal,
         decision: Decision | None,
@@ -142,20 +140,13 @@ class AuditLog:
         mode: str,
     ) -> None:
         """Encodes and writes one record."""
-        if self._sink is None:
+        sink = self._sink
+        if sink is None:
             return
+        time_ns, pid = self._time_ns, os.getpid()
+        line = self._encoder.line
         try:
-            line = self._encoder.line(
-                phase=phase,
-                time=self._utcnow(),
-                pid=os.getpid(),
-                call=call,
-                principal=principal,
-                decision=decision,
-                outcome=outcome,
-                mode=mode,
-            )
-            self._sink.write(line)
+            sink.write(line(phase, time_ns(), pid, call, principal, decision, outcome, mode))
         except Exception as err:  # noqa: BLE001 - a record must not break a call, whatever fails
             self._lose(err)
         else:

@@ -36,7 +36,7 @@ class WriterFacts:
 def build_record(
     *,
     phase: Phase,
-    time: datetime,
+    time_ns: int,
     writer: WriterFacts,
     call: Call,
     principal: Principal,
@@ -49,7 +49,7 @@ def build_record(
 
     Args:
         phase: `intent` before the call leaves, `outcome` after it ended.
-        time: When, with its zone.
+        time_ns: When, in nanoseconds since the epoch.
         writer: Who writes it.
         call: The call.
         principal: Who makes it.
@@ -67,7 +67,7 @@ def build_record(
     return {
         "schema_version": SCHEMA_VERSION,
         "phase": phase,
-        "time": format_time(time),
+        "time": format_time(time_ns),
         "correlation_id": call.correlation_id,
         "request_id": outcome.request_id if outcome else None,
         "service": call.service,
@@ -85,11 +85,15 @@ def build_record(
     }
 
 
-def format_time(time: datetime) -> str:
-    """RFC 3339 in UTC with microseconds: `2026-11-20T12:00:00.000000Z`."""
-    if time.tzinfo is not UTC:
-        time = time.astimezone(UTC)
-    return time.isoformat(timespec="microseconds")[:-6] + "Z"
+def format_time(time_ns: int) -> str:
+    """RFC 3339 in UTC with microseconds, cut, not rounded: `2026-11-20T12:00:00.000000Z`."""
+    seconds, below_ns = divmod(time_ns, 1_000_000_000)
+    return f"{format_second(seconds)}.{below_ns // 1000:06d}Z"
+
+
+def format_second(seconds: int) -> str:
+    """A whole second since the epoch: `2026-11-20T12:00:00`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def identity_part(principal: Principal) -> dict[str, Any]:
@@ -133,8 +137,8 @@ def authorizations_part(authorizations: tuple[Authorization, ...]) -> list[dict[
 
 def tables_part(authorizations: tuple[Authorization, ...]) -> list[str]:
     """The tables that the call touches, each once, in request order."""
-    tables = dict.fromkeys(each.table for each in authorizations if each.table is not None)
-    return [readable_arn(table) for table in tables]
+    names = dict.fromkeys(each.table_name for each in authorizations)
+    return [readable_arn(name) for name in names if name is not None]
 
 
 def decision_part(decision: Decision) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def authorizations(call: Call, account_id: str | None) -> tuple[Authorization, .
     Cost: for a single-item DynamoDB call one look-up and three small objects.
     """
     params: object = call.params
-    if not isinstance(params, Mapping):
+    if type(params) is not dict and not isinstance(params, Mapping):
         return (_not_understood(call, "no mapping"),)
     reader: Reader | ServiceReader | None
     if call.service in _DYNAMODB:
@@ -98,9 +98,9 @@ def is_write(service: str, operation: str, params: Any) -> bool:
 def tables_of(needs: tuple[Authorization, ...]) -> tuple[str, ...]:
     """Distinct table names in order."""
     if len(needs) == 1:
-        table = needs[0].table
+        table = needs[0].table_name
         return () if table is None else (table,)
-    return tuple(dict.fromkeys(need.table for need in needs if need.table is not None))
+    return tuple(dict.fromkeys(need.table_name for need in needs if need.table_name is not None))
 
 
 _PARTIQL_OPERATIONS: Final = frozenset(

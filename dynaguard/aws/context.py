@@ -287,8 +287,8 @@ _READERS: Final[Mapping[str, Callable[[Question], ContextValue]]] = {
     "dynaguard:environment": lambda q: _or_unknown(q.source.environment),
     "dynaguard:service": lambda q: (q.call.service,),
     "dynaguard:operation": lambda q: (q.call.operation,),
-    "dynaguard:tablename": lambda q: _one(q.authorization.table),
-    "dynaguard:indexname": lambda q: _one(q.authorization.index),
+    "dynaguard:tablename": lambda q: _one(q.authorization.table_name),
+    "dynaguard:indexname": lambda q: _one(q.authorization.index_name),
     "dynaguard:limit": _parameter("Limit"),
 }
 _PREFIXED: Final[Mapping[str, Callable[[Question, str], ContextValue]]] = {

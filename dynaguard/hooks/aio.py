@@ -6,15 +6,16 @@ Pacing, stamps, masks and outcomes come later for them; each decision is on reco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dynaguard.call import Status
 from dynaguard.hooks.events import CONTEXT_KEY
-from dynaguard.hooks.wrappers import UNGUARDED, first_three
+from dynaguard.hooks.wrappers import UNGUARDED
 
 if TYPE_CHECKING:
     from dynaguard.hooks.installation import Installation
+    from dynaguard.hooks.patching import Patch
 
 
 class AioWrappers:
@@ -25,27 +26,36 @@ class AioWrappers:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    async def _convert_to_request_dict(
-        self,
-        wrapped: Callable[..., Any],
-        instance: Any,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-    ) -> Any:
+    def _convert_to_request_dict(
+        self, wrapped: Callable[..., Any], patch: Patch
+    ) -> Callable[..., Any]:
         """Decides, as the synchronous wrapper does; awaits nothing of its own."""
-        request = await wrapped(instance, *args, **kwargs)
-        params, model, endpoint_url = first_three(args, kwargs)
         installation = self._installation
-        context = request["context"]
-        if not installation.covers(instance, model.name):
+
+        async def convert_to_request_dict(
+            client: Any,
+            /,
+            api_params: Any,
+            operation_model: Any,
+            endpoint_url: Any,
+            *more: Any,
+            **options: Any,
+        ) -> Any:
+            request = await wrapped(
+                client, api_params, operation_model, endpoint_url, *more, **options
+            )
+            if not patch.is_active:
+                return request
+            context, name = request["context"], operation_model.name
+            if installation.covers(client, name):
+                is_presign = "is_presign_request" in context
+                facts = installation.facts_of(client)
+                call = facts.call(name, api_params, endpoint_url, is_presign=is_presign)
+                passage = installation.guard.enter(call)
+                if passage.plan is not None:
+                    installation.warn_unmasked()
+                installation.guard.leave(passage, Status.DECIDED)
             context[CONTEXT_KEY] = UNGUARDED
             return request
-        is_presign = "is_presign_request" in context
-        facts = installation.clients.facts_of(instance)
-        call = facts.call(model.name, params, endpoint_url, is_presign=is_presign)
-        passage = installation.guard.enter(call)
-        if passage.plan is not None:
-            installation.warn_unmasked()
-        installation.guard.leave(passage, Status.DECIDED)
-        context[CONTEXT_KEY] = UNGUARDED
-        return request
+
+        return convert_to_request_dict

@@ -1,4 +1,4 @@
-"""Event handlers: stamps and masks, and the second look at calls that carry no decision.
+"""Event handlers: masks, and the second look at calls that carry no decision.
 
 Registered on each session and, at its first call, on each client (a client copies its session's
 emitter when it is made). A handler may get lost (a peer, a race of the emitter), so nothing here
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 CONTEXT_KEY: Final = "dynaguard"
 """Key of the passage in botocore's request context."""
 
-HEADER: Final = "X-Dynaguard-Correlation-Id"
-USER_AGENT_TOKEN: Final = "md/dynaguard#"
-
 
 class EventHandlers:
     """The handlers of one installation."""
@@ -35,7 +32,6 @@ class EventHandlers:
         # docs/architecture.md; inside one node first / middle / last hold.
         self._table = (
             ("before-call.*.*", "register_first", self.check_decided),
-            ("request-created", "register_last", self.stamp_user_agent),
             ("after-call.*.*", "register_first", self.mask_answer),
         )
 
@@ -63,21 +59,6 @@ class EventHandlers:
             decide_from_wire(
                 self._installation, service, model.name, params, context, request_signer
             )
-
-    def stamp_user_agent(self, request: Any, **_: Any) -> None:
-        """`request-created`, last: CloudTrail records the User-Agent, so the id goes there too.
-
-        botocore rebuilds the header on every attempt, just before this handler.
-        """
-        passage = request.context.get(CONTEXT_KEY)
-        if passage is None or not passage.is_stamped:
-            return
-        agent = request.headers.get("User-Agent")
-        if isinstance(agent, bytes):
-            agent = agent.decode("latin-1")
-        if agent:
-            token = f"{USER_AGENT_TOKEN}{passage.call.correlation_id}"
-            request.headers.replace_header("User-Agent", f"{agent} {token}")
 
     def mask_answer(self, http_response: Any, parsed: Any, context: Any, **_: Any) -> None:
         """`after-call`, first: masks the answer while it is in DynamoDB JSON."""

@@ -12,26 +12,44 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
+from dynaguard.hooks.frames import current_frame
+
 CREDENTIAL_SERVICES: Final = frozenset({"sts", "sso", "sso-oidc", "signin"})
 
-is_within_botocore: ContextVar[str | None] = ContextVar("dynaguard_within", default=None)
-"""`signing` while botocore signs, `own` while dynaguard calls AWS itself, else None."""
+_within: ContextVar[str | None] = ContextVar("dynaguard_within", default=None)
+"""`own` while dynaguard calls AWS itself, `signing` while botocore signs outside of a frame."""
 
 
 @contextmanager
 def own_calls() -> Iterator[None]:
     """Within it every call is dynaguard's own and passes unguarded."""
-    token = is_within_botocore.set("own")
+    token = _within.set("own")
     try:
         yield
     finally:
-        is_within_botocore.reset(token)
+        _within.reset(token)
+
+
+@contextmanager
+def signing_calls() -> Iterator[None]:
+    """Within it calls that fetch credentials are botocore's own; a frame tells it by itself."""
+    token = _within.set("signing")
+    try:
+        yield
+    finally:
+        _within.reset(token)
+
+
+def is_within_another() -> bool:
+    """Whether the running code is inside of another call, so that a call may be exempt."""
+    return current_frame.get() is not None or _within.get() is not None
 
 
 def is_credential_call(service: str) -> bool:
     """Whether a call to that service, made now, fetches credentials or is dynaguard's own."""
-    within = is_within_botocore.get()
-    return within == "own" or (within == "signing" and service in CREDENTIAL_SERVICES)
+    within, frame = _within.get(), current_frame.get()
+    is_signing = within == "signing" or (frame is not None and frame.is_signing)
+    return within == "own" or (is_signing and service in CREDENTIAL_SERVICES)
 
 
 def is_exempt(service_model: Any, operation: str) -> bool:

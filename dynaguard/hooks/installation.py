@@ -6,19 +6,22 @@ import importlib.util
 import logging
 import warnings
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import botocore
 from botocore.exceptions import ClientError
 
 from dynaguard.call import Call, Status
-from dynaguard.errors import DynaguardWarning, GuardFailure, PolicyDenied
-from dynaguard.hooks.clients import ClientRegistry
+from dynaguard.errors import DynaguardWarning, GuardFailure, PatchPointError, PolicyDenied
+from dynaguard.hooks import useragent
+from dynaguard.hooks.clients import ClientFacts, ClientRegistry
 from dynaguard.hooks.events import CONTEXT_KEY, EventHandlers
-from dynaguard.hooks.exemption import is_exempt, is_within_botocore
+from dynaguard.hooks.exemption import is_exempt, is_within_another
+from dynaguard.hooks.frames import Frame
 from dynaguard.hooks.patching import Patch
-from dynaguard.hooks.points import AIO_POINTS, SYNC_POINTS, PatchPoint
-from dynaguard.hooks.wrappers import Frame, SyncWrappers
+from dynaguard.hooks.points import AIO_POINTS, SYNC_POINTS, USER_AGENT_POINT, PatchPoint
+from dynaguard.hooks.wrappers import SyncWrappers
 
 if TYPE_CHECKING:
     from dynaguard.guard import Guard
@@ -34,7 +37,6 @@ class Installation:
         guard: Decides.
         is_global: Whether every client is covered, or only the attached ones.
         is_stamping: Whether correlation ids go into requests.
-        clients: Facts about the clients seen.
         attached: Clients covered although nothing global is installed.
         detached: Clients left alone although everything else is covered.
         patches: The wrapped methods by patch point.
@@ -44,11 +46,12 @@ class Installation:
         self.guard = guard
         self.is_global = is_global
         self.is_stamping = guard.resolved.settings.stamp
-        self.clients = ClientRegistry()
+        self._clients = ClientRegistry()
         self.attached: weakref.WeakSet[Any] = weakref.WeakSet()
         self.detached: weakref.WeakSet[Any] = weakref.WeakSet()
         self.handlers = EventHandlers(self)
         self.patches: dict[PatchPoint, Patch] = {}
+        self._has_detached = False
         self._has_warned_unmasked = False
 
     # --- putting in place and taking back ------------------------------------------------------
@@ -63,6 +66,10 @@ class Installation:
         owners = {point: point.resolve() for point in SYNC_POINTS}
         for point, owner in owners.items():
             self._wrap(point, owner, getattr(wrappers, point.name))
+        if useragent.IS_BUILT_TWICE:
+            with suppress(PatchPointError):
+                owner = USER_AGENT_POINT.resolve()
+                self._wrap(USER_AGENT_POINT, owner, useragent.to_string)
         botocore.register_initializer(self._greet_session)
         self._greet_default_session()
         self._wrap_aiobotocore_once_imported()
@@ -79,7 +86,7 @@ class Installation:
         self.patches.clear()
         botocore.unregister_initializer(self._greet_session)
         self.handlers.unregister_all()
-        self.clients = ClientRegistry()  # it remembers which emitters have handlers
+        self._clients = ClientRegistry()  # it remembers which emitters have handlers
 
     def _wrap(self, point: PatchPoint, owner: type, wrapper: Any) -> None:
         """Wraps one point."""
@@ -117,24 +124,35 @@ class Installation:
         if default is not None:
             self._greet_session(default._session)
 
+    def attach(self, client: Any) -> None:
+        """Covers one client."""
+        self.detached.discard(client)
+        self.attached.add(client)
+
+    def detach(self, client: Any) -> None:
+        """Leaves one client alone."""
+        self.attached.discard(client)
+        self.detached.add(client)
+        self._has_detached = True
+
     # --- per call ----------------------------------------------------------------------------
 
-    def covers(self, client: Any, operation: str, *, is_nested: bool = False) -> bool:
-        """Whether a call of this client is guarded.
+    def facts_of(self, client: Any) -> ClientFacts:
+        """What the client's calls have in common; at its first call it gets the handlers."""
+        facts = self._clients.facts_of(client)
+        if not facts.has_handlers:
+            self.handlers.register(client.meta.events)
+            facts.has_handlers = True
+        return facts
 
-        Args:
-            client: Whose call.
-            operation: Its operation.
-            is_nested: Whether it is made while another call of this context is under way.
-        """
+    def covers(self, client: Any, operation: str) -> bool:
+        """Whether a call of this client, made now, is guarded."""
         if self.is_global:
-            if self.detached and client in self.detached:
+            if self._has_detached and client in self.detached:
                 return False
         elif client not in self.attached:
             return False
-        if not is_nested and not is_within_botocore.get():
-            return True
-        return not is_exempt(client._service_model, operation)
+        return not is_within_another() or not is_exempt(client._service_model, operation)
 
     def decide(
         self, call: Call, context: dict[str, Any], frame: Frame | None, service_id: str
@@ -215,7 +233,7 @@ class Installation:
     def _record_unsent(self, frame: Frame, operation: str, code: str) -> None:
         """Records a call that failed before it could be decided (parameter validation)."""
         try:
-            call = self.clients.facts_of(frame.client).call(operation, {}, None)
+            call = self._clients.facts_of(frame.client).call(operation, {}, None)
             self.guard.note_unsent(call, frame.started_s, code)
         except Exception as failure:  # noqa: BLE001 - it must not replace the caller's own error
             self.guard.counters.failures += 1

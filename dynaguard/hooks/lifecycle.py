@@ -149,8 +149,7 @@ def attach(client: _ClientT, policy: PolicySource | None = None) -> _ClientT:
             _install(policy, {}, is_global=_is_global())
         installation = _state.installation
         if installation is not None:
-            installation.detached.discard(client)
-            installation.attached.add(client)
+            installation.attach(client)
     return client
 
 
@@ -165,8 +164,7 @@ def detach(client: _ClientT) -> _ClientT:
         installation = _state.installation
         if installation is None:
             raise ConfigurationError("nothing is installed, so no client can be detached")
-        installation.attached.discard(client)
-        installation.detached.add(client)
+        installation.detach(client)
     return client
 
 

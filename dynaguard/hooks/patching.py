@@ -8,11 +8,17 @@ leaves ours alone. It costs a fifth of a wrapt wrapper per call (see docs/archit
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], Mapping[str, Any]], Any]
+Wrapper = Callable[[Callable[..., Any], "Patch"], Callable[..., Any]]
+"""Makes what stands in place of a method, from the method (which takes its instance first).
+
+Called once per `apply()`. What it makes calls the method and does nothing else once the patch is
+not `is_active` any more. It takes the method's parameters by their own names, those that it does
+not read as `*more, **options`: one Python call per wrapped call, and no packing of arguments.
+"""
 
 
 class Patch:
@@ -21,11 +27,13 @@ class Patch:
     Args:
         owner: The class whose own `__dict__` holds the method.
         name: The method.
-        wrapper: Called as `wrapper(wrapped, instance, args, kwargs)`; `wrapped` takes the
-            instance first.
+        wrapper: Makes what stands in its place.
+
+    Attributes:
+        is_active: Whether it is applied.
     """
 
-    __slots__ = ("_is_active", "_original", "_ours", "_wrapper", "name", "owner")
+    __slots__ = ("_original", "_ours", "_wrapper", "is_active", "name", "owner")
 
     def __init__(self, owner: type, name: str, wrapper: Wrapper) -> None:
         self.owner = owner
@@ -33,12 +41,12 @@ class Patch:
         self._wrapper = wrapper
         self._original: Any = None
         self._ours: Any = None
-        self._is_active = False
+        self.is_active = False
 
     @property
     def is_in_place(self) -> bool:
         """Whether our wrapper is still in the chain of wrappers on the method."""
-        return self._is_active and any(link is self._ours for link in self._chain())
+        return self.is_active and any(link is self._ours for link in self._chain())
 
     def apply(self) -> None:
         """Wraps the method as it is now, peers' wrappers included."""
@@ -48,16 +56,9 @@ class Patch:
         # binding it is what hands it the instance.
         is_plain = type(original) is FunctionType
         call = original if is_plain else _bound_call(original, self.owner)
-        wrapper = self._wrapper
-
-        @functools.wraps(original)
-        def ours(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
-            if self._is_active:
-                return wrapper(call, instance, args, kwargs)
-            return call(instance, *args, **kwargs)
-
+        ours = functools.wraps(original)(self._wrapper(call, self))
         self._original, self._ours = original, ours
-        self._is_active = True
+        self.is_active = True
         setattr(self.owner, self.name, ours)
 
     def remove(self) -> None:
@@ -66,7 +67,7 @@ class Patch:
         Beneath a peer's wrapt wrapper the peer is made to point past ours. A peer that hides
         what it wrapped keeps calling ours, which then only passes through.
         """
-        self._is_active = False
+        self.is_active = False
         if self.owner.__dict__[self.name] is self._ours:
             setattr(self.owner, self.name, self._original)
             return

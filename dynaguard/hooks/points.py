@@ -92,6 +92,11 @@ SYNC_POINTS: Final = (
         "refuses undecided requests",
     ),
 )
+USER_AGENT_POINT: Final = PatchPoint(
+    "botocore.useragent", "UserAgentString", "to_string", (), "builds the User-Agent once per call"
+)
+"""Saves time and enforces nothing: where it is missing, it is left out."""
+
 AIO_POINTS: Final = (
     PatchPoint(
         "aiobotocore.client", "AioBaseClient", "_convert_to_request_dict", _CONVERT, "decides"

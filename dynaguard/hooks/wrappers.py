@@ -1,66 +1,42 @@
-"""The wrappers around botocore's methods; one method here per patch point of `points.py`."""
+"""The wrappers around botocore's methods: each method here makes the one of its patch point.
+
+What they make takes the original's parameters by name (`points.py` checks these at install) and
+hands on whatever else a version of botocore passes.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from dynaguard.budgets.signals import Signal
 from dynaguard.call import Call, Status
 from dynaguard.hooks.answers import has_leftovers, read_answer
-from dynaguard.hooks.events import CONTEXT_KEY, HEADER
-from dynaguard.hooks.exemption import is_within_botocore
+from dynaguard.hooks.events import CONTEXT_KEY
+from dynaguard.hooks.exemption import signing_calls
+from dynaguard.hooks.frames import LEFT_ALONE, Frame, current_frame, signed_without_frame
 from dynaguard.hooks.retries import is_without_verdict, suggested_delay_s
 from dynaguard.hooks.seal import Seal
+from dynaguard.hooks.stamp import put_header, settle_stamp
 from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.passage import Passage
 
 if TYPE_CHECKING:
-    from dynaguard.hooks.installation import Installation
+    from collections.abc import Callable
 
-Wrapped = Callable[..., Any]
-_CONVERT_NAMES = ("api_params", "operation_model", "endpoint_url", "context", "headers")
-_SIGN_NAMES = (
-    "operation_name",
-    "request",
-    "region_name",
-    "signing_type",
-    "expires_in",
-    "signing_name",
-)
-_RETRY_NAMES = ("attempts", "operation_model", "request_dict", "response", "caught_exception")
+    from dynaguard.hooks.installation import Installation
+    from dynaguard.hooks.patching import Patch
+
+    Wrapped = Callable[..., Any]
+
+_SIGNING_NAME: Final = 3  # of `sign`'s further parameters
 _THROTTLING_CODE_BY_SERVICE = {"s3": "SlowDown"}
 
 UNGUARDED = None
 """Stands in the request context where a passage would, for calls that are left alone."""
-
-
-class Frame:
-    """One call of `_make_api_call` under way, and the passage that its decision gave.
-
-    Attributes:
-        client: Whose call; None for one that is left alone.
-        started_s: The guard's clock at the start.
-        is_decided: Whether the decision was asked for.
-        passage: What it gave, unless it refused.
-    """
-
-    __slots__ = ("client", "is_decided", "passage", "started_s")
-
-    def __init__(self, client: Any, started_s: float) -> None:
-        self.client = client
-        self.started_s = started_s
-        self.is_decided = False
-        self.passage: Passage | None = None
-
-
-_LEFT_ALONE = Frame(None, 0.0)
-_frame: ContextVar[Frame | None] = ContextVar("dynaguard_frame", default=None)
-_signed: ContextVar[Passage | None] = ContextVar("dynaguard_signed", default=None)
 
 
 class SyncWrappers:
@@ -75,56 +51,72 @@ class SyncWrappers:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def _make_api_call(
-        self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
+    def _make_api_call(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
         """Observes the whole call: the only place that also sees what never became a request."""
         installation = self._installation
-        operation = args[0] if args else kwargs["operation_name"]
-        outer = _frame.get()
-        frame = _LEFT_ALONE
-        if installation.covers(instance, operation, is_nested=outer is not None):
-            frame = Frame(instance, installation.guard.monotonic())
-        token = _frame.set(frame)
-        try:
-            result = wrapped(instance, *args, **kwargs)
-        except BaseException as err:
-            if frame is not _LEFT_ALONE:
-                installation.close_with_error(frame, operation, err)
-            raise
-        finally:
-            _frame.reset(token)
-        if frame.passage is not None:
-            installation.close(frame.passage)
-        return result
+        monotonic = installation.guard.monotonic
 
-    def _convert_to_request_dict(
-        self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
+        def make_api_call(
+            client: Any, /, operation_name: str, api_params: Any, *more: Any, **options: Any
+        ) -> Any:
+            if not patch.is_active:
+                return wrapped(client, operation_name, api_params, *more, **options)
+            frame = LEFT_ALONE
+            if installation.covers(client, operation_name):
+                frame = Frame(client, monotonic())
+            token = current_frame.set(frame)
+            try:
+                result = wrapped(client, operation_name, api_params, *more, **options)
+            except BaseException as err:
+                if frame is not LEFT_ALONE:
+                    installation.close_with_error(frame, operation_name, err)
+                raise
+            finally:
+                current_frame.reset(token)
+            if frame.passage is not None:
+                installation.close(frame.passage)
+            return result
+
+        return make_api_call
+
+    def _convert_to_request_dict(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
         """Decides: the one narrow place that every call and presigned URL goes through."""
-        request = wrapped(instance, *args, **kwargs)
-        params, model, endpoint_url = first_three(args, kwargs)
-        installation, context, frame = self._installation, request["context"], _frame.get()
-        if frame is None or frame.client is not instance:
-            # Presigning, or a peer took the outer wrapper off.
-            frame = None if frame is not _LEFT_ALONE else frame
-            if frame is _LEFT_ALONE or not installation.covers(instance, model.name):
-                context[CONTEXT_KEY] = UNGUARDED
+        installation = self._installation
+
+        def convert_to_request_dict(
+            client: Any,
+            /,
+            api_params: Any,
+            operation_model: Any,
+            endpoint_url: Any,
+            *more: Any,
+            **options: Any,
+        ) -> Any:
+            request = wrapped(client, api_params, operation_model, endpoint_url, *more, **options)
+            if not patch.is_active:
                 return request
-        facts = installation.clients.facts_of(instance)
-        if not facts.has_handlers:
-            installation.handlers.register(instance.meta.events)
-            facts.has_handlers = True
-        is_presign = "is_presign_request" in context
-        call = facts.call(model.name, params, endpoint_url, is_presign=is_presign)
-        passage = installation.decide(call, context, frame, facts.service_id)
-        if is_presign:
-            installation.guard.leave(passage, Status.PRESIGNED)
+            context, frame = request["context"], current_frame.get()
+            if frame is None or frame.client is not client:
+                # Presigning, or a peer took the outer wrapper off.
+                if frame is LEFT_ALONE or not installation.covers(client, operation_model.name):
+                    context[CONTEXT_KEY] = UNGUARDED
+                    return request
+                frame = None
+            facts = installation.facts_of(client)
+            is_presign = "is_presign_request" in context
+            call = facts.call(
+                operation_model.name, api_params, endpoint_url, is_presign=is_presign
+            )
+            passage = installation.decide(call, context, frame, facts.service_id)
+            if is_presign:
+                installation.guard.leave(passage, Status.PRESIGNED)
+                return request
+            if facts.is_json:
+                passage.seal = Seal(request)
+            self._wait_for_admission(passage, client)
             return request
-        if facts.is_json:
-            passage.seal = Seal(request)
-        self._wait_for_admission(passage, instance)
-        return request
+
+        return convert_to_request_dict
 
     def _wait_for_admission(self, passage: Passage, client: Any) -> None:
         """Waits as the retry budget's pacing says, before anything is signed.
@@ -144,29 +136,49 @@ class SyncWrappers:
         """Blocks the calling thread; no lock is held."""
         time.sleep(seconds)
 
-    def _needs_retry(
-        self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> bool:
+    def _needs_retry(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
         """Takes in an attempt; botocore's handlers say whether and when, the budget may refuse."""
-        attempts, model, request, response, exception = _retry_arguments(args, kwargs)
-        passage = request["context"].get(CONTEXT_KEY)
-        if passage is None:
-            return wrapped(instance, *args, **kwargs)  # type: ignore[no-any-return]
-        signal = self._learn(passage, response, exception)
-        event = f"needs-retry.{model.service_model.service_id.hyphenize()}.{model.name}"
-        if signal is Signal.OK and is_without_verdict(instance, event, response):
-            return False
-        delay_s = suggested_delay_s(
-            event,
-            response=response,
-            endpoint=instance,
-            operation=model,
-            attempts=attempts,
-            caught_exception=exception,
-            request_dict=request,
-        )
-        if delay_s is None:
-            return False
+
+        def needs_retry(
+            endpoint: Any,
+            /,
+            attempts: int,
+            operation_model: Any,
+            request_dict: Any,
+            response: Any = None,
+            caught_exception: Any = None,
+            **options: Any,
+        ) -> Any:
+            passage = request_dict["context"].get(CONTEXT_KEY) if patch.is_active else None
+            if passage is None:
+                return wrapped(
+                    endpoint,
+                    attempts,
+                    operation_model,
+                    request_dict,
+                    response,
+                    caught_exception,
+                    **options,
+                )
+            signal = self._learn(passage, response, caught_exception)
+            event = _retry_event(operation_model.service_model.service_id, operation_model.name)
+            if signal is Signal.OK and is_without_verdict(endpoint, event, response):
+                return False
+            delay_s = suggested_delay_s(
+                event,
+                response=response,
+                endpoint=endpoint,
+                operation=operation_model,
+                attempts=attempts,
+                caught_exception=caught_exception,
+                request_dict=request_dict,
+            )
+            return delay_s is not None and self._repeats(passage, signal, response, delay_s)
+
+        return needs_retry
+
+    def _repeats(self, passage: Passage, signal: Signal, response: Any, delay_s: float) -> bool:
+        """Whether the budget grants the retry that botocore would make; waits for it."""
         ruling = self._installation.guard.attempts.rule_retry(passage, signal, delay_s)
         if ruling is not None and not ruling.is_granted:
             _note_refusal(response, ruling.refusal)
@@ -189,84 +201,73 @@ class SyncWrappers:
             return Signal.OK
         return guard.attempts.learn(passage, read_answer(parsed, status), None)
 
-    def _send(
-        self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
-        """The last look before the wire: what was decided is what is sent."""
-        passage = _signed.get()
-        if passage is not None and passage.seal is not None:
-            request = args[0] if args else kwargs["request"]
-            broken = passage.seal.broken_part(request)
-            if broken is not None:
-                raise self._installation.guard.seal_broken(passage, broken)
-        return wrapped(instance, *args, **kwargs)
+    def _send(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
+        """The last look before the wire: what was decided is what is sent, and bears its stamp."""
+        installation = self._installation
 
-    def sign(
-        self, wrapped: Wrapped, instance: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
+        def send(endpoint: Any, /, request: Any, *more: Any, **options: Any) -> Any:
+            if patch.is_active:
+                frame = current_frame.get()
+                passage = frame.signed if frame is not None else signed_without_frame.get()
+                if passage is not None:
+                    broken = passage.seal and passage.seal.broken_part(request)
+                    if broken:
+                        raise installation.guard.seal_broken(passage, broken)
+                    if installation.is_stamping:
+                        settle_stamp(request.headers, passage.call.correlation_id)
+            return wrapped(endpoint, request, *more, **options)
+
+        return send
+
+    def sign(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
         """Nothing undecided is signed; what botocore fetches meanwhile is its own.
 
         The correlation id goes into a header before that, so that the signature covers it. Never
-        when presigning (the URL would demand the header of whoever uses it) or unsigned.
+        when presigning: the URL would demand the header of whoever uses it.
         """
-        operation, request, signing_name = _sign_arguments(args, kwargs)
-        context = request.context
-        if CONTEXT_KEY not in context and self._installation.is_global:
-            as_dict = {"url": request.url, "headers": request.headers, "body": request.data}
-            service = signing_name or instance._signing_name
-            decide_from_wire(self._installation, service, operation, as_dict, context, instance)
-        passage = context.get(CONTEXT_KEY)
-        _signed.set(passage)
-        is_stamping = (
-            passage is not None and self._installation.is_stamping and not passage.call.is_presign
-        )
-        if is_stamping:
-            request.headers[HEADER] = passage.call.correlation_id
-        token = is_within_botocore.set("signing")
-        try:
-            result = wrapped(instance, *args, **kwargs)
-        finally:
-            is_within_botocore.reset(token)
-        if is_stamping:
-            passage.is_stamped = "Authorization" in request.headers
-            if not passage.is_stamped:
-                del request.headers[HEADER]
-        return result
+        installation = self._installation
+
+        def sign(
+            signer: Any, /, operation_name: str, request: Any, *more: Any, **options: Any
+        ) -> Any:
+            if not patch.is_active:
+                return wrapped(signer, operation_name, request, *more, **options)
+            context = request.context
+            if CONTEXT_KEY not in context and installation.is_global:
+                name = options.get("signing_name") or "".join(more[_SIGNING_NAME:]) or None
+                _decide_unsigned(installation, signer, operation_name, request, name)
+            passage = context.get(CONTEXT_KEY)
+            if passage is not None and installation.is_stamping and not passage.call.is_presign:
+                put_header(request.headers, passage.call.correlation_id)
+            frame = current_frame.get()
+            if frame is None or frame is LEFT_ALONE:
+                with signing_calls():
+                    result = wrapped(signer, operation_name, request, *more, **options)
+                signed_without_frame.set(passage)
+                return result
+            frame.signed = passage
+            frame.is_signing = True
+            try:
+                return wrapped(signer, operation_name, request, *more, **options)
+            finally:
+                frame.is_signing = False
+
+        return sign
 
 
-def first_three(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    """`api_params`, `operation_model`, `endpoint_url`, however they were passed."""
-    if not args:
-        return kwargs["api_params"], kwargs["operation_model"], kwargs["endpoint_url"]
-    given = {**dict(zip(_CONVERT_NAMES, args, strict=False)), **kwargs}
-    return given["api_params"], given["operation_model"], given["endpoint_url"]
+@lru_cache(maxsize=512)
+def _retry_event(service_id: Any, operation: str) -> str:
+    """`needs-retry.dynamodb.GetItem`."""
+    return f"needs-retry.{service_id.hyphenize()}.{operation}"
 
 
-def _sign_arguments(
-    args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[str, Any, str | None]:
-    """`operation_name`, `request` and `signing_name`, however they were passed."""
-    if len(args) == 2:  # as botocore signs every attempt
-        return args[0], args[1], kwargs.get("signing_name")
-    given = {**dict(zip(_SIGN_NAMES, args, strict=False)), **kwargs}
-    return given["operation_name"], given["request"], given.get("signing_name")
-
-
-def _retry_arguments(
-    args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[int, Any, Any, Any, Any]:
-    """The five arguments of `_needs_retry`; botocore renamed the fourth."""
-    if len(args) == 5:  # as botocore calls it
-        return args
-    given = {**dict(zip(_RETRY_NAMES, args, strict=False)), **kwargs}
-    response = given.get("response", given.get("parsed_response"))
-    return (
-        given["attempts"],
-        given["operation_model"],
-        given["request_dict"],
-        response,
-        given.get("caught_exception"),
-    )
+def _decide_unsigned(
+    installation: Installation, signer: Any, operation: str, request: Any, name: str | None
+) -> None:
+    """Decides a request that came to be signed without a decision."""
+    as_dict = {"url": request.url, "headers": request.headers, "body": request.data}
+    service = name or signer._signing_name
+    decide_from_wire(installation, service, operation, as_dict, request.context, signer)
 
 
 def _note_refusal(response: Any, refusal: str | None) -> None:

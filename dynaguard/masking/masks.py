@@ -6,7 +6,6 @@ dictionary look-up and `MaskPlan.apply` a walk over the named attributes.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -76,7 +75,7 @@ class MaskPlan:
     tree: Node = field(repr=False)
     tree_by_table: Mapping[str, Node | None] = field(repr=False)
 
-    def apply(self, parsed: dict[str, Any]) -> Mapping[str, int]:
+    def apply(self, parsed: dict[str, Any]) -> dict[str, int]:
         """Masks an answer in place.
 
         Items under a table's name get that table's masks; where the answer does not tell the
@@ -93,11 +92,11 @@ class MaskPlan:
         Effects: changes `parsed`; never raises on odd shapes: what is not understood is withheld.
         Cost: O(items x named attributes that they hold).
         """
-        counts: Counts = defaultdict(int)
+        counts: Counts = {}
         if isinstance(parsed, dict):
             for place in self.places:
                 self._mask_at(parsed, place, self.tree, counts)
-        return dict(counts)
+        return counts
 
     def _mask_at(self, value: Any, place: Place, tree: Node | None, counts: Counts) -> object:
         """The part of an answer under `place`, masked; itself unless it is not understood."""

@@ -9,7 +9,6 @@ shape is not understood is replaced whole (withheld).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -34,7 +33,7 @@ _ELEMENT_TYPES: Final[Mapping[object, frozenset[type]]] = {
     "BS": frozenset({bytes, bytearray}),
 }
 
-Counts = defaultdict[str, int]
+Counts = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,9 @@ def mask_item(item: object, root: Node, counts: Counts) -> object:
     if not isinstance(item, dict):
         return _withheld_item(root, counts)
     for name, node in root.members.items():
-        _mask_attribute((item,), name, node, counts)
+        value = item.get(name, _ABSENT)
+        if value is not _ABSENT:
+            item[name] = _mask_deep(value, node, counts)
     return item
 
 
@@ -209,7 +210,7 @@ def _mask_attribute(
         else:
             item[name] = _mask_deep(value, node, counts)
     if string_count:
-        counts[node.label] += string_count
+        counts[node.label] = counts.get(node.label, 0) + string_count
 
 
 def _mask_deep(value: object, node: Node, counts: Counts) -> object:
@@ -225,7 +226,7 @@ def _withheld_item(root: Node, counts: Counts) -> dict[str, Any]:
 
 
 def _withhold(node: Node, counts: Counts) -> dict[str, Any]:
-    counts[node.label] += 1
+    counts[node.label] = counts.get(node.label, 0) + 1
     return {"S": REDACTED}
 
 
@@ -272,7 +273,7 @@ def _mask_value(value: object, node: Node, counts: Counts) -> object:
         return value if kind in _LEAF_KINDS else _withhold(node, counts)
     if kind == "NULL" and isinstance(payload, bool):
         return value
-    counts[node.label] += 1
+    counts[node.label] = counts.get(node.label, 0) + 1
     return _mask_leaf(kind, payload, node.strategy)
 
 

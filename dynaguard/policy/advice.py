@@ -89,7 +89,7 @@ def _hint(key: str, authorization: Authorization) -> str:
     if folded in _SETTING_BY_FACT:
         return _SETTING_BY_FACT[folded]
     if folded in _KEYS_BY_SCHEMA:
-        table = f"table `{authorization.table}`" if authorization.table else "the table"
+        table = f"table `{authorization.table_name}`" if authorization.table_name else "the table"
         return f"write the key schema of {table} in `[tables]`"
     if folded.startswith("dynamodb:"):
         return f"write the request so that `{key}` can be read from it"

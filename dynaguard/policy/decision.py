@@ -6,7 +6,7 @@ govern pass, whether the call is to them or only one of its further authorisatio
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from dynaguard.call import (
@@ -54,34 +54,37 @@ def decide(
         return Decision(Verdict.UNGOVERNED, authorizations)
     if not authorizations:
         return Decision(Verdict.ALLOW)
-    governed = [
-        authorization
-        for authorization in authorizations
-        if policy.governs(authorization.action.partition(":")[0])
-    ]
-    # A call of a governed service that only needs actions of others (S3's `s3express:`) is decided
-    # by those; it must not pass because nothing was asked.
-    rulings = [
-        (authorization, _rule(policy, authorization, principal, lookup_for))
-        for authorization in governed or authorizations
-    ]
+    if len(authorizations) == 1:
+        rulings = [(authorizations[0], _rule(policy, authorizations[0], principal, lookup_for))]
+    else:
+        asked = _governed(policy, authorizations)
+        rulings = [(each, _rule(policy, each, principal, lookup_for)) for each in asked]
     offending, worst = rulings[0]
     unknown_keys, observed = worst.unknown_keys, worst.observed
     if len(rulings) > 1:
         offending, worst = max(rulings, key=_severity)
         unknown_keys = tuple(dict.fromkeys(k for _, each in rulings for k in each.unknown_keys))
         observed = tuple(dict.fromkeys(ref for _, each in rulings for ref in each.observed))
-    is_allowed = worst.verdict is Verdict.ALLOW
+    verdict, statement = worst.verdict, worst.statement
+    if verdict is Verdict.ALLOW:
+        return Decision(verdict, authorizations, None, statement, "", "", unknown_keys, observed)
+    reason = reason_for(offending, worst) + _others_refused(rulings)
+    advice = how_to_allow(offending, worst)
     return Decision(
-        worst.verdict,
-        authorizations,
-        None if is_allowed else offending,
-        worst.statement,
-        "" if is_allowed else reason_for(offending, worst) + _others_refused(rulings),
-        "" if is_allowed else how_to_allow(offending, worst),
-        unknown_keys,
-        observed,
+        verdict, authorizations, offending, statement, reason, advice, unknown_keys, observed
     )
+
+
+def _governed(
+    policy: CompiledPolicy, authorizations: tuple[Authorization, ...]
+) -> Sequence[Authorization]:
+    """Those that the policy governs.
+
+    A call of a governed service that only needs actions of others (S3's `s3express:`) is decided
+    by those; it must not pass because nothing was asked.
+    """
+    governed = [each for each in authorizations if policy.governs(each.action.partition(":")[0])]
+    return governed or authorizations
 
 
 def denial_message(call: Call, principal: Principal, decision: Decision) -> str:

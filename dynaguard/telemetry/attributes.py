@@ -115,7 +115,7 @@ def target_attributes(call: Call, principal: Principal, decision: Decision | Non
         return {}
     needs = decision.authorizations if decision else authorizations(call, principal.account_id)
     tables = [readable_arn(table) for table in tables_of(needs)]
-    indexes = {need.index for need in needs if need.index is not None}
+    indexes = {need.index_name for need in needs if need.index_name is not None}
     members = batch_size(call)
     attributes: Attributes = {}
     if tables:

@@ -25,7 +25,7 @@ from dynaguard.call import (
 from dynaguard.scope import Priority, Scope
 
 CANARY: Final = "CANARY-4711"
-NOW: Final = datetime(2026, 11, 20, 12, 30, 15, 42, tzinfo=UTC)
+NOW_NS: Final = int(datetime(2026, 11, 20, 12, 30, 15, tzinfo=UTC).timestamp()) * 10**9 + 42_999
 ARN: Final = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"
 CALL: Final = Call(
     service="dynamodb",
@@ -52,7 +52,7 @@ PRINCIPAL: Final = Principal(
 )
 STATEMENT: Final = StatementRef("EtlReadsOrders", "policy.toml", 12)
 NEED: Final = Authorization(
-    "dynamodb:GetItem", ARN, {"Key": {"pk": {"S": CANARY}}}, table="orders"
+    "dynamodb:GetItem", ARN, {"Key": {"pk": {"S": CANARY}}}, table_name="orders"
 )
 DECISION: Final = Decision(Verdict.ALLOW, (NEED,), statement=STATEMENT)
 DENIAL: Final = Decision(
@@ -105,6 +105,8 @@ calls = st.builds(
     credentials=st.just(NO_CREDENTIALS),
     scope=scopes,
     correlation_id=_names,
+    is_presign=st.booleans(),
+    service_prefix=st.just(""),
 )
 principals = st.builds(
     Principal,
@@ -124,8 +126,10 @@ needs = st.builds(
     action=st.sampled_from(["dynamodb:GetItem", "dynamodb:PutItem", "s3:GetObject"]),
     resource=_resources,
     member=st.just({"Key": CANARY}),
-    table=st.sampled_from([None, "orders", "customers"]),
+    table_name=st.sampled_from([None, "orders", "customers"]),
     problem=st.sampled_from([None, "not understood"]),
+    enclosing_operation=st.none(),
+    index_name=st.none(),
 )
 decisions = st.builds(
     Decision,
@@ -137,6 +141,7 @@ decisions = st.builds(
     unknown_keys=st.just(()) | st.lists(_names, max_size=2).map(tuple),
     observed=st.just(()) | st.lists(statements, max_size=2).map(tuple),
     is_enforced=st.booleans(),
+    offending=st.none(),
 )
 outcomes = st.builds(
     Outcome,

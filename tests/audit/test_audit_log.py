@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import importlib.metadata
 import json
@@ -21,7 +20,7 @@ from dynaguard.errors import ConfigurationError, DynaguardWarning
 from tests.audit.audit_cases import (
     CALL,
     CANARY,
-    NOW,
+    NOW_NS,
     OUTCOME,
     intent_values,
     record_values,
@@ -35,7 +34,7 @@ def open_log(
     target: str | Path, mode: Literal["best-effort", "required"] = "best-effort", **options: Any
 ) -> AuditLog:
     """A log with a clock that stands still."""
-    return AuditLog(str(target), mode=mode, utcnow=lambda: NOW, **options)
+    return AuditLog(str(target), mode=mode, time_ns=lambda: NOW_NS, **options)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -232,7 +231,7 @@ def test_required_recovers_by_itself(removable: Path) -> None:
 
 def test_a_record_that_cannot_be_encoded_is_a_loss_without_its_value(path: Path) -> None:
     """Whatever a fake or a peer put into the call, its text is not shown."""
-    broken = dataclasses.replace(CALL, operation=CANARY.encode())
+    broken = CALL._replace(operation=CANARY.encode())
     log = open_log(path)
 
     with pytest.warns(DynaguardWarning, match="TypeError") as caught:
@@ -252,7 +251,7 @@ def test_a_broken_clock_is_a_loss_too(path: Path) -> None:
     def broken() -> Any:
         raise ZeroDivisionError
 
-    log = AuditLog(str(path), mode="best-effort", utcnow=broken)
+    log = AuditLog(str(path), mode="best-effort", time_ns=broken)
 
     with pytest.warns(DynaguardWarning, match="ZeroDivisionError"):
         log.outcome(**record_values())

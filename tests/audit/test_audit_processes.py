@@ -14,7 +14,7 @@ import pytest
 
 from dynaguard.audit.log import AuditLog, read_records
 from dynaguard.call import Outcome, Status
-from tests.audit.audit_cases import NOW, record_values
+from tests.audit.audit_cases import NOW_NS, record_values
 
 THREADS = 8
 RECORDS = 100
@@ -45,7 +45,7 @@ def write_from_threads(log: AuditLog, offset: int) -> None:
 def test_threads_write_whole_lines(tmp_path: Path) -> None:
     """And lose none; the count is exact."""
     path = tmp_path / "audit.jsonl"
-    log = AuditLog(str(path), mode="best-effort", utcnow=lambda: NOW)
+    log = AuditLog(str(path), mode="best-effort", time_ns=lambda: NOW_NS)
 
     write_from_threads(log, 0)
 
@@ -58,7 +58,7 @@ def test_threads_write_whole_lines(tmp_path: Path) -> None:
 def test_forked_children_write_whole_lines_under_their_own_id(tmp_path: Path) -> None:
     """They share the parent's descriptor."""
     path = tmp_path / "audit.jsonl"
-    log = AuditLog(str(path), mode="best-effort", utcnow=lambda: NOW)
+    log = AuditLog(str(path), mode="best-effort", time_ns=lambda: NOW_NS)
     children = []
     for number in range(3):
         pid = os.fork()
@@ -78,9 +78,9 @@ def test_processes_of_their_own_write_whole_lines(tmp_path: Path, repository: Pa
     path = tmp_path / "audit.jsonl"
     code = (
         "import sys; from dynaguard.audit.log import AuditLog; "
-        "from tests.audit.audit_cases import NOW; "
+        "from tests.audit.audit_cases import NOW_NS; "
         "from tests.audit.test_audit_processes import write_from_threads; "
-        "log = AuditLog(sys.argv[1], mode='required', utcnow=lambda: NOW); "
+        "log = AuditLog(sys.argv[1], mode='required', time_ns=lambda: NOW_NS); "
         "write_from_threads(log, 0); log.close()"
     )
     command = [sys.executable, "-c", code, str(path)]
@@ -97,9 +97,9 @@ def test_a_killed_process_loses_nothing_that_was_written(tmp_path: Path, reposit
     path = tmp_path / "audit.jsonl"
     code = (
         "import os, signal, sys; from dynaguard.audit.log import AuditLog; "
-        "from tests.audit.audit_cases import NOW; "
+        "from tests.audit.audit_cases import NOW_NS; "
         "from tests.audit.test_audit_processes import write_records; "
-        "log = AuditLog(sys.argv[1], mode='best-effort', utcnow=lambda: NOW); "
+        "log = AuditLog(sys.argv[1], mode='best-effort', time_ns=lambda: NOW_NS); "
         "write_records(log, 1); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run(

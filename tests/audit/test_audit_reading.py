@@ -15,7 +15,7 @@ from dynaguard.audit import reading
 from dynaguard.audit.encoding import encode_record
 from dynaguard.audit.log import AuditLog, read_records
 from dynaguard.errors import ConfigurationError, DynaguardWarning
-from tests.audit.audit_cases import NOW, record_values
+from tests.audit.audit_cases import NOW_NS, record_values
 
 RECORD = {"schema_version": 1, "phase": "outcome", "operation": "GetItem"}
 LINE = encode_record(RECORD)
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_reads_what_the_log_wrote(path: Path) -> None:
     """In order; blank lines do not count."""
-    log = AuditLog(str(path), mode="best-effort", utcnow=lambda: NOW)
+    log = AuditLog(str(path), mode="best-effort", time_ns=lambda: NOW_NS)
     log.outcome(**record_values())
     log.outcome(**record_values(mode="observe"))
     log.close()

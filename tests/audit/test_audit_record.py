@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ from tests.audit.audit_cases import (
     DECISION,
     DENIAL,
     NEED,
-    NOW,
+    NOW_NS,
     OUTCOME,
     PRINCIPAL,
     calls,
@@ -46,13 +45,18 @@ VALIDATOR = Draft202012Validator(record_schema())
 
 def record(**changed: Any) -> dict[str, Any]:
     """A record of the usual values, some of them changed."""
-    fixed = {"phase": "outcome", "time": NOW, "writer": WRITER, "policy_digest": "d1"}
+    fixed = {"phase": "outcome", "time_ns": NOW_NS, "writer": WRITER, "policy_digest": "d1"}
     return build_record(**(fixed | record_values(**changed)))
 
 
 def encoder() -> Encoder:
     """An encoder that has encoded nothing yet."""
     return Encoder(service="billing", version="1.2.3", policy_digest="d1")
+
+
+def in_order(line: bytes) -> Any:
+    """A record's members as pairs, so that their order counts too."""
+    return json.loads(line, object_pairs_hook=list)
 
 
 def test_a_record_tells_the_whole_call() -> None:
@@ -157,7 +161,7 @@ def test_a_call_that_failed_before_its_decision_needs_nothing() -> None:
 def test_unknown_parts_of_names_are_readable() -> None:
     """The marks of the matcher stay inside."""
     unknown = f"arn:aws:dynamodb:eu-west-1:{UNKNOWN_ACCOUNT}:table/orders"
-    need = dataclasses.replace(NEED, resource=unknown, action=f"dynamodb:{UNKNOWN_RUN}")
+    need = NEED._replace(resource=unknown, action=f"dynamodb:{UNKNOWN_RUN}")
     principal = dataclasses.replace(PRINCIPAL, arn=f"arn:aws:iam::{UNKNOWN_ACCOUNT}:role/etl")
 
     found = record(decision=Decision(Verdict.ALLOW, (need,)), principal=principal)
@@ -173,7 +177,7 @@ def test_unknown_parts_of_names_are_readable() -> None:
 
 def test_a_batch_lists_each_permission_and_table_once() -> None:
     """In request order; a part that was not understood says why."""
-    other = dataclasses.replace(NEED, table="customers", resource="*", problem="odd")
+    other = NEED._replace(table_name="customers", resource="*", problem="odd")
 
     found = record(decision=Decision(Verdict.DENY, (NEED, other, NEED)))
 
@@ -185,16 +189,30 @@ def test_a_batch_lists_each_permission_and_table_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("time", "text"),
+    ("time_ns", "text"),
     [
-        (NOW, "2026-11-20T12:30:15.000042Z"),
-        (NOW.replace(microsecond=0), "2026-11-20T12:30:15.000000Z"),
-        (NOW.astimezone(timezone(timedelta(hours=2))), "2026-11-20T12:30:15.000042Z"),
+        (NOW_NS, "2026-11-20T12:30:15.000042Z"),
+        (NOW_NS - 42_999, "2026-11-20T12:30:15.000000Z"),
+        (NOW_NS + 999_957_000, "2026-11-20T12:30:15.999999Z"),
+        (NOW_NS + 999_957_001, "2026-11-20T12:30:16.000000Z"),
     ],
 )
-def test_times_are_in_utc_with_microseconds(time: datetime, text: str) -> None:
-    """Whatever the zone of the clock."""
-    assert record(time=time)["time"] == text
+def test_times_are_in_utc_with_microseconds(time_ns: int, text: str) -> None:
+    """Cut, never rounded up into the next second."""
+    assert record(time_ns=time_ns)["time"] == text
+
+
+def test_a_line_follows_the_clock() -> None:
+    """From second to second, and back where somebody sets it back."""
+    fast = encoder()
+    clock = (NOW_NS, NOW_NS + 10**9, NOW_NS)
+    lines = [fast.line("outcome", ns, 1, **record_values()) for ns in clock]
+
+    assert [json.loads(line)["time"][17:] for line in lines] == [
+        "15.000042Z",
+        "16.000042Z",
+        "15.000042Z",
+    ]
 
 
 @given(
@@ -226,12 +244,12 @@ def test_every_record_fits_the_published_schema(**values: Any) -> None:
     )
 )
 def test_the_fast_encoding_is_the_plain_one(values: list[dict[str, Any]]) -> None:
-    """Byte for byte, from an empty memory and from a full one, calls mixed."""
+    """Same members, order and values, from an empty memory and from a full one, calls mixed."""
     fast = encoder()
     for each in [*values, *values]:
-        line = fast.line(phase="outcome", time=NOW, pid=WRITER.pid, mode="enforce", **each)
+        line = fast.line(phase="outcome", time_ns=NOW_NS, pid=WRITER.pid, mode="enforce", **each)
 
-        assert line == encode_record(record(**each))
+        assert in_order(line) == in_order(encode_record(record(**each)))
 
 
 def test_what_the_encoder_keeps_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +260,7 @@ def test_what_the_encoder_keeps_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
         principal = dataclasses.replace(PRINCIPAL, name=f"etl-{number}")
         values = record_values(principal=principal)
 
-        line = fast.line(phase="outcome", time=NOW, pid=WRITER.pid, **values)
+        line = fast.line(phase="outcome", time_ns=NOW_NS, pid=WRITER.pid, **values)
 
         assert json.loads(line)["identity"]["name"] == f"etl-{number}"
         assert len(fast._identities._entries) <= 3
@@ -253,7 +271,7 @@ def test_what_the_encoder_keeps_leads_to_no_item_value() -> None:
     """It outlives the call, the caller's values must not."""
     fast = encoder()
 
-    fast.line(phase="outcome", time=NOW, pid=WRITER.pid, **record_values())
+    fast.line(phase="outcome", time_ns=NOW_NS, pid=WRITER.pid, **record_values())
 
     parts = [part._entries for part in (fast._identities, fast._scopes, fast._needs)]
     anchors = [entry[0] for part in parts for entry in part.values()]
@@ -271,9 +289,9 @@ def test_what_the_encoder_keeps_leads_to_no_item_value() -> None:
 def test_a_line_is_ascii_and_one_line() -> None:
     """Whatever a name holds: line breaks of every sort, quotes, halves of surrogate pairs."""
     odd = 'a"b\\c\n\r\u2028\u0085\ud800\x00'
-    values = record_values(outcome=dataclasses.replace(OUTCOME, error_code=odd))
+    values = record_values(outcome=OUTCOME._replace(error_code=odd))
 
-    line = encoder().line(phase="outcome", time=NOW, pid=1, **values)
+    line = encoder().line(phase="outcome", time_ns=NOW_NS, pid=1, **values)
 
     assert line.isascii()
     assert line.splitlines(keepends=True) == [line]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,14 +23,14 @@ def make_target() -> type:
     return Target
 
 
-def shout(
-    wrapped: Callable[..., Any],
-    instance: Any,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> Any:
+def shout(wrapped: Callable[..., Any], patch: Patch) -> Callable[..., Any]:
     """A wrapper that can be seen."""
-    return wrapped(instance, *args, **kwargs).upper()
+
+    def greet(instance: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = wrapped(instance, *args, **kwargs)
+        return answer.upper() if patch.is_active else answer
+
+    return greet
 
 
 def test_wraps_and_restores_the_very_same_function() -> None:

@@ -81,7 +81,7 @@ def message(
 
 def need(action: str, table: str = "prod-orders", **more: str) -> Authorization:
     """An authorisation on a table."""
-    return Authorization(f"dynamodb:{action}", f"{TABLES}{table}", table=table, **more)  # type: ignore[arg-type]
+    return Authorization(f"dynamodb:{action}", f"{TABLES}{table}", table_name=table, **more)  # type: ignore[arg-type]
 
 
 # --- the verdict of a call --------------------------------------------------------------------
@@ -296,8 +296,6 @@ def test_message_without_a_line_number() -> None:
 
 def _at(statement: object, ref: StatementRef) -> object:
     """The statement at another place."""
-    from dataclasses import replace
-
     return replace(statement, ref=ref)  # type: ignore[type-var]
 
 
@@ -329,7 +327,7 @@ def test_message_of_a_decision_without_authorisation() -> None:
 def test_a_governed_call_that_needs_only_actions_of_others_is_decided_by_them() -> None:
     """S3's CreateSession needs `s3express:`; it must not pass because nothing was asked."""
     document = PolicyDocument(default="deny", govern=frozenset({"s3"}))
-    call = replace(CALL, service="s3", operation="CreateSession", service_prefix="s3")
+    call = CALL._replace(service="s3", operation="CreateSession", service_prefix="s3")
 
     decision = decided(document, Authorization("s3express:CreateSession", "*"), call=call)
 

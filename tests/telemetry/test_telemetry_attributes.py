@@ -32,7 +32,7 @@ TWO_WRITES = [{"PutRequest": {}}, {"DeleteRequest": {}}]
 
 def call_of(operation: str, params: Any = CALL.params, service: str = "dynamodb") -> Any:
     """A call of an operation."""
-    return dataclasses.replace(CALL, operation=operation, params=params, service=service)
+    return CALL._replace(operation=operation, params=params, service=service)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_server_is_read_from_the_endpoint(
     endpoint_url: str | None, server: tuple[str | None, int | None]
 ) -> None:
     """What is no URL gives no attribute."""
-    call = dataclasses.replace(CALL, endpoint_url=endpoint_url)
+    call = CALL._replace(endpoint_url=endpoint_url)
 
     found = attributes.start_attributes(call, "DynamoDB")
 
@@ -126,8 +126,8 @@ def test_another_service_is_no_database() -> None:
 
 def test_the_scope_is_told_as_far_as_it_goes() -> None:
     """Exporters complain about None."""
-    bare = dataclasses.replace(CALL, scope=Scope())
-    full = dataclasses.replace(CALL, scope=Scope(job="j", run_id="r", stage="s", runbook="b"))
+    bare = CALL._replace(scope=Scope())
+    full = CALL._replace(scope=Scope(job="j", run_id="r", stage="s", runbook="b"))
 
     assert attributes.scope_attributes(bare) == {
         "dynaguard.correlation_id": "INC-4711",
@@ -184,7 +184,7 @@ def test_no_decision_says_nothing() -> None:
 
 def test_one_table_is_the_collection() -> None:
     """With its index."""
-    need = dataclasses.replace(NEED, index="by_status")
+    need = NEED._replace(index_name="by_status")
 
     assert attributes.target_attributes(CALL, PRINCIPAL, Decision(Verdict.ALLOW, (need,))) == {
         "aws.dynamodb.table_names": ["orders"],
@@ -195,8 +195,8 @@ def test_one_table_is_the_collection() -> None:
 
 def test_several_tables_are_none() -> None:
     """Nor several indexes; the batch tells its size."""
-    other = dataclasses.replace(NEED, table="customers", index="b")
-    decision = Decision(Verdict.ALLOW, (dataclasses.replace(NEED, index="a"), other))
+    other = NEED._replace(table_name="customers", index_name="b")
+    decision = Decision(Verdict.ALLOW, (NEED._replace(index_name="a"), other))
     call = call_of("TransactGetItems", {"TransactItems": [{}, {}, {}]})
 
     assert attributes.target_attributes(call, PRINCIPAL, decision) == {
@@ -266,7 +266,7 @@ def test_the_database_has_only_said_what_it_answered(
 
 def test_leftovers_and_a_spent_budget_are_told() -> None:
     """Where there are any."""
-    outcome = dataclasses.replace(OUTCOME, unprocessed_count=5, budget_refusal="spent")
+    outcome = OUTCOME._replace(unprocessed_count=5, budget_refusal="spent")
 
     found = attributes.outcome_attributes(CALL, outcome)
 
@@ -276,7 +276,7 @@ def test_leftovers_and_a_spent_budget_are_told() -> None:
 
 def test_decisions_are_counted_by_statement_only_when_they_refuse() -> None:
     """A policy's size does not multiply the series."""
-    refusal = dataclasses.replace(DECISION, verdict=Verdict.DENY)
+    refusal = DECISION._replace(verdict=Verdict.DENY)
     common = {
         "dynaguard.service": "dynamodb",
         "dynaguard.operation": "GetItem",
@@ -321,7 +321,7 @@ def test_attributes_hold_no_item_value_and_nothing_that_an_exporter_refuses(
 ) -> None:
     """Text, numbers, booleans and lists of text."""
     if is_dynamodb:
-        call = dataclasses.replace(call, service="dynamodb")
+        call = call._replace(service="dynamodb")
     found: dict[str, Any] = {
         **attributes.start_attributes(call, "DynamoDB"),
         **attributes.scope_attributes(call),
@@ -342,7 +342,7 @@ def test_attributes_hold_no_item_value_and_nothing_that_an_exporter_refuses(
 def test_capacity_is_written_with_the_apis_own_keys() -> None:
     """One text per table, as the conventions have it."""
     capacity = (ConsumedCapacity("a", 1.0, 2.0, 3.0), ConsumedCapacity("b"))
-    outcome = dataclasses.replace(OUTCOME, capacity=capacity)
+    outcome = OUTCOME._replace(capacity=capacity)
 
     found: Any = attributes.outcome_attributes(CALL, outcome)
     texts = [json.loads(text) for text in found[names.AWS_DYNAMODB_CONSUMED_CAPACITY]]

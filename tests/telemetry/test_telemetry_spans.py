@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -113,7 +112,7 @@ def test_a_call_is_a_client_span(telemetry: Telemetry, exporter: InMemorySpanExp
 def test_a_batch_is_named_as_one(telemetry: Telemetry, exporter: InMemorySpanExporter) -> None:
     """With two members or more."""
     params = {"TransactItems": [{}, {}]}
-    run(telemetry, call=dataclasses.replace(CALL, operation="TransactGetItems", params=params))
+    run(telemetry, call=CALL._replace(operation="TransactGetItems", params=params))
 
     (span,) = exporter.get_finished_spans()
     assert span.name == "BATCH DynamoDB.TransactGetItems"

@@ -81,7 +81,7 @@ def _select(_call: Call, authorization: Authorization, _tables: Tables) -> Conte
         return (str(member["Select"]),)
     if member.get("ProjectionExpression") or member.get("AttributesToGet"):
         return ("SPECIFIC_ATTRIBUTES",)
-    return ("ALL_PROJECTED_ATTRIBUTES" if authorization.index else "ALL_ATTRIBUTES",)
+    return ("ALL_PROJECTED_ATTRIBUTES" if authorization.index_name else "ALL_ATTRIBUTES",)
 
 
 def _enclosing(_call: Call, authorization: Authorization, _tables: Tables) -> ContextValue:
@@ -105,7 +105,7 @@ def _leading_keys(_call: Call, authorization: Authorization, tables: Tables) -> 
     values: list[str] = []
     is_key = action not in ("PutItem", "BatchWriteItem")
     for item in _keys_and_items(authorization):
-        value = _partition_value(item, authorization.table, tables, is_key=is_key)
+        value = _partition_value(item, authorization.table_name, tables, is_key=is_key)
         if value is None:
             return UNKNOWN
         values.append(value)

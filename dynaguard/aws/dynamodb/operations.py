@@ -278,7 +278,7 @@ def _global_table(call: Call, place: Place) -> Iterator[Authorization]:
         return
     nowhere = Place(place.partition, "", place.account)
     resource = nowhere.arn(SERVICE, f"global-table/{name}")
-    yield Authorization(f"dynamodb:{call.operation}", resource, call.params, table=name)
+    yield Authorization(f"dynamodb:{call.operation}", resource, call.params, table_name=name)
     if not call.operation.startswith("Describe"):
         yield on_table(call.operation, place, name, member=call.params)
     for region in values_named(call.params, "RegionName"):

@@ -56,7 +56,7 @@ def on_arn(action: str, value: Any, parameter: str, member: Mapping[str, Any]) -
     if not _is_resource_arn(value):
         return unknown_resource(action, f"`{parameter}` is no DynamoDB ARN", member)
     table, index = names_in(value)
-    return Authorization(f"dynamodb:{action}", value, member, table=table, index=index)
+    return Authorization(f"dynamodb:{action}", value, member, table_name=table, index_name=index)
 
 
 def on_everything(action: str, member: Mapping[str, Any]) -> Authorization:

@@ -1,0 +1,53 @@
+"""The call that the running code is in the middle of, as the wrappers see it.
+
+One `ContextVar` holds the innermost call of `_make_api_call`; a call that botocore makes inside of
+another (to fetch credentials, say) has a frame of its own for as long as it lasts.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from dynaguard.passage import Passage
+
+
+class Frame:
+    """One call of `_make_api_call` under way.
+
+    Attributes:
+        client: Whose call; None for one that is left alone.
+        started_s: The guard's clock at the start.
+        is_decided: Whether the decision was asked for.
+        passage: What it gave, unless it refused.
+        is_signing: Whether botocore is signing a request of it just now.
+        signed: Passage of the request that was signed last and is sent next.
+        user_agent: What built the User-Agent last, from which features, and the text.
+    """
+
+    __slots__ = (
+        "client",
+        "is_decided",
+        "is_signing",
+        "passage",
+        "signed",
+        "started_s",
+        "user_agent",
+    )
+
+    def __init__(self, client: Any, started_s: float) -> None:
+        self.client = client
+        self.started_s = started_s
+        self.is_decided = self.is_signing = False
+        self.passage: Passage | None = None
+        self.signed: Passage | None = None
+        self.user_agent: tuple[object, frozenset[str], str] | None = None
+
+
+LEFT_ALONE: Final = Frame(None, 0.0)
+"""The one frame of all calls that are not guarded; shared by threads, never written to."""
+
+current_frame: ContextVar[Frame | None] = ContextVar("dynaguard_frame", default=None)
+signed_without_frame: ContextVar[Passage | None] = ContextVar("dynaguard_signed", default=None)
+"""As `Frame.signed`, where a peer took the outer wrapper off."""
