@@ -12,6 +12,7 @@ from typing import Any
 
 from dynaguard.audit.log import AuditLog
 from dynaguard.aws.context import ContextSource
+from dynaguard.aws.dynamodb.schemas import Describe, KeySchemas
 from dynaguard.budgets.budget import RetryBudgets
 from dynaguard.call import CredentialFacts
 from dynaguard.errors import ConfigurationError
@@ -104,6 +105,7 @@ def build_guard(
     *,
     environ: Mapping[str, str],
     lookup: IdentityLookup | None = None,
+    describe: Describe | None = None,
     time_ns: Callable[[], int] = time.time_ns,
 ) -> Guard:
     """A guard that is ready to decide. Opens the audit file; patches nothing.
@@ -112,6 +114,7 @@ def build_guard(
         configuration: As `read_configuration` gives it.
         environ: The environment, for what it tells of the identity.
         lookup: Gives the caller's ARN for credentials, used if `identity_lookup` is `sts`.
+        describe: Describes a table, used if `key_schema_lookup` is `describe-table`.
         time_ns: The clock of records and of `aws:CurrentTime`, in nanoseconds since the epoch.
 
     Raises:
@@ -130,7 +133,7 @@ def build_guard(
         telemetry=Telemetry(),
         audit=_open_audit(settings, document, time_ns),
         policy=None if document is None else CompiledPolicy(document),
-        context=None if document is None else _context(document, settings, time_ns),
+        context=None if document is None else _context(document, settings, time_ns, describe),
         masks=_masks(document, settings),
         budgets=_budgets(document, settings),
     )
@@ -163,13 +166,17 @@ def _open_audit(
 
 
 def _context(
-    document: PolicyDocument, settings: Settings, time_ns: Callable[[], int]
+    document: PolicyDocument,
+    settings: Settings,
+    time_ns: Callable[[], int],
+    describe: Describe | None,
 ) -> ContextSource:
     """Where condition keys get their values."""
+    is_asking = settings.key_schema_lookup == "describe-table"
     return ContextSource(
         known=document.context,
         environment=settings.environment or document.environment,
-        tables=document.tables,
+        schemas=KeySchemas(document.tables, describe=describe if is_asking else None),
         utcnow=lambda: datetime.fromtimestamp(time_ns() / 1e9, UTC),
     )
 

@@ -156,6 +156,7 @@ class Call(NamedTuple):
         correlation_id: The scope's correlation id, or one made for this call.
         is_presign: True when a presigned URL or POST is made; nothing is sent then.
         service_prefix: IAM's prefix of the service (`dynamodb` for `dynamodbstreams` too).
+        page_number: Which page of a paginator it asks for, from 1; None outside of one.
     """
 
     service: str
@@ -169,6 +170,7 @@ class Call(NamedTuple):
     correlation_id: str
     is_presign: bool = False
     service_prefix: str = ""
+    page_number: int | None = None
 
     def __repr__(self) -> str:
         """Everything but the item values."""

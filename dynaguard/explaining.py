@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dynaguard.assembly import Configuration, PolicySource, read_configuration
 from dynaguard.aws.analysis import authorizations, service_prefix
 from dynaguard.aws.context import ContextSource
+from dynaguard.aws.dynamodb.schemas import KeySchemas
 from dynaguard.call import (
     Authorization,
     Call,
@@ -155,7 +156,7 @@ def _explain(call: Call, configuration: Configuration, document: PolicyDocument)
     context = ContextSource(
         known=document.context,
         environment=settings.environment or document.environment,
-        tables=document.tables,
+        schemas=KeySchemas(document.tables),
         utcnow=lambda: datetime.now(UTC),
     )
 

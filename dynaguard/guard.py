@@ -13,13 +13,14 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from dynaguard.attempts import Attempts
 from dynaguard.aws.analysis import authorizations, is_write, tables_of
+from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
 from dynaguard.call import UNKNOWN_PRINCIPAL, Authorization, Call, Decision, Status, Verdict
 from dynaguard.errors import (
     AuditUnavailable,
@@ -301,6 +302,18 @@ class Guard:
         except Exception as err:
             self.counters.failures += 1
             raise self.withheld(passage, f"masking failed ({type(err).__name__})") from err
+
+    def learn_schema(self, passage: Passage, parsed: Mapping[str, Any]) -> None:
+        """Takes in the key schema that an answer tells. Never raises."""
+        context, decision = self.rooms.context, passage.decision
+        if context is None or decision is None or passage.call.service != "dynamodb":
+            return
+        description = parsed.get(TELLING_OPERATIONS[passage.call.operation])
+        name = description.get("TableName") if isinstance(description, Mapping) else None
+        for need in decision.authorizations:
+            if name is not None and need.table_name == name and need.index_name is None:
+                context.schemas.learn(passage.call, need.resource, description)
+                return
 
     def withheld(self, passage: Passage, why: str) -> GuardFailure:
         """The error in place of an answer that could not be masked."""

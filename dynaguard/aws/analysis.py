@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from dynaguard.aws.arns import Place, place_of
 from dynaguard.aws.dynamodb.operations import READER_BY_OPERATION, Reader
-from dynaguard.aws.dynamodb.partiql import read_statement
+from dynaguard.aws.dynamodb.partiql.statements import read_statement
 from dynaguard.aws.prefixes import PREFIX_BY_SERVICE
 from dynaguard.call import UNKNOWN_RUN, Authorization, Call
 

@@ -33,6 +33,8 @@ class ConditionKey:
 
 _IDENTITY: Final = "the identity is not known"
 _CONTEXT: Final = "unless given in `[context]`"
+_SCHEMA: Final = "no key schema (`[tables]`, seen in passing, or looked up); not understood"
+_NOT_UNDERSTOOD: Final = "an expression or statement is not understood"
 _TAGS: Final = "tags in a form that is not read, or of a service without a module of its own"
 
 CONDITION_KEYS: Final = (
@@ -72,9 +74,10 @@ CONDITION_KEYS: Final = (
     ConditionKey(
         "dynamodb:LeadingKeys",
         "String",
-        "partition key values in `Key` and `Item`, with the key schema of `[tables]`",
-        "Scan, table operations",
-        "no key schema; Query and PartiQL (read in a later release)",
+        "partition key values in keys, items, key conditions, legacy conditions and PartiQL, with "
+        "the table's key schema",
+        "Scan, PartiQL that fixes no partition key, table operations",
+        _SCHEMA,
         is_multivalued=True,
     ),
     ConditionKey(
@@ -85,12 +88,24 @@ CONDITION_KEYS: Final = (
         "as there",
         is_multivalued=True,
     ),
+    *(
+        ConditionKey(
+            f"dynamodb:{ordinal}PartitionKeyValues",
+            "String",
+            f"values of the {ordinal.lower()} partition key attribute of an index",
+            "the key has fewer",
+            _SCHEMA,
+            is_multivalued=True,
+        )
+        for ordinal in ("Second", "Third", "Fourth")
+    ),
     ConditionKey(
         "dynamodb:Attributes",
         "String",
-        "names in `Key`, `Item`, `AttributesToGet`, plain projections",
+        "top-level attributes named in keys, items, expressions (both sides of updates), legacy "
+        "parameters and PartiQL",
         "table operations",
-        "expressions and conditions (read in a later release), PartiQL",
+        _NOT_UNDERSTOOD,
         is_multivalued=True,
     ),
     ConditionKey(
@@ -98,9 +113,15 @@ CONDITION_KEYS: Final = (
         "String",
         "`Select`, or what the projection and index imply",
         "writes",
-        "PartiQL",
+        "PartiQL that is not understood",
     ),
-    ConditionKey("dynamodb:ReturnValues", "String", "`ReturnValues`, else `NONE`", "reads"),
+    ConditionKey(
+        "dynamodb:ReturnValues",
+        "String",
+        "`ReturnValues`, else `NONE`",
+        "reads, PartiQL without RETURNING",
+        "PartiQL with RETURNING",
+    ),
     ConditionKey(
         "dynamodb:ReturnConsumedCapacity",
         "String",
@@ -111,7 +132,11 @@ CONDITION_KEYS: Final = (
         "dynamodb:EnclosingOperation", "String", "the transaction", "outside of transactions"
     ),
     ConditionKey(
-        "dynamodb:FullTableScan", "Bool", "PartiQL", "other than PartiQL", "PartiQLSelect"
+        "dynamodb:FullTableScan",
+        "Bool",
+        "whether the WHERE clause of a PartiQL SELECT leaves the partition key open",
+        "other than PartiQLSelect",
+        _SCHEMA,
     ),
     ConditionKey("s3:prefix", "String", "`Prefix`", "not given"),
     ConditionKey("s3:delimiter", "String", "`Delimiter`", "not given"),
@@ -144,12 +169,37 @@ CONDITION_KEYS: Final = (
     ConditionKey("dynaguard:TableName", "String", "the table", "no table"),
     ConditionKey("dynaguard:IndexName", "String", "the index", "no index"),
     ConditionKey("dynaguard:Limit", "Numeric", "`Limit`", "not given"),
-    ConditionKey("dynaguard:ConsistentRead", "Bool", "`ConsistentRead`, else false"),
-    ConditionKey("dynaguard:HasFilter", "Bool", "a filter is given", unknown="PartiQL"),
-    ConditionKey("dynaguard:HasCondition", "Bool", "a condition is given", unknown="PartiQL"),
-    ConditionKey("dynaguard:ItemCount", "Numeric", "members of a batch or transaction, else 1"),
-    ConditionKey("dynaguard:PageNumber", "Numeric", "a later release", unknown="always"),
-    ConditionKey("dynaguard:ScanInEffect", "Bool", "Scan", unknown="PartiQL"),
+    ConditionKey(
+        "dynaguard:ConsistentRead",
+        "Bool",
+        "`ConsistentRead`, else false",
+        "writes, transactions",
+    ),
+    ConditionKey("dynaguard:HasFilter", "Bool", "a filter is given", unknown="PartiQL with WHERE"),
+    ConditionKey(
+        "dynaguard:HasCondition", "Bool", "a condition is given", unknown="PartiQL but INSERT"
+    ),
+    ConditionKey(
+        "dynaguard:ReturnValuesOnConditionCheckFailure",
+        "String",
+        "the parameter of that name, else `NONE`; IAM has no key for it",
+        "other than writes",
+    ),
+    ConditionKey(
+        "dynaguard:ItemCount",
+        "Numeric",
+        "members of the whole batch or transaction, 1 for a single item or statement",
+        "Query, Scan, table operations",
+    ),
+    ConditionKey(
+        "dynaguard:PageNumber", "Numeric", "page of a paginator, from 1", unknown="outside of one"
+    ),
+    ConditionKey(
+        "dynaguard:ScanInEffect",
+        "Bool",
+        "Scan, or PartiQL that leaves the partition key open",
+        unknown=_SCHEMA,
+    ),
 )
 """Every key with a source of its own. Other keys of `aws:` and of services are unknown."""
 

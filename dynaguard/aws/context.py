@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from dynaguard.aws.arns import account_of, is_arn, last_part
 from dynaguard.aws.dynamodb.items import ITEM_KEYS
+from dynaguard.aws.dynamodb.schemas import KeySchemas
 from dynaguard.call import (
     UNKNOWN,
     UNKNOWN_CHAR,
@@ -23,7 +24,6 @@ from dynaguard.call import (
     Principal,
     PrincipalKind,
 )
-from dynaguard.policy.model import TableSchema
 
 ABSENT: Final[ContextValue] = ()
 _TAGS_READ: Final = frozenset(
@@ -62,10 +62,11 @@ class Question:
             return reader(self)
         for prefix, read_tag in _PREFIXED.items():
             if key.startswith(prefix):
-                return read_tag(self, key[len(prefix) :])
+                family = self.source.known.get(f"{prefix}*")
+                return read_tag(self, key[len(prefix) :]) if family is None else family
         item_reader = ITEM_KEYS.get(key)
         if item_reader is not None:
-            return item_reader(self.call, self.authorization, self.source.tables)
+            return item_reader(self.call, self.authorization, self.source.schemas)
         return UNKNOWN
 
 
@@ -73,25 +74,26 @@ class ContextSource:
     """Where condition keys get their values; made once, thread-safe.
 
     Args:
-        known: Keys given by `[context]`, any case; they override what the call tells.
+        known: Keys given by `[context]`, any case; they override what the call tells. `*` stands
+            for the rest of a family of keys (`aws:PrincipalTag/*`).
         environment: Value of `dynaguard:Environment`, or None.
-        tables: Key schemas by table name.
+        schemas: Key schemas of tables.
         utcnow: The clock.
     """
 
-    __slots__ = ("environment", "known", "tables", "utcnow")
+    __slots__ = ("environment", "known", "schemas", "utcnow")
 
     def __init__(
         self,
         *,
         known: Mapping[str, tuple[str, ...]],
         environment: str | None,
-        tables: Mapping[str, TableSchema],
+        schemas: KeySchemas,
         utcnow: Callable[[], datetime],
     ) -> None:
         self.known = {key.lower(): values for key, values in known.items()}
         self.environment = environment
-        self.tables = tables
+        self.schemas = schemas
         self.utcnow = utcnow
 
     def lookup_for(
@@ -258,6 +260,12 @@ def _identity(question: Question) -> ContextValue:
     return (principal.name,) if is_known else UNKNOWN
 
 
+def _page_number(question: Question) -> ContextValue:
+    """`dynaguard:PageNumber`; outside of a paginator it may be any page of a hand-made loop."""
+    page = question.call.page_number
+    return UNKNOWN if page is None else (str(page),)
+
+
 _READERS: Final[Mapping[str, Callable[[Question], ContextValue]]] = {
     "aws:currenttime": lambda q: (q.source.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ"),),
     "aws:epochtime": lambda q: (str(int(q.source.utcnow().timestamp())),),
@@ -290,6 +298,7 @@ _READERS: Final[Mapping[str, Callable[[Question], ContextValue]]] = {
     "dynaguard:tablename": lambda q: _one(q.authorization.table_name),
     "dynaguard:indexname": lambda q: _one(q.authorization.index_name),
     "dynaguard:limit": _parameter("Limit"),
+    "dynaguard:pagenumber": _page_number,
 }
 _PREFIXED: Final[Mapping[str, Callable[[Question, str], ContextValue]]] = {
     "aws:requesttag/": _request_tag,

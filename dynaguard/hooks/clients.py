@@ -13,6 +13,7 @@ from typing import Any
 from dynaguard.aws.analysis import service_prefix
 from dynaguard.call import Call, CredentialFacts
 from dynaguard.hooks.credentials import access_key_id_of, credential_facts
+from dynaguard.hooks.paging import current_page
 from dynaguard.hooks.sts import remember_credentials
 from dynaguard.scope import current_scope, new_correlation_id
 
@@ -70,6 +71,7 @@ class ClientFacts:
             scope.correlation_id or new_correlation_id(),
             is_presign,
             self.prefix,
+            current_page.get(),
         )
 
 

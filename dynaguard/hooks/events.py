@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
+from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
 from dynaguard.hooks.answers import read_answer
 from dynaguard.hooks.undecided import decide_from_wire
 
@@ -70,6 +71,8 @@ class EventHandlers:
             passage.answer = read_answer(parsed, http_response.status_code)
         if passage.plan is not None:
             self._installation.guard.mask(passage, parsed)
+        if passage.call.operation in TELLING_OPERATIONS and http_response.status_code < 300:
+            self._installation.guard.learn_schema(passage, parsed)
         span = passage.span
         if not passage.is_observed or (span is not None and not span.is_owned):
             self._installation.note_answer(passage)

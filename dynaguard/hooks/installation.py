@@ -14,13 +14,19 @@ from botocore.exceptions import ClientError
 
 from dynaguard.call import Call, Status
 from dynaguard.errors import DynaguardWarning, GuardFailure, PatchPointError, PolicyDenied
-from dynaguard.hooks import useragent
+from dynaguard.hooks import paging, useragent
 from dynaguard.hooks.clients import ClientFacts, ClientRegistry
 from dynaguard.hooks.events import CONTEXT_KEY, EventHandlers
 from dynaguard.hooks.exemption import is_exempt, is_within_another
 from dynaguard.hooks.frames import Frame
 from dynaguard.hooks.patching import Patch
-from dynaguard.hooks.points import AIO_POINTS, SYNC_POINTS, USER_AGENT_POINT, PatchPoint
+from dynaguard.hooks.points import (
+    AIO_POINTS,
+    PAGING_POINT,
+    SYNC_POINTS,
+    USER_AGENT_POINT,
+    PatchPoint,
+)
 from dynaguard.hooks.wrappers import SyncWrappers
 
 if TYPE_CHECKING:
@@ -66,10 +72,11 @@ class Installation:
         owners = {point: point.resolve() for point in SYNC_POINTS}
         for point, owner in owners.items():
             self._wrap(point, owner, getattr(wrappers, point.name))
+        with suppress(PatchPointError):
+            self._wrap(PAGING_POINT, PAGING_POINT.resolve(), paging.iterate_pages)
         if useragent.IS_BUILT_TWICE:
             with suppress(PatchPointError):
-                owner = USER_AGENT_POINT.resolve()
-                self._wrap(USER_AGENT_POINT, owner, useragent.to_string)
+                self._wrap(USER_AGENT_POINT, USER_AGENT_POINT.resolve(), useragent.to_string)
         botocore.register_initializer(self._greet_session)
         self._greet_default_session()
         self._wrap_aiobotocore_once_imported()

@@ -47,6 +47,7 @@ def install(
     account_id: str | None = None,
     identity: str | None = None,
     identity_lookup: Literal["off", "sts"] | None = None,
+    key_schema_lookup: Literal["off", "describe-table"] | None = None,
     service: str | None = None,
     environment: str | None = None,
     runbook: str | None = None,
@@ -78,6 +79,8 @@ def install(
         account_id: The AWS account that calls go to, twelve digits.
         identity: Name or ARN of this process's identity, where the credentials do not tell.
         identity_lookup: `sts` asks `GetCallerIdentity` once per access key, `off` never.
+        key_schema_lookup: `describe-table` asks `DescribeTable` once per table whose key schema a
+            condition needs and nothing else tells, `off` never.
         service: Name of this service, for records.
         environment: `dev`, `staging`, `prod` ..., for `dynaguard:Environment`.
         runbook: Name of the runbook that this process executes.
@@ -190,10 +193,13 @@ def _install(
     )
     if _state.guard is not None:
         return _reuse(configuration, is_global=is_global)
+    from dynaguard.hooks.describing import describe_table
     from dynaguard.hooks.installation import Installation
     from dynaguard.hooks.sts import look_up_caller
 
-    guard = build_guard(configuration, environ=os.environ, lookup=look_up_caller)
+    guard = build_guard(
+        configuration, environ=os.environ, lookup=look_up_caller, describe=describe_table
+    )
     if not configuration.is_off:
         installation = Installation(guard, is_global=is_global)
         try:

@@ -97,6 +97,11 @@ USER_AGENT_POINT: Final = PatchPoint(
 )
 """Saves time and enforces nothing: where it is missing, it is left out."""
 
+PAGING_POINT: Final = PatchPoint(
+    "botocore.paginate", "PageIterator", "__iter__", (), "counts pages"
+)
+"""Tells `dynaguard:PageNumber`, which is unknown where it is missing."""
+
 AIO_POINTS: Final = (
     PatchPoint(
         "aiobotocore.client", "AioBaseClient", "_convert_to_request_dict", _CONVERT, "decides"

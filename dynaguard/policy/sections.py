@@ -20,6 +20,7 @@ from dynaguard.policy.naming import check_arn_pattern, check_principals
 from dynaguard.policy.statements import condition_text
 
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\*|[0-9]{1,9})\]")
+MAX_KEY_ATTRIBUTES: Final = 4
 _ABOVE_ZERO: Final = 1e-9
 _STRATEGIES: Final = ("redact", "partial", "hash")
 _REFUSED_STRATEGIES: Final = {
@@ -61,11 +62,37 @@ def check_tables(findings: Findings, value: Any) -> dict[str, TableSchema]:
 
 
 def _key_schema(findings: Findings, value: Any, path: Path_) -> KeySchema:
-    """A list of one or two key attributes."""
+    """A list of one or two key attributes; or `partition` and `sort`, up to four names each.
+
+    Source: Amazon DynamoDB Developer Guide, Multi-attribute keys pattern (of indexes).
+    """
+    if isinstance(value, dict) and "indexes" in path:
+        return _multi_attribute_key(findings, value, path)
     names = findings.texts(value, path)
     if len(names) > 2:
-        findings.add(path, f"names {len(names)} attributes, a key has one or two")
+        findings.add(
+            path,
+            f"names {len(names)} attributes, a key has one or two; for an index with more write "
+            '`{ partition = ["a", "b"], sort = ["c"] }`',
+        )
     return KeySchema(names)
+
+
+def _multi_attribute_key(findings: Findings, value: dict[str, Any], path: Path_) -> KeySchema:
+    """`{ partition = ["a", "b"], sort = ["c"] }`."""
+    findings.check_keys(value, path, ("partition", "sort"))
+    if "partition" not in value:
+        findings.add(path, '`partition` is missing, write for example `partition = ["a", "b"]`')
+    parts = {
+        kind: findings.texts(value[kind], (*path, kind)) if kind in value else ()
+        for kind in ("partition", "sort")
+    }
+    for kind, names in parts.items():
+        if len(names) > MAX_KEY_ATTRIBUTES:
+            findings.add(
+                (*path, kind), f"names {len(names)} attributes, at most {MAX_KEY_ATTRIBUTES}"
+            )
+    return KeySchema((*parts["partition"], *parts["sort"]), max(1, len(parts["partition"])))
 
 
 def check_context(findings: Findings, value: Any) -> dict[str, tuple[str, ...]]:

@@ -49,6 +49,7 @@ class Settings:
     account_id: str | None = None
     identity: str | None = None
     identity_lookup: Literal["off", "sts"] = "off"
+    key_schema_lookup: Literal["off", "describe-table"] = "off"
     service: str | None = None
     environment: str | None = None
     runbook: str | None = None
@@ -173,6 +174,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Kind.CHOICE,
         "`sts` asks `GetCallerIdentity` once per access key where nothing offline tells the ARN.",
         ("off", "sts"),
+    ),
+    _row(
+        "key_schema_lookup",
+        Kind.CHOICE,
+        "`describe-table` asks `DescribeTable` once per table whose key schema a condition needs "
+        "and nothing else tells.",
+        ("off", "describe-table"),
     ),
     _row(
         "service",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dynaguard.aws.analysis import authorizations, is_write, service_prefix, tables_of
 from dynaguard.aws.context import ContextSource
+from dynaguard.aws.dynamodb.schemas import KeySchemas
 from dynaguard.call import (
     NO_CREDENTIALS,
     UNKNOWN,
@@ -151,7 +152,7 @@ def test_no_shape_of_parameters_makes_a_key_raise(data: st.DataObject) -> None:
 def source(**known: tuple[str, ...]) -> ContextSource:
     """A context that knows no more than it is given."""
     now = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)
-    return ContextSource(known=known, environment=None, tables={}, utcnow=lambda: now)
+    return ContextSource(known=known, environment=None, schemas=KeySchemas({}), utcnow=lambda: now)
 
 
 @pytest.mark.parametrize("params", [None, 5, [1], "x", ("a",)])

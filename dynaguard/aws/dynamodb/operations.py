@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from dynaguard.aws.arns import NAME_CHARS, Place, is_arn, is_made_of, values_named
-from dynaguard.aws.dynamodb.partiql import partiql_authorizations
+from dynaguard.aws.dynamodb.partiql.statements import partiql_authorizations
 from dynaguard.aws.dynamodb.resources import (
     SERVICE,
     on_arn,

@@ -1,0 +1,1 @@
+"""PartiQL: what a statement is about (`statements`), and what it says (`bodies`)."""
