@@ -65,6 +65,21 @@ def policy_document(statements: int, *, masks: bool) -> dict[str, Any]:
     return document
 
 
+def _expression_policy() -> dict[str, Any]:
+    """A policy whose one statement asks for keys that stand in expressions."""
+    document = policy_document(1000, masks=False)
+    document["tables"] = {"orders": {"key": ["pk", "sk"]}}
+    for statement in document["statement"]:
+        if statement["Sid"] == "Mine":
+            statement["Condition"] = {
+                "ForAllValues:StringEquals": {
+                    "dynamodb:LeadingKeys": ["user#1"],
+                    "dynamodb:Attributes": ["pk", "sk", "email", "n"],
+                }
+            }
+    return document
+
+
 Variant = Callable[[Path], tuple[Mapping[str, Any] | None, dict[str, Any]]]
 
 # Each step is added to the one before, so the differences are the steps' shares.
@@ -73,6 +88,10 @@ VARIANTS: Final[dict[str, Variant]] = {
     "wrappers, events, identity, analysis": lambda _: (None, {"stamp": False, "budget": False}),
     "+ decision (1,000 statements)": lambda _: (
         policy_document(1000, masks=False),
+        {"stamp": False, "budget": False},
+    ),
+    "the same, asking for expression-level keys": lambda _: (
+        _expression_policy(),
         {"stamp": False, "budget": False},
     ),
     "+ budget": lambda _: (policy_document(1000, masks=False), {"stamp": False}),
