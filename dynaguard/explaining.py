@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,13 @@ from dynaguard.call import (
     CredentialFacts,
     Decision,
     Principal,
+    Verdict,
 )
 from dynaguard.errors import ConfigurationError, readable_arn
 from dynaguard.identity.resolver import IdentityResolver
 from dynaguard.policy.decision import decide, denial_message
 from dynaguard.policy.matcher import CompiledPolicy
+from dynaguard.policy.suggestion import nearest_allow, smallest_statements
 from dynaguard.policy.trace import ConsideredStatement, trace
 from dynaguard.scope import Scope, current_scope, new_correlation_id
 
@@ -35,12 +37,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedAuthorization:
-    """One permission that the call needs, and how each statement bears on it."""
+    """One permission that the call needs, and how each statement bears on it.
+
+    Attributes:
+        action, resource: What is needed; `<unknown>` stands for what is not known of it.
+        problem: Why this part of the request is not understood, or None.
+        is_allowed: Whether it would be allowed.
+        statements: Every statement of the document, in order.
+        nearest: The Allow that comes closest to allowing it, if it is refused and one is near.
+    """
 
     action: str
     resource: str
     problem: str | None
+    is_allowed: bool
     statements: tuple[ConsideredStatement, ...]
+    nearest: ConsideredStatement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,9 @@ class Explanation:
         message: As the denial would say it; empty when allowed.
         unknown_keys: Condition keys and facts that are not known and mattered.
         authorizations: Every permission that it needs.
+        suggestions: The smallest statements that would allow what no statement allows, as
+            mappings for a policy document; none where that would not help: an explicit deny
+            stands against it, or the request is not understood.
     """
 
     service: str
@@ -67,6 +82,7 @@ class Explanation:
     message: str
     unknown_keys: tuple[str, ...]
     authorizations: tuple[ExplainedAuthorization, ...]
+    suggestions: tuple[Mapping[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The same, nested mappings and lists only; for JSON."""
@@ -82,6 +98,7 @@ def explain(
     region: str | None = None,
     identity: str | None = None,
     account_id: str | None = None,
+    expires_in: timedelta = timedelta(days=1),
 ) -> Explanation:
     """What would be decided about a call, and how each statement bears on it. Sends nothing.
 
@@ -93,6 +110,7 @@ def explain(
         region: The region called; not given, `AWS_REGION` or `AWS_DEFAULT_REGION`.
         identity: Name or ARN of the caller; not given, from the settings.
         account_id: The account called; not given, from the settings.
+        expires_in: How long a suggested statement would hold.
 
     Returns:
         The explanation. Names only: no parameter value stands in it.
@@ -114,7 +132,8 @@ def explain(
         )
     where = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     call = _call(service, operation, params, where, current_scope())
-    return _explain(call, configuration, configuration.document)
+    now = datetime.now(UTC)
+    return _explain(call, configuration, configuration.document, now, now + expires_in)
 
 
 def _call(
@@ -143,8 +162,14 @@ def _partition_of(region: str | None) -> str:
     return "aws"
 
 
-def _explain(call: Call, configuration: Configuration, document: PolicyDocument) -> Explanation:
-    """Decides and traces."""
+def _explain(
+    call: Call,
+    configuration: Configuration,
+    document: PolicyDocument,
+    now: datetime,
+    expires: datetime,
+) -> Explanation:
+    """Decides and traces, as of `now`."""
     settings = configuration.resolved.settings
     resolver = IdentityResolver(
         identity=settings.identity,
@@ -157,27 +182,42 @@ def _explain(call: Call, configuration: Configuration, document: PolicyDocument)
         known=document.context,
         environment=settings.environment or document.environment,
         schemas=KeySchemas(document.tables),
-        utcnow=lambda: datetime.now(UTC),
+        utcnow=lambda: now,
     )
 
     def lookup_for(authorization: Authorization) -> ContextLookup:
         return context.lookup_for(call, principal, authorization)
 
     needs = authorizations(call, principal.account_id)
-    decision = decide(CompiledPolicy(document), call, principal, needs, lookup_for)
-    return _explanation(
-        call,
-        principal,
-        decision,
-        tuple(
-            ExplainedAuthorization(
-                need.action,
-                readable_arn(need.resource),
-                need.problem,
-                trace(document, need, principal, lookup_for(need)),
-            )
-            for need in needs
-        ),
+    policy = CompiledPolicy(document)
+    decision = decide(policy, call, principal, needs, lookup_for)
+    refused: list[Authorization] = []
+    explained = []
+    for need in needs:
+        is_allowed = decide(policy, call, principal, (need,), lookup_for).verdict.is_allowed
+        refused += () if is_allowed else (need,)
+        explained.append(_explain_need(document, need, principal, lookup_for(need), is_allowed))
+    is_helped = decision.verdict is Verdict.IMPLICIT_DENY and not any(n.problem for n in refused)
+    suggested = smallest_statements(refused, principal, expires=expires) if is_helped else ()
+    return _explanation(call, principal, decision, tuple(explained), suggested)
+
+
+def _explain_need(
+    document: PolicyDocument,
+    need: Authorization,
+    principal: Principal,
+    lookup: ContextLookup,
+    is_allowed: bool,  # noqa: FBT001 - a value of five
+) -> ExplainedAuthorization:
+    """One permission."""
+    considered = trace(document, need, principal, lookup)
+    return ExplainedAuthorization(
+        need.action,
+        readable_arn(need.resource),
+        need.problem,
+        is_allowed,
+        considered,
+        None if is_allowed else nearest_allow(considered),
     )
 
 
@@ -186,6 +226,7 @@ def _explanation(
     principal: Principal,
     decision: Decision,
     explained: tuple[ExplainedAuthorization, ...],
+    suggestions: tuple[Mapping[str, Any], ...],
 ) -> Explanation:
     """The value that the caller gets."""
     is_allowed = decision.verdict.is_allowed
@@ -199,4 +240,5 @@ def _explanation(
         message="" if is_allowed else denial_message(call, principal, decision),
         unknown_keys=decision.unknown_keys,
         authorizations=explained,
+        suggestions=suggestions,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 
 from dynaguard.cli.output import FINDINGS, console, fail, output_option, print_json, reports_errors
 from dynaguard.explaining import ExplainedAuthorization, Explanation, explain
+from dynaguard.policy.suggestion import statement_toml
 
 
 @click.command("explain")
@@ -21,6 +23,14 @@ from dynaguard.explaining import ExplainedAuthorization, Explanation, explain
 @click.option("--region", help="The region called.")
 @click.option("--identity", help="Name or ARN of the caller.")
 @click.option("--account-id", help="The account called, twelve digits.")
+@click.option(
+    "--expires-in",
+    type=click.FloatRange(min=0, min_open=True),
+    default=24.0,
+    show_default=True,
+    metavar="HOURS",
+    help="How long a suggested statement holds.",
+)
 @click.option("--all", "show_all", is_flag=True, help="Also list statements that do not match.")
 @output_option
 @reports_errors
@@ -32,6 +42,7 @@ def command(
     region: str | None,
     identity: str | None,
     account_id: str | None,
+    expires_in: float,
     show_all: bool,
     output: str,
 ) -> None:
@@ -51,6 +62,7 @@ def command(
         region=region,
         identity=identity,
         account_id=account_id,
+        expires_in=timedelta(hours=expires_in),
     )
     if output == "json":
         print_json(found.as_dict())
@@ -93,6 +105,11 @@ def _print_text(found: Explanation, *, show_all: bool) -> None:
         out.print(f"  {found.message}", markup=False)
     for authorization in found.authorizations:
         _print_authorization(authorization, show_all=show_all)
+    if found.suggestions:
+        out.print("\nThe smallest addition that would allow it:")
+    for statement in found.suggestions:
+        out.print()
+        out.print(statement_toml(statement), markup=False, highlight=False, soft_wrap=True, end="")
 
 
 def _print_authorization(authorization: ExplainedAuthorization, *, show_all: bool) -> None:
@@ -114,3 +131,7 @@ def _print_authorization(authorization: ExplainedAuthorization, *, show_all: boo
         out.print(text, markup=False)
     if not shown:
         out.print("    no statement names this action")
+    if authorization.nearest is not None:
+        parts = ", ".join(authorization.nearest.failing)
+        text = f"    nearest: {authorization.nearest.statement}; what does not match: {parts}"
+        out.print(text, markup=False)

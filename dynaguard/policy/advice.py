@@ -60,8 +60,8 @@ def how_to_allow(authorization: Authorization, ruling: Ruling) -> str:
         otherwise = "send a request that can be understood, or leave its service out of `govern`"
     else:
         otherwise = (
-            f"add a statement with Effect `Allow`, Action `{_as_pattern(authorization.action)}` "
-            f"and Resource `{_as_pattern(authorization.resource)}`"
+            f"add a statement with Effect `Allow`, Action `{as_pattern(authorization.action)}` "
+            f"and Resource `{as_pattern(authorization.resource)}`"
         )
     return one_line(f"{' and '.join(hints)}, or {otherwise}" if hints else otherwise)
 
@@ -96,7 +96,7 @@ def _hint(key: str, authorization: Authorization) -> str:
     return f"give `{key}` in `[context]`"
 
 
-def _as_pattern(name: str) -> str:
+def as_pattern(name: str) -> str:
     """An action or resource as a statement would name it, with wildcards for what is unknown."""
     for mark in (UNKNOWN_ACCOUNT, UNKNOWN_RUN):
         name = name.replace(mark, "*")

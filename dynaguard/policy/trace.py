@@ -29,6 +29,8 @@ class ConsideredStatement:
         counts: Whether it takes effect: an Allow when it matches, a Deny unless it certainly
             does not.
         why: What kept it from matching, or why that is not known; empty when it matches.
+        failing: Every part that did not surely match, in IAM's order: `action`, `resource`,
+            `principal`, ``condition `StringEquals` on `aws:RequestedRegion` ``.
     """
 
     statement: StatementRef
@@ -37,6 +39,7 @@ class ConsideredStatement:
     match: str
     counts: bool
     why: str
+    failing: tuple[str, ...] = ()
 
 
 _MATCH = {True: "yes", False: "no", None: "unknown"}
@@ -61,23 +64,19 @@ def _consider(
     lookup: ContextLookup,
 ) -> ConsideredStatement:
     """One statement: the parts are tried in IAM's order, the first that fails is the reason."""
-    truths: list[Truth] = []
-    reasons: list[str] = []
-    for name, truth in _parts(statement, authorization, principal, lookup):
-        truths.append(truth)
-        if truth is False:
-            reasons = [f"{name} does not match"]
-            break
-        if truth is None:
-            reasons.append(f"{name} is not known")
-    match = all_of(truths)
+    parts = [*_parts(statement, authorization, principal, lookup)]
+    match = all_of(truth for _, truth in parts)
+    failing = tuple(name for name, truth in parts if truth is not True)
+    mismatches = [f"{name} does not match" for name, truth in parts if truth is False]
+    doubts = [f"{name} is not known" for name, truth in parts if truth is None]
     return ConsideredStatement(
         statement=statement.ref,
         effect=statement.effect,
         is_observed=statement.is_observed,
         match=_MATCH[match],
         counts=match is not False if statement.effect == "Deny" else match is True,
-        why=", ".join(reasons),
+        why=mismatches[0] if mismatches else ", ".join(doubts),
+        failing=failing,
     )
 
 
