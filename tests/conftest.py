@@ -51,6 +51,18 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+if "MUTANT_UNDER_TEST" in os.environ:
+
+    @pytest.fixture(autouse=True)
+    def _nothing_remembered() -> None:
+        """mutmut forks after a clean run: what that remembered would hide the mutant."""
+        for name, module in list(sys.modules.items()):
+            if name.startswith("dynaguard."):
+                for value in list(vars(module).values()):
+                    if hasattr(value, "cache_clear"):
+                        value.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
     """After each test nothing is installed, no scope is open and boto3 has no default session."""

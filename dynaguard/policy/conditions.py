@@ -16,6 +16,7 @@ Source: IAM User Guide, IAM JSON policy elements: Condition operators; Multivalu
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -81,9 +82,9 @@ def compile_condition(condition: Condition, *, has_variables: bool) -> CompiledC
     """
     if condition.operator == "Null":
         return CompiledCondition((condition.key,), _compile_null(condition))
-    if condition.operator not in _OPERATORS:
+    if condition.operator not in _operators():
         return CompiledCondition((condition.key,), _never_known)
-    is_negated, build = _OPERATORS[condition.operator]
+    is_negated, build = _operators()[condition.operator]
     templates: tuple[Template, ...] = ()
     if condition.operator.startswith(("String", "Arn")):
         templates = tuple(
@@ -268,6 +269,7 @@ def _is_within(address: Network, block: Network) -> bool:
     return False
 
 
+@functools.cache
 def _operators() -> Mapping[str, tuple[bool, _Builder]]:
     """Whether each operator is negated, and what builds its positive test."""
     positive: dict[str, _Builder] = {
@@ -303,6 +305,3 @@ def _operators() -> Mapping[str, tuple[bool, _Builder]]:
     return {name: (False, build) for name, build in positive.items()} | {
         name: (True, positive[opposite]) for name, opposite in negative.items()
     }
-
-
-_OPERATORS: Final = _operators()
