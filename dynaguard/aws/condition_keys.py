@@ -175,6 +175,30 @@ CONDITION_KEYS: Final = (
         "`ConsistentRead`, else false",
         "writes, transactions",
     ),
+    ConditionKey(
+        "dynaguard:WrittenAttributes",
+        "String",
+        "attributes that a call puts, sets, removes, adds to or deletes from",
+        "reads, deletes, table operations",
+        _NOT_UNDERSTOOD,
+        is_multivalued=True,
+    ),
+    ConditionKey(
+        "dynaguard:FilteredAttributes",
+        "String",
+        "attributes in key conditions, filters and conditions",
+        "none is named",
+        _NOT_UNDERSTOOD,
+        is_multivalued=True,
+    ),
+    ConditionKey(
+        "dynaguard:ReturnedAttributes",
+        "String",
+        "attributes that a projection limits the answer to",
+        "nothing is returned (writes by default, `Select` COUNT)",
+        "whole items are returned; not understood",
+        is_multivalued=True,
+    ),
     ConditionKey("dynaguard:HasFilter", "Bool", "a filter is given", unknown="PartiQL with WHERE"),
     ConditionKey(
         "dynaguard:HasCondition", "Bool", "a condition is given", unknown="PartiQL but INSERT"

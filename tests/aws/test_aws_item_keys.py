@@ -286,6 +286,86 @@ def test_attributes(operation: str, params: dict[str, Any], expected: Any) -> No
     assert (found if found is UNKNOWN else set(found)) == expected
 
 
+PARTS: list[tuple[str, dict[str, Any], Any, Any, Any]] = [
+    ("GetItem", {"Key": KEY}, set(), set(), UNKNOWN),
+    ("GetItem", {"Key": KEY, "ProjectionExpression": "a.b"}, set(), set(), {"a"}),
+    ("PutItem", {"Item": ITEM}, {"pk", "sk", "total"}, set(), set()),
+    (
+        "PutItem",
+        {"Item": KEY, "ConditionExpression": "attribute_not_exists(a)", "ReturnValues": "ALL_OLD"},
+        {"pk", "sk"},
+        {"a"},
+        UNKNOWN,
+    ),
+    (
+        "UpdateItem",
+        {
+            "Key": KEY,
+            "UpdateExpression": "SET a = b ADD c :n",
+            "ExpressionAttributeValues": VALUES,
+        },
+        {"a", "c"},
+        set(),
+        set(),
+    ),
+    ("UpdateItem", {"Key": KEY, "AttributeUpdates": {"a": {}}}, {"a"}, set(), set()),
+    (
+        "DeleteItem",
+        {"Key": KEY, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"},
+        set(),
+        set(),
+        UNKNOWN,
+    ),
+    ("Query", query("pk = :p", FilterExpression="a = :n"), set(), {"pk", "a"}, UNKNOWN),
+    ("Query", query("pk = :p", Select="COUNT"), set(), {"pk"}, set()),
+    ("Scan", {"AttributesToGet": ["a"], "ScanFilter": {"b": {}}}, set(), {"b"}, {"a"}),
+    (
+        "BatchWriteItem",
+        {"RequestItems": {"orders": [{"PutRequest": {"Item": ITEM}}]}},
+        {"pk", "sk", "total"},
+        set(),
+        set(),
+    ),
+    ("DescribeTable", {}, set(), set(), set()),
+    (
+        "ExecuteStatement",
+        sql("SELECT a, b FROM orders WHERE c = 1 ORDER BY d"),
+        set(),
+        {"c"},
+        {"a", "b"},
+    ),
+    ("ExecuteStatement", sql("SELECT * FROM orders WHERE c = 1"), set(), {"c"}, UNKNOWN),
+    (
+        "ExecuteStatement",
+        sql("UPDATE orders SET a = b REMOVE c WHERE d = 1"),
+        {"a", "c"},
+        {"d"},
+        set(),
+    ),
+    ("ExecuteStatement", sql("INSERT INTO orders VALUE {'a': 1}"), {"a"}, set(), set()),
+    (
+        "ExecuteStatement",
+        sql("DELETE FROM orders WHERE a = 1 RETURNING ALL OLD *"),
+        set(),
+        {"a"},
+        UNKNOWN,
+    ),
+    ("ExecuteStatement", sql("what"), UNKNOWN, UNKNOWN, UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("operation", "params", "written", "filtered", "returned"), PARTS)
+def test_attributes_by_what_they_are_named_for(
+    operation: str, params: dict[str, Any], written: Any, filtered: Any, returned: Any
+) -> None:
+    """Finer than IAM's one key; whole items that come back are no list of names."""
+    keys = ("Written", "Filtered", "Returned")
+    found = [value_of(f"dynaguard:{key}Attributes", operation, params) for key in keys]
+
+    told = [each if each is UNKNOWN else set(each) for each in found]
+    assert told == [written, filtered, returned]
+
+
 OTHERS: list[tuple[str, str, dict[str, Any], Any]] = [
     ("dynamodb:Select", "GetItem", {"Key": KEY}, ("ALL_ATTRIBUTES",)),
     ("dynamodb:Select", "GetItem", {"ProjectionExpression": "a"}, ("SPECIFIC_ATTRIBUTES",)),

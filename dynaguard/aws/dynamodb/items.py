@@ -8,10 +8,15 @@ control; Service Authorization Reference, condition keys for Amazon DynamoDB.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from dynaguard.aws.dynamodb.attributes import named_attributes
+from dynaguard.aws.dynamodb.attributes import (
+    NamedAttributes,
+    NotUnderstood,
+    named_attributes,
+    names_attributes,
+)
 from dynaguard.aws.dynamodb.keys import (
     BATCHES,
     KEYED,
@@ -60,9 +65,19 @@ def _partition_key(position: int) -> ItemKeyReader:
     return read
 
 
-def _attributes(_call: Call, authorization: Authorization, _schemas: KeySchemas) -> ContextValue:
-    """`dynamodb:Attributes`."""
-    return named_attributes(authorization)
+def _attributes(told: Callable[[NamedAttributes], Iterable[str] | None]) -> ItemKeyReader:
+    """`dynamodb:Attributes` and its finer companions: names, unknown where not all are told."""
+
+    def read(_call: Call, authorization: Authorization, _schemas: KeySchemas) -> ContextValue:
+        if not names_attributes(authorization):
+            return ABSENT
+        try:
+            names = told(named_attributes(authorization))
+        except NotUnderstood:
+            return UNKNOWN
+        return UNKNOWN if names is None else tuple(dict.fromkeys(names))
+
+    return read
 
 
 def _select(_call: Call, authorization: Authorization, _schemas: KeySchemas) -> ContextValue:
@@ -215,7 +230,10 @@ ITEM_KEYS: Final[Mapping[str, ItemKeyReader]] = {
     "dynamodb:secondpartitionkeyvalues": _partition_key(1),
     "dynamodb:thirdpartitionkeyvalues": _partition_key(2),
     "dynamodb:fourthpartitionkeyvalues": _partition_key(3),
-    "dynamodb:attributes": _attributes,
+    "dynamodb:attributes": _attributes(NamedAttributes.all_names),
+    "dynaguard:writtenattributes": _attributes(lambda named: named.written),
+    "dynaguard:filteredattributes": _attributes(lambda named: named.filtered),
+    "dynaguard:returnedattributes": _attributes(lambda named: named.returned),
     "dynamodb:select": _select,
     "dynamodb:returnvalues": _return_values,
     "dynamodb:returnconsumedcapacity": _return_capacity,

@@ -22,18 +22,10 @@ from dynaguard.aws.dynamodb.partiql.conditions import (
     Fixes,
     Operand,
 )
-from dynaguard.aws.dynamodb.partiql.tokens import Cursor, NotUnderstood, Token, read_tokens
+from dynaguard.aws.dynamodb.partiql.terms import UNFIXED, TermReader
+from dynaguard.aws.dynamodb.partiql.tokens import NotUnderstood, Token, read_tokens
 
-MAX_DEPTH: Final = 50
 _COMPARATORS: Final = frozenset({"=", "<>", "!=", "<", "<=", ">", ">="})
-_UNFIXED: Final = Operand("-")
-_CONSTANTS: Final = frozenset({"TRUE", "FALSE", "NULL", "MISSING"})
-_RESERVED: Final = frozenset(
-    {
-        *("AND", "OR", "NOT", "IN", "IS", "BETWEEN", "FROM", "WHERE", "ORDER", "BY", "VALUE"),
-        *("SELECT", "SET", "REMOVE", "RETURNING", "ASC", "DESC", "INTO", "AS", "LIKE"),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +34,9 @@ class Body:
 
     Attributes:
         names: Top-level attributes that it names, anywhere.
+        written: Of these, those that it sets, removes or inserts.
+        filtered: Of these, those in its WHERE clause.
+        returned: Of these, those that a SELECT lists.
         is_projected: Whether a SELECT lists what it returns.
         condition: Its WHERE clause, or None.
         item: Attribute and value of an inserted item; None for other statements.
@@ -50,6 +45,9 @@ class Body:
     """
 
     names: frozenset[str] = frozenset()
+    written: frozenset[str] = frozenset()
+    filtered: frozenset[str] = frozenset()
+    returned: frozenset[str] = frozenset()
     is_projected: bool = False
     condition: Condition | None = None
     item: tuple[tuple[str, Operand], ...] | None = None
@@ -57,26 +55,28 @@ class Body:
     is_returning: bool = False
 
 
-@lru_cache(maxsize=512)
 def read_body(text: str) -> Body | None:
     """What a statement says, or None when it is not understood.
 
     Cost: linear in the text. Remembered by text, bounded.
     """
     try:
+        return _read(text)
+    except RecursionError:
+        return None  # the caller's own stack is nearly full; not remembered
+
+
+@lru_cache(maxsize=512)
+def _read(text: str) -> Body | None:
+    """As `read_body`; may run out of stack."""
+    try:
         return _Reader(read_tokens(text)).statement()
     except NotUnderstood:
         return None
 
 
-class _Reader(Cursor):
+class _Reader(TermReader):
     """Reads one statement, token by token."""
-
-    def __init__(self, tokens: tuple[Token, ...]) -> None:
-        super().__init__(tokens)
-        self._depth = 0
-        self._parameters = 0
-        self._names: set[str] = set()
 
     # --- statements --------------------------------------------------------------------------
 
@@ -102,13 +102,21 @@ class _Reader(Cursor):
             raise NotUnderstood
         if not self.is_at_end:
             raise NotUnderstood
-        return replace(body, names=frozenset(self._names))
+        named = {part: frozenset(names) for part, names in self.named.items()}
+        everything = frozenset().union(*named.values())
+        return replace(
+            body,
+            names=everything,
+            written=named["written"],
+            filtered=named["filtered"],
+            returned=named["returned"],
+        )
 
     def _select(self) -> Body:
         """`* | path, ... FROM table [WHERE ...] [ORDER BY path [ASC|DESC], ...]`."""
         is_projected = not self.accept("*")
         if is_projected:
-            self.several(self._path)
+            self.named_as("returned", lambda: self.several(self.path))
         self.expect_word("FROM")
         self._table()
         condition = self._where()
@@ -119,7 +127,7 @@ class _Reader(Cursor):
 
     def _order(self) -> None:
         """`path [ASC|DESC]`."""
-        self._path()
+        self.path()
         if not self.accept_word("ASC"):
             self.accept_word("DESC")
 
@@ -129,10 +137,10 @@ class _Reader(Cursor):
         self._table()
         self.expect_word("VALUE")
         if self.accept("?"):
-            return Body(item_parameter=self._next_parameter())
+            return Body(item_parameter=self.next_parameter())
         self.expect("{")
-        item = self._members()
-        self._names.update(name for name, _ in item)
+        item = self.members()
+        self.named["written"].update(name for name, _ in item)
         return Body(item=tuple(item))
 
     def _update(self) -> Body:
@@ -141,20 +149,25 @@ class _Reader(Cursor):
         is_changed = False
         while self.peek().keyword in ("SET", "REMOVE"):
             is_changed = True
-            self.several(self._assignment if self.take().keyword == "SET" else self._path)
+            is_set = self.take().keyword == "SET"
+            self.several(self._assignment if is_set else self._target)
         if not is_changed:
             raise NotUnderstood
         return Body(condition=self._where(), is_returning=self._returning())
 
     def _assignment(self) -> None:
         """`path = value`."""
-        self._path()
+        self._target()
         self.expect("=")
-        self._value()
+        self.value()
+
+    def _target(self) -> None:
+        """A path that is written."""
+        self.named_as("written", self.path)
 
     def _where(self) -> Condition | None:
         """`WHERE condition`, if there is one."""
-        return self._any() if self.accept_word("WHERE") else None
+        return self.named_as("filtered", self._any) if self.accept_word("WHERE") else None
 
     def _returning(self) -> bool:
         """`RETURNING ALL|MODIFIED OLD|NEW *`, if it is there."""
@@ -177,7 +190,7 @@ class _Reader(Cursor):
 
     def _any(self) -> Condition:
         """Parts joined by OR."""
-        self._descend()
+        self.descend()
         parts = [self._all()]
         while self.accept_word("OR"):
             parts.append(self._all())
@@ -215,11 +228,11 @@ class _Reader(Cursor):
 
     def _comparison(self) -> Condition:
         """`value = value`, `IN`, `BETWEEN`, `IS`, or a function that is true or false."""
-        name, left, is_call = self._value()
+        name, left, is_call = self.value()
         token = self.peek()
         if token.kind == "mark" and token.text in _COMPARATORS:
             self.take()
-            right_name, right, _ = self._value()
+            right_name, right, _ = self.value()
             if token.text != "=":
                 return OTHER
             return _fixes(name, right) or _fixes(right_name, left) or OTHER
@@ -228,9 +241,9 @@ class _Reader(Cursor):
             values = self._list()
             return OTHER if is_negated or name is None else Fixes(name, values)
         if self.accept_word("BETWEEN"):
-            self._value()
+            self.value()
             self.expect_word("AND")
-            self._value()
+            self.value()
             return OTHER
         if not is_negated and self.accept_word("IS"):
             self.accept_word("NOT")
@@ -246,140 +259,14 @@ class _Reader(Cursor):
         closing = {"[": "]", "(": ")"}.get(self.take().text)
         if closing is None:
             raise NotUnderstood
-        values = self.several(lambda: self._value()[1])
+        values = self.several(lambda: self.value()[1])
         self.expect(closing)
         return tuple(values)
-
-    # --- values ------------------------------------------------------------------------------
-
-    def _value(self) -> tuple[str | None, Operand, bool]:
-        """A value: attribute name when it is one and nothing else, operand, whether a call."""
-        name, operand, is_call = self._term()
-        while self.peek().kind == "mark" and self.peek().text in ("+", "-", "|"):
-            if self.take().text == "|":
-                self.expect("|")
-            self._term()
-            name, operand, is_call = None, _UNFIXED, False
-        return name, operand, is_call
-
-    def _term(self) -> tuple[str | None, Operand, bool]:
-        """A literal, a parameter, a path, a call, or a value in parentheses."""
-        token = self.peek()
-        if token.kind == "text":
-            self.take()
-            return None, Operand("S", token.text[1:-1].replace("''", "'")), False
-        if token.is_mark("("):
-            return self._in_parentheses()
-        if token.kind in ("number", "mark"):
-            return None, self._marked(), False
-        if token.keyword in _CONSTANTS:
-            self.take()
-            return None, _UNFIXED, False
-        if token.kind == "word" and self.peek(1).text == "(" and token.keyword not in _RESERVED:
-            return None, self._call(), True
-        return self._path(), _UNFIXED, False
-
-    def _in_parentheses(self) -> tuple[str | None, Operand, bool]:
-        """`(value)`, which is that value, or `(value, ...)`."""
-        self.expect("(")
-        self._descend()
-        values = self.several(self._value)
-        self.expect(")")
-        self._depth -= 1
-        return values[0] if len(values) == 1 else (None, _UNFIXED, False)
-
-    def _marked(self) -> Operand:
-        """What begins with a sign or a digit: number, parameter, list, tuple, set."""
-        token = self.take()
-        if token.kind == "number":
-            return Operand("N", self._exponent(token.text))
-        if token.text == "-" and self.peek().kind == "number":
-            return Operand("N", "-" + self._exponent(self.take().text))
-        if token.text == "?":
-            return Operand("?", str(self._next_parameter()))
-        self._descend()
-        if token.text == "{":
-            self._members()
-        elif token.text in _CLOSINGS:
-            closing = _CLOSINGS[token.text]
-            if not self.accept(closing):
-                self.several(self._value)
-                self.expect(closing)
-        else:
-            raise NotUnderstood
-        self._depth -= 1
-        return _UNFIXED
-
-    def _exponent(self, text: str) -> str:
-        """A number whose exponent has a sign is three tokens: `1e`, `-`, `5`."""
-        if text[-1] in "eE" and self.peek().text in ("+", "-"):
-            sign = self.take().text
-            if self.peek().kind != "number":
-                raise NotUnderstood
-            return text + sign + self.take().text
-        return text
-
-    def _members(self) -> list[tuple[str, Operand]]:
-        """`'name': value, ...}`, after the opening brace."""
-        if self.accept("}"):
-            return []
-        members = self.several(self._member)
-        self.expect("}")
-        return members
-
-    def _member(self) -> tuple[str, Operand]:
-        """`'name': value`."""
-        token = self.take()
-        if token.kind != "text":
-            raise NotUnderstood
-        self.expect(":")
-        return token.text[1:-1].replace("''", "'"), self._value()[1]
-
-    def _call(self) -> Operand:
-        """`function(value, ...)`."""
-        self.take()
-        self.expect("(")
-        self._descend()
-        if not self.accept(")"):
-            self.several(self._value)
-            self.expect(")")
-        self._depth -= 1
-        return _UNFIXED
-
-    def _path(self) -> str | None:
-        """`name.part[0]`; gives the name when nothing follows it."""
-        if self.peek().keyword in _RESERVED:
-            raise NotUnderstood
-        name = self.name()
-        self._names.add(name)
-        is_plain = True
-        while True:
-            if self.accept("."):
-                self.name()
-            elif self.accept("["):
-                if self.take().kind not in ("number", "text"):
-                    raise NotUnderstood
-                self.expect("]")
-            else:
-                return name if is_plain else None
-            is_plain = False
-
-    def _descend(self) -> None:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise NotUnderstood
-
-    def _next_parameter(self) -> int:
-        self._parameters += 1
-        return self._parameters - 1
-
-
-_CLOSINGS: Final = {"[": "]", "<<": ">>"}
 
 
 def _fixes(name: str | None, value: Operand) -> Condition | None:
     """`name = value`, if it is an attribute and a value."""
-    return Fixes(name, (value,)) if name is not None and value != _UNFIXED else None
+    return Fixes(name, (value,)) if name is not None and value != UNFIXED else None
 
 
 def _continues_a_value(token: Token) -> bool:
