@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,7 +18,8 @@ from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.model import PolicyDocument
 from tests.policy.random_policies import Request, random_document, random_request
 
-SEEDS = 400
+# Sixteen decisions a seed: `make fuzz` compares a million.
+SEEDS = 62_500 if os.environ.get("DYNAGUARD_TEST_PROFILE") == "fuzz" else 400
 REQUESTS_PER_POLICY = 6
 
 
