@@ -21,7 +21,8 @@ from tests.policy.iam_documents import document_of
 
 VECTORS = [
     json.loads(line)
-    for line in (Path(__file__).parent.parent / "vectors" / "dynamodb-calls.jsonl")
+    for name in ("dynamodb-calls.jsonl", "own-calls.jsonl")
+    for line in (Path(__file__).parent.parent / "vectors" / name)
     .read_text(encoding="utf-8")
     .splitlines()
 ]
