@@ -177,6 +177,8 @@ def _parse_json(text: str, name: str) -> tuple[Any, Mapping[Path_, int]]:
         raise _fault(name, f"the document nests deeper than {MAX_DEPTH} levels") from None
     if problems:
         raise PolicySyntaxError(Problem(problem, source=name) for problem in problems)
+    if isinstance(data, Mapping | list):
+        _check_depth(data, name)  # since Python 3.13 `json` reads deeper than Python code can go
     return data, json_lines(text)
 
 
