@@ -169,7 +169,7 @@ def _explain(
     now: datetime,
     expires: datetime,
 ) -> Explanation:
-    """Decides and traces, as of `now`."""
+    """Decides and traces, as of `now`, for the identity that the settings tell."""
     settings = configuration.resolved.settings
     resolver = IdentityResolver(
         identity=settings.identity,
@@ -177,13 +177,33 @@ def _explain(
         groups=document.groups,
         environ=os.environ,
     )
-    principal = resolver.resolve(call.credentials, call.scope)
     context = ContextSource(
         known=document.context,
         environment=settings.environment or document.environment,
         schemas=KeySchemas(document.tables),
         utcnow=lambda: now,
     )
+    principal = resolver.resolve(call.credentials, call.scope)
+    return explain_call(call, principal, document, context, expires=expires)
+
+
+def explain_call(
+    call: Call,
+    principal: Principal,
+    document: PolicyDocument,
+    context: ContextSource,
+    *,
+    expires: datetime,
+) -> Explanation:
+    """The same for a call and an identity that are made already.
+
+    Args:
+        call: The call; nothing is sent.
+        principal: Who would make it.
+        document: The policy.
+        context: Where condition keys get their values.
+        expires: When a suggested statement ceases to match.
+    """
 
     def lookup_for(authorization: Authorization) -> ContextLookup:
         return context.lookup_for(call, principal, authorization)

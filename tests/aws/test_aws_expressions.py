@@ -20,6 +20,7 @@ from dynaguard.aws.dynamodb.expressions import (
 )
 from dynaguard.aws.dynamodb.expressions.conditions import parse_condition
 from dynaguard.aws.dynamodb.expressions.projections import parse_projection
+from dynaguard.aws.dynamodb.expressions.tokens import MAX_DEPTH, MAX_EXPRESSION_LENGTH
 from dynaguard.aws.dynamodb.expressions.updates import parse_update
 
 NAMES = {"#a": "alpha", "#b": "be.ta", "#s": "set", "#n": "näme"}
@@ -105,6 +106,9 @@ BAD_CONDITIONS = [
     "a = :v; b = :w",
     "a = \ud800",
     "a = :v --",
+    "a + :v",
+    "a , :v",
+    "a [ :v",
 ]
 
 
@@ -295,6 +299,28 @@ def test_hostile_texts_end_soon(read: Callable[[str], Any], text: str) -> None:
         read(text)
     # Not a figure: a bound that only something worse than linear can pass.
     assert time.process_time() - started_s < 0.25
+
+
+@pytest.mark.parametrize(
+    ("text", "is_understood"),
+    [
+        ("(" * MAX_DEPTH + "a = :v" + ")" * MAX_DEPTH, True),
+        ("(" * (MAX_DEPTH + 1) + "a = :v" + ")" * (MAX_DEPTH + 1), False),
+        ("NOT " * MAX_DEPTH + "a = :v", True),
+        ("NOT " * (MAX_DEPTH + 1) + "a = :v", False),
+        # Depth is given back: levels side by side are no deeper than one.
+        (" AND ".join(["(NOT (a = :v))"] * (MAX_DEPTH + 1)), True),
+        ("a = :v".ljust(MAX_EXPRESSION_LENGTH), True),
+        ("a = :v".ljust(MAX_EXPRESSION_LENGTH + 1), False),
+    ],
+)
+def test_depth_and_length_have_their_limits(text: str, is_understood: bool) -> None:
+    """Exactly at the limit it is understood, one more is too many."""
+    if is_understood:
+        assert condition_attributes(text, {}, VALUES) == ("a",)
+    else:
+        with pytest.raises(ExpressionError):
+            condition_attributes(text, {}, VALUES)
 
 
 def test_a_nearly_full_stack_is_not_understood() -> None:
