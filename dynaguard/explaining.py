@@ -65,6 +65,7 @@ class Explanation:
         verdict: `allow`, `deny`, `implicit_deny` or `ungoverned`.
         is_allowed: Whether it would go on.
         statement: The statement behind the verdict as text, or None for the default.
+        sid: Its Sid, or None.
         message: As the denial would say it; empty when allowed.
         unknown_keys: Condition keys and facts that are not known and mattered.
         authorizations: Every permission that it needs.
@@ -83,6 +84,7 @@ class Explanation:
     unknown_keys: tuple[str, ...]
     authorizations: tuple[ExplainedAuthorization, ...]
     suggestions: tuple[Mapping[str, Any], ...] = ()
+    sid: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The same, nested mappings and lists only; for JSON."""
@@ -261,4 +263,5 @@ def _explanation(
         unknown_keys=decision.unknown_keys,
         authorizations=explained,
         suggestions=suggestions,
+        sid=decision.statement.sid if decision.statement else None,
     )

@@ -36,9 +36,9 @@ ROOMS = (
     "explaining",  # the decision of a call that is not made
     "hooks",
     "__init__",
+    "testing",
     "demo",  # a command of the command line runs it
     "cli",
-    "testing",
 )
 STRANGERS = (("telemetry", "audit"),)
 MAX_LINES = 400

@@ -14,6 +14,7 @@ _MODULE_BY_COMMAND: Final = {
     "init": "dynaguard.cli.init",
     "run": "dynaguard.cli.run",
     "status": "dynaguard.cli.status",
+    "test": "dynaguard.cli.test",
 }
 
 

@@ -1,0 +1,17 @@
+"""Tests of policies: cases that users keep beside their documents, run by `dynaguard test`.
+
+Usable from pytest too:
+
+    @pytest.mark.parametrize("case", load_cases(["policy-tests.toml"]), ids=str)
+    def test_policy(case):
+        result = run_case(case)
+        assert result.holds, result.text
+"""
+
+from __future__ import annotations
+
+from dynaguard.testing.cases import Case
+from dynaguard.testing.loading import load_cases
+from dynaguard.testing.running import CaseResult, run_case, run_cases
+
+__all__ = ["Case", "CaseResult", "load_cases", "run_case", "run_cases"]
