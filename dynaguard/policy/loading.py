@@ -23,6 +23,7 @@ from dynaguard.policy.sections import (
     check_budgets,
     check_context,
     check_groups,
+    check_lint,
     check_masks,
     check_tables,
 )
@@ -43,6 +44,7 @@ _KEYS: Final = (
     "budget",
     "context",
     "settings",
+    "lint",
 )
 _IAM_KEYS: Final = ("Version", "Id", "Statement")
 _IAM_VERSIONS: Final = ("2012-10-17", "2008-10-17")
@@ -129,20 +131,24 @@ class _Loader:
         included = self._include(data.get("policies", []))
         statements += [statement for each in included for statement in each.statements]
         settings = findings.table(settings, ("settings",))
+        masks = check_masks(findings, data.get("mask", []), names)
+        budgets = check_budgets(findings, data.get("budget", []))
+        sids = [entry.ref.sid for entries in (statements, masks, budgets) for entry in entries]
         return PolicyDocument(
             default=default,
             govern=self._govern(data, statements),
             statements=tuple(statements),
             groups=groups,
             tables=check_tables(findings, data.get("tables", {})),
-            masks=check_masks(findings, data.get("mask", []), names),
-            budgets=check_budgets(findings, data.get("budget", [])),
+            masks=masks,
+            budgets=budgets,
             context=check_context(findings, data.get("context", {})),
             environment=self._variables.get("environment"),
             settings=settings,
             settings_line_by_name={
                 name: self._source.line(("settings", name)) for name in settings
             },
+            ignored_findings=check_lint(findings, data.get("lint", {}), sids),
             version=self._revision(data),
             source=self._source.name,
             digest=_digest([self._source.raw, *(each.raw for each in included)]),

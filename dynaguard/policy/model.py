@@ -167,6 +167,8 @@ class PolicyDocument:
         environment: `dev`, `staging`, `prod`: the variable `environment` of the document, or None.
         settings: The raw `[settings]` table; names are the arguments of `install()`.
         settings_line_by_name: Line of each of them, for messages.
+        ignored_findings: Lint findings that the author has weighed: `DG204`, or `DG204:NoDeletes`
+            for the statement, mask or budget of that Sid alone.
         version: The document's `revision`, or None (free text, shown by `status()`).
         source: The main file as named by the user, or `<policy>`.
         digest: SHA-256 (hex) over the bytes of all files read, in reading order.
@@ -183,6 +185,7 @@ class PolicyDocument:
     environment: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     settings_line_by_name: Mapping[str, int] = field(default_factory=dict)
+    ignored_findings: frozenset[str] = frozenset()
     version: str | None = None
     source: str = "<policy>"
     digest: str = ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, cast
 
 from dynaguard.call import StatementRef
-from dynaguard.policy.collecting import Findings, kind_of
+from dynaguard.policy.collecting import Findings, hint, kind_of
 from dynaguard.policy.lines import Path_
 from dynaguard.policy.model import (
     BudgetStatement,
@@ -108,6 +108,25 @@ def check_context(findings: Findings, value: Any) -> dict[str, tuple[str, ...]]:
             findings.add(path, "must be text, number, boolean or a list of them")
         context[key] = tuple(text for text in texts if text is not None)
     return context
+
+
+def check_lint(findings: Findings, value: Any, sids: Collection[str]) -> frozenset[str]:
+    """`[lint]`: the findings that are not to be reported, `DG204` or `DG204:NoDeletes`."""
+    table = findings.table(value, ("lint",))
+    findings.check_keys(table, ("lint",), ("ignore",))
+    if "ignore" not in table:
+        return frozenset()
+    from dynaguard.policy.lint.rules import RULES  # a document in force needs no rules
+
+    path = ("lint", "ignore")
+    ignored = findings.texts(table["ignore"], path)
+    for entry in ignored:
+        code, colon, sid = entry.partition(":")
+        if code not in RULES:
+            findings.add(path, f"`{code}` is the code of no finding{hint(code, RULES)}")
+        if colon and sid not in sids:
+            findings.add(path, f"no statement is called `{sid}`{hint(sid, sids)}")
+    return frozenset(ignored)
 
 
 def check_masks(
