@@ -52,6 +52,7 @@ PARTS = (
         "dynaguard.audit.log",
         "record_schema_markdown",
     ),
+    Part("packs", "packs.md", "dynaguard.policy.packs", "packs_markdown"),
     Part("lint rules", "reference/lint.md", "dynaguard.policy.lint.rules", "rules_markdown"),
 )
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from dynaguard.cli.output import FINDINGS, USAGE, console, print_json
+from dynaguard.cli.output import FINDINGS, USAGE, console, counted, print_json
 from dynaguard.cli.sarif import findings_log, problems_log
 from dynaguard.errors import MissingExtraError, PolicySyntaxError, Problem
 from dynaguard.hooks.status import document_status
@@ -94,18 +94,11 @@ def _print_findings(findings: tuple[Finding, ...]) -> None:
 
 def _conclusion(summary: dict[str, object], findings: tuple[Finding, ...]) -> str:
     """What to remember of it, in one line."""
-    size = (
-        f"{summary['statements']} statements, {summary['masks']} masks, "
-        f"{summary['budgets']} budgets"
-    )
+    parts = [counted(summary[f"{noun}s"], noun) for noun in ("statement", "mask", "budget")]
     counts = Counter(finding.severity for finding in findings)
-    listed = [
-        f"{counts[severity]} {severity}{'s' if counts[severity] > 1 else ''}"
-        for severity in _SEVERITIES
-        if counts[severity]
-    ]
+    listed = [counted(counts[each], each) for each in _SEVERITIES if counts[each]]
     is_ok = not counts["error"] and not counts["warning"]
-    return ", ".join(["ok" if is_ok else "can be installed", size, *listed])
+    return ", ".join(["ok" if is_ok else "can be installed", *parts, *listed])
 
 
 def _print_problems(policy: str, output: str, problems: list[Problem]) -> None:

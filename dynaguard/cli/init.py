@@ -8,7 +8,7 @@ import click
 
 from dynaguard.audit.log import read_records
 from dynaguard.cli.output import console, fail, output_option, print_json, reports_errors
-from dynaguard.policy.starter import policy_from_records, starter_document
+from dynaguard.policy.starter import pack_document, policy_from_records, starter_document
 
 
 @click.command("init")
@@ -19,14 +19,19 @@ from dynaguard.policy.starter import policy_from_records, starter_document
     help="An audit file, recorded with mode `observe`: writes the smallest statements that the "
     "recorded calls need.",
 )
+@click.option("--pack", metavar="NAME", help="Include a starter pack; see the packs page.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @output_option
 @reports_errors
-def command(path: Path, from_audit: Path | None, force: bool, output: str) -> None:
+def command(
+    path: Path, from_audit: Path | None, pack: str | None, force: bool, output: str
+) -> None:
     """Writes a starter policy to PATH (dynaguard.toml)."""
+    if pack is not None and from_audit is not None:
+        fail("--pack and --from-audit write two different policies, choose one of them")
     if path.exists() and not force:
         fail(f"`{path}` exists, name another file or add --force to replace it")
-    text = starter_document()
+    text = starter_document() if pack is None else pack_document(pack)
     if from_audit is not None:
         text = policy_from_records(read_records(from_audit))
     try:

@@ -47,6 +47,11 @@ def table(*columns: str) -> Table:
     return made
 
 
+def counted(count: object, noun: str) -> str:
+    """`1 mask`, `2 masks`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def fail(message: str) -> NoReturn:
     """Ends the command with exit code 2 and one error per line."""
     for line in message.splitlines():

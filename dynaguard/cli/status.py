@@ -14,6 +14,7 @@ from dynaguard.assembly import read_configuration
 from dynaguard.cli.output import (
     FINDINGS,
     console,
+    counted,
     output_option,
     print_json,
     reports_errors,
@@ -65,10 +66,8 @@ def _print_text(found: dict[str, Any]) -> None:
     else:
         revision = f", revision {policy['version']}" if policy["version"] else ""
         out.print(f"policy: {policy['source']}{revision}, sha256 {policy['digest'][:16]}")
-        out.print(
-            f"        {policy['statements']} statements, {policy['masks']} masks, "
-            f"{policy['budgets']} budgets"
-        )
+        nouns = ("statement", "mask", "budget")
+        out.print(f"        {', '.join(counted(policy[f'{noun}s'], noun) for noun in nouns)}")
     out.print()
     settings = table("setting", "value", "from")
     for name, value in found["settings"].items():

@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from dynaguard.cli.output import FINDINGS, console, output_option, print_json, reports_errors
+from dynaguard.cli.output import (
+    FINDINGS,
+    console,
+    counted,
+    output_option,
+    print_json,
+    reports_errors,
+)
 from dynaguard.testing import CaseResult, run_cases
 
 
@@ -63,6 +70,5 @@ def _print_text(count: int, failed: list[CaseResult]) -> None:
                     why = f" ({statement.why})" if statement.why else ""
                     text = f"      {sign} {statement.effect} {statement.statement}{why}"
                     out.print(text, markup=False)
-    cases = "1 case" if count == 1 else f"{count} cases"
     held = "all hold" if not failed else f"{len(failed)} of them not as expected"
-    out.print(f"{cases}, {held}")
+    out.print(f"{counted(count, 'case')}, {held}")

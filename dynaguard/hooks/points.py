@@ -102,6 +102,9 @@ PAGING_POINT: Final = PatchPoint(
 )
 """Tells `dynaguard:PageNumber`, which is unknown where it is missing."""
 
+OPTIONAL_POINTS: Final = (PAGING_POINT, USER_AGENT_POINT)
+"""Left out where they are missing."""
+
 AIO_POINTS: Final = (
     PatchPoint(
         "aiobotocore.client", "AioBaseClient", "_convert_to_request_dict", _CONVERT, "decides"

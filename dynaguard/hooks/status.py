@@ -11,7 +11,7 @@ import botocore
 
 from dynaguard.errors import PatchPointError
 from dynaguard.hooks.lifecycle import current
-from dynaguard.hooks.points import SYNC_POINTS
+from dynaguard.hooks.points import OPTIONAL_POINTS, SYNC_POINTS
 
 if TYPE_CHECKING:
     from dynaguard.guard import Guard
@@ -52,11 +52,13 @@ class GuardStatus:
         settings: Value by setting; secrets show as `<set>`.
         sources: Where each came from: `argument`, `environment`, `document`, `default`.
         botocore_version: Version of the botocore that is loaded.
-        patch_points: State by patch point: `wrapped`, `not wrapped`, `undone by a peer`, or what
-            is wrong with it.
+        patch_points: State by patch point: `wrapped`, `not wrapped`, `undone by a peer`, `not in
+            this botocore` (one that nothing depends on), or what is wrong with it.
         attached, detached: How many living clients.
         decisions, denials, failures: Counts since `install()`.
         undecided_caught: Requests that reached signing undecided and were decided there.
+        lookup_failures: Identity look-ups that raised or gave no ARN.
+        telemetry_failures: Failures of spans and metrics that were caught.
         audit_written, audit_dropped: Records since `install()`.
         buckets: Retry budget buckets: mappings of their fields.
     """
@@ -74,6 +76,8 @@ class GuardStatus:
     denials: int = 0
     failures: int = 0
     undecided_caught: int = 0
+    lookup_failures: int = 0
+    telemetry_failures: int = 0
     audit_written: int = 0
     audit_dropped: int = 0
     buckets: tuple[Mapping[str, Any], ...] = ()
@@ -106,7 +110,7 @@ def status() -> GuardStatus:
 def patch_point_states(installation: Installation | None) -> dict[str, str]:
     """State of each patch point by its label."""
     states = {}
-    for point in SYNC_POINTS:
+    for point in (*SYNC_POINTS, *OPTIONAL_POINTS):
         patch = installation.patches.get(point) if installation else None
         if patch is not None:
             states[point.label] = "wrapped" if patch.is_in_place else "undone by a peer"
@@ -115,7 +119,8 @@ def patch_point_states(installation: Installation | None) -> dict[str, str]:
             point.resolve()
             states[point.label] = "not wrapped"
         except PatchPointError as err:
-            states[point.label] = str(err)
+            is_optional = point in OPTIONAL_POINTS
+            states[point.label] = "not in this botocore" if is_optional else str(err)
     return states
 
 
@@ -169,6 +174,8 @@ def _counts(guard: Guard) -> dict[str, Any]:
     budgets = guard.rooms.budgets
     return {
         **dataclasses.asdict(guard.counters),
+        "lookup_failures": guard.rooms.resolver.lookup_failures,
+        "telemetry_failures": guard.rooms.telemetry.failure_count,
         "audit_written": guard.rooms.audit.written_count,
         "audit_dropped": guard.rooms.audit.dropped_count,
         "buckets": tuple(

@@ -17,7 +17,8 @@ from typing import Any, Final, Literal, cast
 from dynaguard.errors import PolicySyntaxError, Problem
 from dynaguard.policy.collecting import Findings, hint, kind_of
 from dynaguard.policy.lines import Path_
-from dynaguard.policy.model import PolicyDocument, Statement
+from dynaguard.policy.model import BudgetStatement, MaskStatement, PolicyDocument, Statement
+from dynaguard.policy.packs import PACK_PREFIX, pack_names, pack_path
 from dynaguard.policy.reading import Source, mapping_source, read_source
 from dynaguard.policy.sections import (
     check_budgets,
@@ -46,6 +47,7 @@ _KEYS: Final = (
     "settings",
     "lint",
 )
+_PACK_KEYS: Final = ("variables", "statement", "mask", "budget")
 _IAM_KEYS: Final = ("Version", "Id", "Statement")
 _IAM_VERSIONS: Final = ("2012-10-17", "2008-10-17")
 _VARIABLE: Final = re.compile(r"\$\{([^}:$*?,]*)\}")
@@ -83,10 +85,12 @@ def load_policy(
 
 @dataclass(frozen=True, slots=True)
 class _Included:
-    """An included IAM policy: its statements, its bytes."""
+    """An included IAM policy or pack: what it brings, its bytes."""
 
     statements: list[Statement]
     raw: bytes
+    masks: tuple[MaskStatement, ...] = ()
+    budgets: tuple[BudgetStatement, ...] = ()
 
 
 class _Loader:
@@ -132,7 +136,9 @@ class _Loader:
         statements += [statement for each in included for statement in each.statements]
         settings = findings.table(settings, ("settings",))
         masks = check_masks(findings, data.get("mask", []), names)
+        masks += tuple(mask for each in included for mask in each.masks)
         budgets = check_budgets(findings, data.get("budget", []))
+        budgets += tuple(budget for each in included for budget in each.budgets)
         sids = [entry.ref.sid for entries in (statements, masks, budgets) for entry in entries]
         return PolicyDocument(
             default=default,
@@ -152,6 +158,21 @@ class _Loader:
             version=self._revision(data),
             source=self._source.name,
             digest=_digest([self._source.raw, *(each.raw for each in included)]),
+        )
+
+    def load_pack(self, variables: Mapping[str, str]) -> _Included:
+        """A starter pack; the including document's variables count before its own."""
+        findings = self._findings
+        data = dict(self._source.data)
+        findings.check_keys(data, (), _PACK_KEYS)
+        self._variables = {**self._resolve_variables(data.pop("variables", {})), **variables}
+        data = self._substitute(data, (), findings)
+        checker = StatementChecker(findings, (), has_variables=True)
+        return _Included(
+            checker.check_all(data.get("statement", []), ("statement",)),
+            self._source.raw,
+            check_masks(findings, data.get("mask", []), ()),
+            check_budgets(findings, data.get("budget", [])),
         )
 
     def _default(self, data: Mapping[str, Any]) -> Literal["allow", "deny"]:
@@ -259,6 +280,9 @@ class _Loader:
         """The IAM policies that `policies` names."""
         included = []
         for at, pattern in enumerate(self._findings.texts(value, ("policies",)) if value else ()):
+            if pattern.startswith(PACK_PREFIX):
+                included += self._include_pack(pattern, ("policies", at))
+                continue
             matches = sorted(_matches(self._source.folder, pattern))
             if not matches:
                 place = ("policies", at)
@@ -268,6 +292,21 @@ class _Loader:
                 if read is not None:
                     included.append(read)
         return included
+
+    def _include_pack(self, name: str, path: Path_) -> list[_Included]:
+        """A starter pack by its name, such as `pack:no-scans`."""
+        choices = [f"{PACK_PREFIX}{each}" for each in pack_names()]
+        if name not in choices:
+            listed = ", ".join(f"`{choice}`" for choice in choices)
+            near = hint(name, choices)
+            self._findings.add(path, f"unknown pack `{name}`{near}; there are {listed}")
+            return []
+        read = read_source(pack_path(name.removeprefix(PACK_PREFIX)))
+        source = Source(name, read.data, read.line_by_path, read.raw, read.folder)
+        loader = _Loader(source, self._environ)
+        included = loader.load_pack(self._variables)
+        self._included_problems += loader.problems
+        return [included]
 
     def _read_included(self, path: Path) -> _Included | None:
         """One included policy, or None where it cannot be read."""

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import textwrap
+import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
+
+from dynaguard.errors import ConfigurationError, nearest
+from dynaguard.policy.packs import PACK_PREFIX, pack_names, pack_path, pack_summary
 
 UNKNOWN_MARK: Final = "<unknown>"
 
@@ -53,6 +58,33 @@ audit = "audit.jsonl"       # one JSON line per call, beside this document
 def starter_document() -> str:
     """An empty policy in TOML, with a comment at each thing that can be filled in."""
     return _STARTER
+
+
+def pack_document(name: str) -> str:
+    """A policy in TOML that includes a starter pack, with the pack's variables to fill in.
+
+    Raises:
+        ConfigurationError: There is no such pack.
+    """
+    if name not in pack_names():
+        choices = pack_names()
+        guess = nearest(name, choices)
+        near = f", did you mean `{guess}`?" if guess else ""
+        raise ConfigurationError(f"unknown pack `{name}`{near}; there are {', '.join(choices)}")
+    variables = tomllib.loads(pack_path(name).read_text(encoding="utf-8")).get("variables", {})
+    lines = [
+        *(f"# {line}" for line in textwrap.wrap(pack_summary(name), 96)),
+        "version = 1",
+        'default = "deny"',
+        'govern = ["dynamodb"]',
+        f'policies = ["{PACK_PREFIX}{name}"]',
+    ]
+    if variables:
+        lines += ["", "[variables]"]
+    for variable, value in variables.items():
+        text = value if isinstance(value, str) else value["default"]
+        lines.append(f"{variable} = {json.dumps(text)}")
+    return "\n".join(lines) + "\n"
 
 
 def policy_from_records(records: Iterable[Mapping[str, Any]]) -> str:

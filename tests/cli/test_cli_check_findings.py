@@ -170,7 +170,7 @@ def test_text_of_notes_alone(check: Check) -> None:
     """The document is ok, the note is told."""
     lines = check(NOTE).stdout.splitlines()
 
-    assert lines[-1] == "p.toml: ok, 1 statements, 0 masks, 0 budgets, 1 note"
+    assert lines[-1] == "p.toml: ok, 1 statement, 0 masks, 0 budgets, 1 note"
 
 
 def test_budgets_and_masks_have_places_too(check: Check) -> None:
