@@ -1,4 +1,4 @@
-"""Other services: the IAM action and the ARN that a call needs, by table."""
+"""Services with a module of their own: the IAM action and the ARN that a call needs."""
 
 from __future__ import annotations
 
@@ -153,7 +153,6 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
             ("s3:PutObjectTagging", "arn:aws:s3:::b/k"),
         ],
     ),
-    ("stepfunctions", "StartExecution", {}, [("states:StartExecution", UNKNOWN_RUN)]),
 ]
 
 
