@@ -29,6 +29,7 @@ from service_table_rules import (
     Match,
     Operation,
     match_type,
+    names_any,
     read_operation,
 )
 
@@ -37,8 +38,10 @@ from dynaguard.aws.table import VERBS
 
 TARGET: Final = Path(__file__).parent.parent / "dynaguard" / "aws" / "table"
 OWN_MODULES: Final = frozenset(
-    "dynamodb dynamodbstreams s3 ssm secretsmanager sts kms sqs sns lambda".split()
+    "dynamodb dynamodbstreams s3 secretsmanager sts kms sqs sns".split()
 )
+# The data set describes the classic load balancers under the same names.
+LEFT_OPEN: Final = frozenset({("elbv2", "CreateLoadBalancer")})
 _LETTER_BY_VERB: Final = {verb: letter for letter, verb in VERBS.items()}
 _TAGGING: Final = ("tag", "untag", "listtags", "addtags", "removetags")
 _SEVERAL: Final = 2
@@ -101,10 +104,12 @@ def draft_service(model: Any, data: Path) -> Draft:
             draft.actions.setdefault(action, []).append(name)
         action_name = actions[0].partition(":")[2] if actions else name
         action = known.get(action_name.lower())
+        # The resource of one action is not that of another.
+        is_open = (model.service_name, name) in LEFT_OPEN or len(actions) > 1
         uri = http_resource(model.service_name, operation_model)
         if uri:
             draft.asked.setdefault((uri,), []).append(name)
-        elif action is not None and prefix != "apigateway":
+        elif action is not None and prefix != "apigateway" and not is_open:
             asked = tuple(_asked(prefix, operation, action, arns))
             if asked and asked != ("!",):
                 draft.asked.setdefault(asked, []).append(name)
@@ -129,7 +134,7 @@ def _asked(
         if entry["required"] or entry["name"] not in DROPPED.get(prefix, ())
     ]
     if not types:
-        yield "*"
+        yield "!" if names_any(operation, arns) else "*"
         return
     matches = [
         match_type(
@@ -140,7 +145,13 @@ def _asked(
     ]
     required = [match for match in matches if match.is_required]
     if not required or _is_one_of_many(operation, required):
-        named = _distinct(match.template for match in matches if match.is_named)
+        # `Name` may be that of a type which is not told from the others.
+        is_clear = all(match.is_named for match in matches)
+        named = _distinct(
+            match.template
+            for match in matches
+            if match.is_named and (is_clear or not match.is_generic)
+        )
         yield "|".join(["", *_any_arn(named)])
         return
     yield from _distinct(match.template for match in required if match.is_told)

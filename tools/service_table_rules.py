@@ -17,12 +17,14 @@ UNKNOWN: Final = "{}"
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([^}]+)\}")
 _PLACES: Final = ("Partition", "Region", "Account")
+_ANYTHING: Final = ("", "resource")
 _KINDS: Final = ("name", "id")
 _VERB: Final = re.compile(r"[A-Z][a-z]+")
 _CREATING: Final = frozenset({"Create", "Run", "Register", "Allocate", "Import", "Request"})
 
 # Placeholders whose parameter has another name; checked by hand against the API references.
 ALIASES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "autoscaling": {"GroupFriendlyName": ("AutoScalingGroupName",)},
     "ecs": {"TaskDefinitionFamilyName": ("family", "taskDefinition")},
     "iam": {
         "GroupNameWithPath": ("GroupName",),
@@ -85,6 +87,7 @@ SHARED: Final[Mapping[str, frozenset[str]]] = {
         {"Service", "ServiceNetwork", "ResourceConfiguration", "ResourceGateway"}
     ),
     "outposts": frozenset({"outpost", "site"}),
+    "ssm": frozenset({"document"}),
     "codeartifact": frozenset({"domain", "repository", "package", "package-group"}),
 }
 # Their names are folded to lower case, so that a name in capitals is not the ARN's.
@@ -112,12 +115,14 @@ class Match:
         template: What the reader fills, see `dynaguard.aws.table`.
         is_told: Whether it is told which resource it is, or that it is a new one.
         is_named: Whether a parameter tells it.
+        is_generic: Whether that parameter is a mere `Name` or `Id`.
         is_required: Whether IAM always asks for it.
     """
 
     template: str
     is_told: bool
     is_named: bool
+    is_generic: bool
     is_required: bool
 
 
@@ -161,13 +166,16 @@ def match_type(
         arn: The ARN's form: `arn:${Partition}:ecs:${Region}:${Account}:cluster/${ClusterName}`.
         is_required: Whether IAM always asks for it.
     """
-    arn = TEMPLATES.get((prefix, key), arn)
+    # A star in the ARN's form stands for what follows there.
+    arn = TEMPLATES.get((prefix, key), arn).replace("*", "${Rest}")
     names = [name for name in _PLACEHOLDER.findall(arn) if name not in _PLACES]
     filled = {name: _parameter(prefix, operation, key, name) for name in names}
+    is_generic = False
     if names:
         last = names[-1]
-        filled[last] = filled[last] or _own_name(operation, key, last)
-        filled[last] = filled[last] or _listed(operation, key, last)
+        own = "" if filled[last] else _own_name(operation, key, last)
+        is_generic = bool(own)
+        filled[last] = filled[last] or own or _listed(operation, key, last)
     holders = _arn_holders(prefix, operation, key, names)
     is_filled = any(filled.values()) or not names
     is_new = operation.verb in _CREATING and _is_about(operation, key, names)
@@ -175,7 +183,7 @@ def match_type(
     template = _template(prefix, arn, filled, is_here=is_filled or is_new, is_own=is_own)
     text = f"{','.join(holders)}={template}" if holders else template
     is_named = bool(holders) or any(filled.values())
-    return Match(text, is_named or is_filled or is_new, is_named, is_required)
+    return Match(text, is_named or is_filled or is_new, is_named, is_generic, is_required)
 
 
 def _template(
@@ -210,10 +218,13 @@ def _parameter(prefix: str, operation: Operation, key: str, placeholder: str) ->
         if alias in operation.texts or alias.removesuffix("[]") in operation.lists:
             return alias
     stem, kind = _split(placeholder)
-    if not kind or (stem in ("", "resource") and _plain(key) != operation.noun):
+    if not kind:
         return ""
+    if stem in _ANYTHING:
+        # `${Id}` of a `hostedzone` is told by `HostedZoneId`.
+        stem = _plain(key)
     for name in operation.texts:
-        if _plain(name) == _plain(placeholder):
+        if _plain(name) == f"{stem}{kind}":
             return name
     if kind == "name" and stem:
         for name in operation.texts:
@@ -246,7 +257,7 @@ def _listed(operation: Operation, key: str, placeholder: str) -> str:
 
 def _arn_holders(prefix: str, operation: Operation, key: str, names: Iterable[str]) -> list[str]:
     """Parameters that hold the whole ARN of that type, if they hold one."""
-    stems = {_plain(key)} | {_split(name)[0] for name in names}
+    stems = {_plain(key)} | {_split(name)[0] for name in list(names)[-1:]}
     wanted = {f"{stem}arn" for stem in stems if stem} | {"resourcearn", "arn"}
     if _is_about(operation, key, names):
         wanted |= {"resource", "resourceidentifier", "identifier"}
@@ -279,6 +290,22 @@ def _singular(noun: str) -> str:
     if noun.endswith("ies"):
         return f"{noun[:-3]}y"
     return noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun
+
+
+def names_any(operation: Operation, arns: Mapping[str, Any]) -> bool:
+    """Whether parameters name a resource of the service, as far as names tell.
+
+    Where IAM's data knows no resource for such an operation it may be incomplete.
+    """
+    if operation.verb in ("Describe", "List"):
+        return False
+    told = {_plain(name) for name in operation.texts}
+    for key, entry in arns.items():
+        stems = {_plain(key)} | {_split(name)[0] for name in _PLACEHOLDER.findall(entry["arn"])}
+        for stem in stems - {"", "resource"}:
+            if told & {f"{stem}{end}" for end in ("name", "id", "arn", "identifier", "")}:
+                return True
+    return False
 
 
 def read_operation(model: Any) -> Operation:

@@ -49,7 +49,6 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     ("ssm", "GetParametersByPath", {"Path": "/a"}, [("ssm:GetParametersByPath", f"{PARAMETER}a")]),
     ("ssm", "GetParameter", {"Name": f"{PARAMETER}a"}, [("ssm:GetParameter", f"{PARAMETER}a")]),
     ("ssm", "DescribeParameters", {}, [("ssm:DescribeParameters", "*")]),
-    ("ssm", "SendCommand", {}, [("ssm:SendCommand", UNKNOWN_RUN)]),
     (
         "secretsmanager",
         "GetSecretValue",

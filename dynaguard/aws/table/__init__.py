@@ -54,9 +54,16 @@ VERBS: Final[Mapping[str, str]] = {
 """The verbs that are written as one letter."""
 
 # A call on behalf of another account names it; the resource's account is not the caller's then.
-_ACCOUNTS: Final = frozenset(
-    "accountid awsaccountid catalogid domainowner meshowner owneraccount owneraccountid owner "
-    "registryid resourceowner resourceowneraccountid sourceaccountid targetaccountid".split()
+_ACCOUNTS: Final = (
+    "accountid",
+    "catalogid",
+    "domainowner",
+    "jobowner",
+    "meshowner",
+    "owneraccount",
+    "profileowner",
+    "registryid",
+    "resourceowner",
 )
 _PASS_ROLE: Final = "iam:PassRole"
 
@@ -162,7 +169,7 @@ def _told(params: Mapping[str, Any], defaults: Mapping[str, str]) -> Mapping[str
 def _place_named(place: Place, params: Mapping[str, Any]) -> Place:
     """The place, with an unknown account where the parameters name another one."""
     for name, value in params.items():
-        if str(name).lower() in _ACCOUNTS and value != place.account:
+        if str(name).lower().endswith(_ACCOUNTS) and value != place.account:
             return Place(place.partition, place.region, UNKNOWN_RUN)
     return place
 

@@ -72,10 +72,11 @@ class Template:
             place: Where the resource lives, unless a whole ARN is given.
             is_folded: Whether the service turns names into lower case.
         """
-        for name in self.holders:
-            if name in params:
-                # Whatever else is named, an ARN of another shape leaves the resource open.
-                return (params[name] if self._is_mine(params[name]) else UNKNOWN_RUN,)
+        held = [params[name] for name in self.holders if name in params]
+        if held:
+            # Whatever else is named, an ARN of another shape leaves the resource open.
+            mine = [value for value in held if self._is_mine(value)]
+            return (mine[0] if len(mine) == 1 else UNKNOWN_RUN,)
         if self.pieces == _ANY:
             return (UNKNOWN_RUN,)
         own = params.get(self.parameters[self.own]) if self.own >= 0 else None
@@ -99,8 +100,13 @@ class Template:
         last = -1 if "/" not in "".join(self.pieces[1:]) else len(values) - 1
         resource = self.pieces[0]
         for at, value in enumerate(values):
-            chars = _LAST_CHARS if last in (at, -1) else _INNER_CHARS
-            resource += _part(value, chars, is_folded=is_folded) + self.pieces[at + 1]
+            is_id = self.parameters[at].lower().endswith("id")
+            chars = _LAST_CHARS if last in (at, -1) and not is_id else _INNER_CHARS
+            text = _part(value, chars, is_folded=is_folded)
+            if resource.endswith("/") and text.startswith("/"):
+                # Whether the service drops the second slash is not known.
+                text = UNKNOWN_RUN
+            resource += text + self.pieces[at + 1]
         region, account = self._region(place), self._account(place)
         if any(is_arn(value) for value in values):
             # Where a name may be another account's, only the shape is certain.
@@ -171,9 +177,9 @@ def _part(value: Any, chars: str, *, is_folded: bool) -> str:
 @cache
 def _shape(service: str, has_account: bool, pieces: tuple[str, ...]) -> re.Pattern[str]:  # noqa: FBT001
     """What an ARN of a type looks like; made at the first ARN of the type."""
-    inner, last = r"[^:/*?\s]+", r"[^:*?]+"
+    inner, last = r"[^:/*?\s]+", r"[^:*?\x00-\x1f]+"
     if pieces == _ANY:
-        return re.compile(rf"arn:[a-z-]+:{re.escape(service)}:[a-z0-9-]*:[^:*?]*:[^*?]+")
+        return re.compile(rf"arn:[a-z-]+:{re.escape(service)}:[a-z0-9-]*:[^:*?]*:[^*?\x00-\x1f]+")
     resource = re.escape(pieces[0])
     for at, literal in enumerate(pieces[1:], start=1):
         is_last = at == len(pieces) - 1
