@@ -23,6 +23,7 @@ from service_table_actions import http_resource, named_actions
 from service_table_roles import role_parameters
 from service_table_rules import (
     ANY_HOLDERS,
+    CREATING,
     DEFAULTS,
     DROPPED,
     FOLDED,
@@ -145,6 +146,10 @@ def _asked(
     ]
     required = [match for match in matches if match.is_required]
     if not required or _is_one_of_many(operation, required):
+        if operation.verb in CREATING and not all(match.is_named for match in matches):
+            # What is made anew may be meant too, whatever the parameters name.
+            yield "!"
+            return
         # `Name` may be that of a type which is not told from the others.
         is_clear = all(match.is_named for match in matches)
         named = _distinct(
@@ -168,7 +173,13 @@ def _is_one_of_many(operation: Operation, required: list[Match]) -> bool:
     holders = [match.template.partition("=")[0] for match in required if "=" in match.template]
     is_ambiguous = len(set(holders)) < len(holders)
     is_named = any(match.is_named for match in required)
-    return operation.name.lower().startswith(_TAGGING) or is_ambiguous or not is_named
+    # ARNs of several types, none of which must be there: a call gives one of them.
+    names = {name for text in holders for name in text.split(",")}
+    is_choice = all("=?" in match.template for match in required) and not (
+        names & operation.required
+    )
+    is_tagging = operation.name.lower().startswith(_TAGGING)
+    return is_tagging or is_ambiguous or is_choice or not is_named
 
 
 def _any_arn(named: list[str]) -> list[str]:

@@ -20,7 +20,7 @@ _PLACES: Final = ("Partition", "Region", "Account")
 _ANYTHING: Final = ("", "resource")
 _KINDS: Final = ("name", "id")
 _VERB: Final = re.compile(r"[A-Z][a-z]+")
-_CREATING: Final = frozenset({"Create", "Run", "Register", "Allocate", "Import", "Request"})
+CREATING: Final = frozenset({"Create", "Run", "Register", "Allocate", "Import", "Request"})
 
 # Placeholders whose parameter has another name; checked by hand against the API references.
 ALIASES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
@@ -178,7 +178,7 @@ def match_type(
         filled[last] = filled[last] or own or _listed(operation, key, last)
     holders = _arn_holders(prefix, operation, key, names)
     is_filled = any(filled.values()) or not names
-    is_new = operation.verb in _CREATING and _is_about(operation, key, names)
+    is_new = operation.verb in CREATING and _is_about(operation, key, names)
     is_own = (is_filled or is_new) and prefix not in FOREIGN and key not in SHARED.get(prefix, ())
     template = _template(prefix, arn, filled, is_here=is_filled or is_new, is_own=is_own)
     text = f"{','.join(holders)}={template}" if holders else template

@@ -83,6 +83,12 @@ CASES: list[tuple[str, str, dict[str, Any], Expected]] = [
         {"name": "m", "roleArn": ROLE},
         [("states:CreateStateMachine", MACHINE), PASS_ROLE],
     ),
+    (
+        "stepfunctions",
+        "ListExecutions",
+        {"stateMachineArn": MACHINE},
+        [("states:ListExecutions", MACHINE)],
+    ),
     ("kinesis", "PutRecord", {"StreamName": "s"}, [("kinesis:PutRecord", STREAM)]),
     ("kinesis", "PutRecord", {"StreamARN": STREAM}, [("kinesis:PutRecord", STREAM)]),
     (
