@@ -41,8 +41,18 @@ TARGET: Final = Path(__file__).parent.parent / "dynaguard" / "aws" / "table"
 OWN_MODULES: Final = frozenset(
     "dynamodb dynamodbstreams s3 secretsmanager sts kms sqs sns".split()
 )
-# The data set describes the classic load balancers under the same names.
-LEFT_OPEN: Final = frozenset({("elbv2", "CreateLoadBalancer")})
+# The data set describes classic load balancers, and buckets that are not on an outpost, under the
+# same names.
+LEFT_OPEN: Final = frozenset(
+    {
+        ("elbv2", "CreateLoadBalancer"),
+        *(
+            ("s3control", f"{verb}Bucket{noun}")
+            for verb in ("Create", "Delete", "Get", "Put")
+            for noun in ("", "Policy", "Tagging", "Versioning")
+        ),
+    }
+)
 _LETTER_BY_VERB: Final = {verb: letter for letter, verb in VERBS.items()}
 _TAGGING: Final = ("tag", "untag", "listtags", "addtags", "removetags")
 _SEVERAL: Final = 2
@@ -246,9 +256,9 @@ def _words(names: Iterable[str]) -> str:
     letters_by_noun: dict[str, str] = {}
     words = []
     for name in sorted(names):
-        verb = next((verb for verb in _LETTER_BY_VERB if name.startswith(verb)), "")
-        noun = name.removeprefix(verb)
-        if verb and noun[:1].isupper():
+        verb = _verb(name)
+        if verb:
+            noun = name.removeprefix(verb)
             letters_by_noun[noun] = letters_by_noun.get(noun, "") + _LETTER_BY_VERB[verb]
         else:
             words.append(name)
@@ -257,6 +267,13 @@ def _words(names: Iterable[str]) -> str:
         nouns_by_letters.setdefault(letters, []).append(noun)
     groups = (f"{letters}:{','.join(nouns)}" for letters, nouns in nouns_by_letters.items())
     return " ".join(sorted([*words, *groups]))
+
+
+def _verb(name: str) -> str:
+    """The longest verb with a letter that an operation's name begins with, or nothing."""
+    verbs = (verb for verb in _LETTER_BY_VERB if name.startswith(verb))
+    verb = max(verbs, key=len, default="")
+    return verb if name.removeprefix(verb)[:1].isupper() else ""
 
 
 def notice(package: Path, version: str) -> str:

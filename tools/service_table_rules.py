@@ -177,6 +177,9 @@ def match_type(
         is_generic = bool(own)
         filled[last] = filled[last] or own or _listed(operation, key, last)
     holders = _arn_holders(prefix, operation, key, names)
+    if any(filled.values()):
+        # What is told by its name is not what some other ARN stands for.
+        holders = [name for name in holders if name not in ANY_HOLDERS]
     is_filled = any(filled.values()) or not names
     is_new = operation.verb in CREATING and _is_about(operation, key, names)
     is_own = (is_filled or is_new) and prefix not in FOREIGN and key not in SHARED.get(prefix, ())
