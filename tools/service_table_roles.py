@@ -10,6 +10,8 @@ _MAX_DEPTH: Final = 6
 _READING: Final = re.compile(
     r"(BatchGet|Check|Delete|Describe|Disassociate|Get|Head|List|Remove|Search|Simulate|Validate)"
 )
+# An instance profile stands for a role that the call does not name.
+_PROFILES: Final = ("iaminstanceprofile", "iaminstanceprofilearn", "iaminstanceprofilename")
 _NO_ROLES: Final = frozenset({"iam", "sts", "sso", "organizations", "access-analyzer"})
 # `Role` is the name of many things; only what its description calls an IAM role is meant.
 _IS_IAM_ROLE: Final = re.compile(r"(?i)\b(iam|service|execution)\b[^.]*\brole\b|role[^.]*\bARN\b")
@@ -25,6 +27,8 @@ def role_parameters(
         operation: botocore's operation model.
         action: The action in the data set, which may list `iam:PassRole` as a dependent.
     """
+    if (prefix, operation.name) == ("iam", "AddRoleToInstanceProfile"):
+        return ("RoleName",)
     if prefix in _NO_ROLES or _READING.match(operation.name) or operation.input_shape is None:
         return ()
     is_passing = action is not None and "iam:PassRole" in _dependents(action)
@@ -38,9 +42,11 @@ def role_parameters(
 
 def _is_role(name: str, shape: Any, *, is_passing: bool) -> bool:
     """Whether a parameter holds a role: by its name, and where that says little by its text."""
+    plain = name.lower()
+    if plain.endswith(_PROFILES):
+        return True
     if shape.type_name != "string" or shape.enum:
         return False
-    plain = name.lower()
     if plain.endswith(("rolearn", "role_arn")):
         return True
     text = shape.documentation or ""

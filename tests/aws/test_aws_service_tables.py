@@ -371,6 +371,21 @@ def test_a_role_that_is_not_an_arn_is_asked_for_as_unknown() -> None:
         assert found[-1] == ("iam:PassRole", ANY)
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "params"),
+    [
+        ("ec2", "RunInstances", {"IamInstanceProfile": {"Name": "p"}}),
+        ("ec2", "AssociateIamInstanceProfile", {"IamInstanceProfile": {"Name": "p"}}),
+        ("iam", "AddRoleToInstanceProfile", {"InstanceProfileName": "p", "RoleName": "r"}),
+    ],
+)
+def test_an_instance_profile_hands_on_a_role(
+    service: str, operation: str, params: dict[str, Any]
+) -> None:
+    """Which role it is, or which path the role has, the call does not tell."""
+    assert named(service, operation, params)[-1] == ("iam:PassRole", ANY)
+
+
 def test_reading_and_removing_hand_no_role_to_a_service() -> None:
     """Only what gives a role to a service needs `iam:PassRole`."""
     found = named("rds", "RemoveRoleFromDBCluster", {"DBClusterIdentifier": "c", "RoleArn": ROLE})
