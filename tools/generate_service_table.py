@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -121,7 +121,8 @@ def draft_service(model: Any, data: Path) -> Draft:
         if uri:
             draft.asked.setdefault((uri,), []).append(name)
         elif action is not None and prefix != "apigateway" and not is_open:
-            asked = tuple(_asked(prefix, operation, action, arns))
+            dropped = DROPPED.get(model.service_name, frozenset())
+            asked = tuple(_asked(prefix, operation, action, arns, dropped))
             if asked and asked != ("!",):
                 draft.asked.setdefault(asked, []).append(name)
         for parameter in role_parameters(prefix, operation_model, action):
@@ -136,13 +137,17 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _asked(
-    prefix: str, operation: Operation, action: Mapping[str, Any], arns: Mapping[str, Any]
+    prefix: str,
+    operation: Operation,
+    action: Mapping[str, Any],
+    arns: Mapping[str, Any],
+    dropped: Container[str],
 ) -> Iterator[str]:
     """What IAM asks for: parts of `operations`, with templates in place of their numbers."""
     types = [
         entry
         for entry in action["resourceTypes"]
-        if entry["required"] or entry["name"] not in DROPPED.get(prefix, ())
+        if entry["required"] or entry["name"] not in dropped
     ]
     if not types:
         yield "!" if names_any(operation, arns) else "*"
@@ -195,7 +200,11 @@ def _is_one_of_many(operation: Operation, required: list[Match]) -> bool:
 def _any_arn(named: list[str]) -> list[str]:
     """One template for all types of a service that a `ResourceArn` may hold."""
     holders = {text.partition("=?")[0] for text in named if "=?" in text}
-    if len(holders) != 1 or not holders & ANY_HOLDERS or len(named) < _SEVERAL:
+    if (
+        len(holders) != 1
+        or not ANY_HOLDERS.issuperset(*(text.split(",") for text in holders))
+        or len(named) < _SEVERAL
+    ):
         return named
     return [*(text for text in named if "=?" not in text), f"{holders.pop()}=?*"]
 

@@ -24,7 +24,13 @@ CREATING: Final = frozenset({"Create", "Run", "Register", "Allocate", "Import", 
 
 # Placeholders whose parameter has another name; checked by hand against the API references.
 ALIASES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "appsync": {"GraphQLAPIId": ("apiId",)},
     "autoscaling": {"GroupFriendlyName": ("AutoScalingGroupName",)},
+    "bedrock": {"GuardrailId": ("guardrailId", "guardrailIdentifier")},
+    "cloudwatch": {"InsightRuleName": ("RuleName", "RuleNames[]")},
+    "eks": {"ClusterName": ("clusterName", "name")},
+    "elasticmapreduce": {"ClusterId": ("ClusterId", "JobFlowId", "JobFlowIds[]")},
+    "logs": {"LogGroupName": ("logGroupName", "logGroupIdentifier")},
     "ecs": {"TaskDefinitionFamilyName": ("family", "taskDefinition")},
     "iam": {
         "GroupNameWithPath": ("GroupName",),
@@ -59,10 +65,14 @@ _HOLDERS: Final[Mapping[tuple[str, str], str]] = {
     ("bedrock", "provisioned-model"): "modelId",
     ("bedrock", "imported-model"): "modelId",
     ("bedrock", "custom-model-deployment"): "modelId",
+    ("elasticloadbalancing", "listener-rule/app"): "RuleArn",
+    ("elasticloadbalancing", "listener-rule/net"): "RuleArn",
+    ("iam", "mfa"): "SerialNumber",
+    ("iam", "oidc-provider"): "OpenIDConnectProviderArn",
 }
 ANY_HOLDERS: Final = frozenset(
-    "Arn ResourceARN ResourceArn ResourceId arn resource resourceARN resourceArn resourceId "
-    "resourceIdentifier ResourceIdentifier".split()
+    "Arn ResourceARN ResourceArn ResourceId ResourceIdentifier ResourceName arn resource "
+    "resourceARN resourceArn resourceId resourceIdentifier resourceName".split()
 )
 """Parameters that hold the ARN of a resource of any type."""
 
@@ -94,8 +104,12 @@ SHARED: Final[Mapping[str, frozenset[str]]] = {
 FOLDED: Final = frozenset("sagemaker rds elasticache redshift memorydb dax dms glue".split())
 # The account in these ARNs is the organization's, not the caller's.
 FOREIGN: Final = frozenset({"organizations"})
-# Types that never decide beside the others: another catalogue is told by the account.
-DROPPED: Final[Mapping[str, frozenset[str]]] = {"glue": frozenset({"catalog"})}
+# Types of a botocore service that never decide beside the others: another catalogue is told by the
+# account, and the second generation of event buses has a service of its own.
+DROPPED: Final[Mapping[str, frozenset[str]]] = {
+    "glue": frozenset({"catalog"}),
+    "events": frozenset({"event-busv2", "event-sourcev2"}),
+}
 # A log group is asked for with what follows it: `log-group:name:log-stream:`.
 TEMPLATES: Final[Mapping[tuple[str, str], str]] = {
     (
@@ -149,9 +163,10 @@ class Operation:
         return found.group() if found else ""
 
     @property
-    def noun(self) -> str:
-        """`cluster`, comparable and in the singular."""
-        return _singular(_plain(self.name[len(self.verb) :]))
+    def nouns(self) -> frozenset[str]:
+        """`cluster` and `clusters`, comparable: not every final `s` is a plural's."""
+        noun = _plain(self.name[len(self.verb) :])
+        return frozenset({noun, _singular(noun)})
 
 
 def match_type(
@@ -264,6 +279,8 @@ def _arn_holders(prefix: str, operation: Operation, key: str, names: Iterable[st
     wanted = {f"{stem}arn" for stem in stems if stem} | {"resourcearn", "arn"}
     if _is_about(operation, key, names):
         wanted |= {"resource", "resourceidentifier", "identifier"}
+    if "Tag" in operation.name:
+        wanted |= {"resourceid", "resourcename"}
     named = _HOLDERS.get((prefix, key))
     found = [name for name in operation.texts if _plain(name) in wanted or name == named]
     return sorted(found, key=lambda name: _plain(name) in ("resourcearn", "arn"))
@@ -271,7 +288,7 @@ def _arn_holders(prefix: str, operation: Operation, key: str, names: Iterable[st
 
 def _is_about(operation: Operation, key: str, names: Iterable[str]) -> bool:
     """Whether the operation's noun is that type: `CreateCluster` and `cluster`."""
-    return operation.noun in {_plain(key)} | {_split(name)[0] for name in list(names)[-1:]}
+    return bool(operation.nouns & {_plain(key), *(_split(name)[0] for name in list(names)[-1:])})
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -196,6 +196,29 @@ CASES: list[tuple[str, str, dict[str, Any], Expected]] = [
         {"Rule": "r", "EventBusName": "b", "Targets": [{"RoleArn": ROLE}]},
         [("events:PutTargets", arn("events", "rule/b/r")), PASS_ROLE],
     ),
+    (
+        "events",
+        "DeleteEventBus",
+        {"Name": "b"},
+        [("events:DeleteEventBus", arn("events", "event-bus/b"))],
+    ),
+    (
+        "eks",
+        "UpdateClusterVersion",
+        {"name": "c", "version": "1"},
+        [("eks:UpdateClusterVersion", arn("eks", "cluster/c"))],
+    ),
+    (
+        "emr",
+        "TerminateJobFlows",
+        {"JobFlowIds": ["j-1"]},
+        [
+            (
+                "elasticmapreduce:TerminateJobFlows",
+                arn("elasticmapreduce", "cluster/j-1"),
+            )
+        ],
+    ),
     ("events", "PutEvents", {"Entries": []}, [("events:PutEvents", ANY)]),
     ("cloudwatch", "PutMetricData", {"Namespace": "n"}, [("cloudwatch:PutMetricData", ANY)]),
     (
