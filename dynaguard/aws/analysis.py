@@ -29,6 +29,8 @@ _MODULE_BY_SERVICE: Final = {
     "sns": "dynaguard.aws.sns",
     "lambda": "dynaguard.aws.functions",
 }
+_TABLE_MODULE: Final = "dynaguard.aws.table"
+"""What every other service is read by, from generated tables."""
 _reader_by_service: dict[str, ServiceReader] = {}
 _FREE: Final = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")})
 """Operations for which IAM asks no permission."""
@@ -57,8 +59,8 @@ def authorizations(call: Call, account_id: str | None) -> tuple[Authorization, .
 
     Returns:
         One authorisation per IAM action and resource; empty where IAM asks for none. Operations
-        of services without a module of their own need the action of their own name on a resource
-        that is not known, so that only statements on every resource allow them.
+        that no module and no table knows need the action of their own name on a resource that is
+        not known, so that only statements on every resource allow them.
 
     Cost: for a single-item DynamoDB call one look-up and three small objects.
     """
@@ -127,15 +129,10 @@ def _service_reader(service: str) -> ServiceReader:
     """The reader of a service; its module is imported at the first call of the service."""
     reader = _reader_by_service.get(service)
     if reader is None:
-        module = _MODULE_BY_SERVICE.get(service)
-        reader = import_module(module).authorizations if module else _by_name
+        module = _MODULE_BY_SERVICE.get(service, _TABLE_MODULE)
+        reader = import_module(module).authorizations
         _reader_by_service[service] = reader
     return reader
-
-
-def _by_name(call: Call, _place: Place) -> tuple[Authorization]:
-    """The action of the operation's own name, on a resource that nothing tells."""
-    return (Authorization(f"{call.service_prefix}:{call.operation}", UNKNOWN_RUN, call.params),)
 
 
 def _unknown_operation(call: Call, _place: Place) -> tuple[Authorization]:

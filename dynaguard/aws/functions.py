@@ -1,4 +1,4 @@
-"""Lambda: functions by name, partial ARN or ARN.
+"""Lambda: functions by name, partial ARN or ARN; layers, mappings and the like by table.
 
 Source: Service Authorization Reference, AWS Lambda; the `FunctionName` parameter of Invoke.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from dynaguard.aws import table
 from dynaguard.aws.arns import Place, is_arn
 from dynaguard.call import UNKNOWN_RUN, Authorization, Call
 
@@ -32,7 +33,8 @@ def authorizations(call: Call, place: Place) -> Iterator[Authorization]:
         resource = _function(place, params["FunctionName"], params.get("Qualifier"))
         yield Authorization(action, resource, params)
     else:
-        yield Authorization(action, UNKNOWN_RUN, params)
+        yield from table.authorizations(call, place)
+        return
     role = params.get("Role")
     if role is not None:
         resource = role if is_arn(role, "iam") else UNKNOWN_RUN

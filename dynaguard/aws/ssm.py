@@ -1,4 +1,4 @@
-"""Systems Manager: parameters by name; other calls by their own name.
+"""Systems Manager: parameters by name, with the key that opens them; other calls by table.
 
 Source: Service Authorization Reference, AWS Systems Manager.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from dynaguard.aws import table
 from dynaguard.aws.arns import Place, is_arn
 from dynaguard.call import UNKNOWN_RUN, Authorization, Call
 
@@ -16,11 +17,14 @@ _BY_NAME: Final = frozenset(
     "UnlabelParameterVersion".split()
 )
 _BY_NAMES: Final = frozenset({"GetParameters", "DeleteParameters"})
+_DECRYPTING: Final = frozenset(
+    {"GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory"}
+)
 _EVERYTHING: Final = frozenset({"DescribeParameters"})
 
 
 def authorizations(call: Call, place: Place) -> Iterator[Authorization]:
-    """What a call of `ssm` needs."""
+    """What a call of `ssm` needs; which key a parameter has is not known here."""
     action = f"ssm:{call.operation}"
     if call.operation in _BY_NAME:
         yield Authorization(action, _parameter(place, call.params.get("Name")), call.params)
@@ -32,7 +36,9 @@ def authorizations(call: Call, place: Place) -> Iterator[Authorization]:
     elif call.operation in _EVERYTHING:
         yield Authorization(action, "*", call.params)
     else:
-        yield Authorization(action, UNKNOWN_RUN, call.params)
+        yield from table.authorizations(call, place)
+    if call.operation in _DECRYPTING and call.params.get("WithDecryption"):
+        yield Authorization("kms:Decrypt", UNKNOWN_RUN, call.params)
 
 
 def _parameter(place: Place, name: Any) -> str:

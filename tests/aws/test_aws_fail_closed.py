@@ -256,11 +256,15 @@ def test_an_operation_that_is_new_is_a_problem_that_names_it() -> None:
     assert need.problem == "operation `EraseEverything` is not known to this version of dynaguard"
 
 
-def test_a_service_without_a_module_is_allowed_by_stars_alone() -> None:
-    """The action is known, the resource is not; that is no problem."""
-    [need] = authorizations(call_of("RunInstances", {}, service="ec2"), ACCOUNT)
+@pytest.mark.parametrize(
+    ("service", "operation"), [("ec2", "NotThereYet"), ("notthereyet", "Go"), ("../ec2", "Go")]
+)
+def test_what_no_table_knows_is_allowed_by_stars_alone(service: str, operation: str) -> None:
+    """The action has the operation's name, the resource is not known; that is no problem."""
+    [need] = authorizations(call_of(operation, {}, service=service), ACCOUNT)
 
-    assert (need.action, need.resource) == ("ec2:RunInstances", UNKNOWN_RUN)
+    assert need.resource == UNKNOWN_RUN
+    assert need.action.endswith(f":{operation}")
     assert need.problem is None
 
 

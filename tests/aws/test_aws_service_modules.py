@@ -1,4 +1,4 @@
-"""Other services: the IAM action and the ARN that a call needs, by table."""
+"""Services with a module of their own: the IAM action and the ARN that a call needs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,6 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     ("ssm", "GetParametersByPath", {"Path": "/a"}, [("ssm:GetParametersByPath", f"{PARAMETER}a")]),
     ("ssm", "GetParameter", {"Name": f"{PARAMETER}a"}, [("ssm:GetParameter", f"{PARAMETER}a")]),
     ("ssm", "DescribeParameters", {}, [("ssm:DescribeParameters", "*")]),
-    ("ssm", "SendCommand", {}, [("ssm:SendCommand", UNKNOWN_RUN)]),
     (
         "secretsmanager",
         "GetSecretValue",
@@ -153,7 +152,6 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
             ("s3:PutObjectTagging", "arn:aws:s3:::b/k"),
         ],
     ),
-    ("stepfunctions", "StartExecution", {}, [("states:StartExecution", UNKNOWN_RUN)]),
 ]
 
 
