@@ -75,8 +75,12 @@ OWN_KEYS: Final = (
     "IndexName",
     "ScanInEffect",
     "PageNumber",
+    "WrittenAttributes",
+    "FilteredAttributes",
+    "ReturnedAttributes",
+    "ReturnValuesOnConditionCheckFailure",
 )
-_MULTIVALUED: Final = frozenset(
+MULTIVALUED_KEYS: Final = frozenset(
     {
         "dynamodb:attributes",
         "dynamodb:leadingkeys",
@@ -86,6 +90,9 @@ _MULTIVALUED: Final = frozenset(
         "dynamodb:fourthpartitionkeyvalues",
         "aws:tagkeys",
         "dynaguard:group",
+        "dynaguard:writtenattributes",
+        "dynaguard:filteredattributes",
+        "dynaguard:returnedattributes",
     }
 )
 _ACTION: Final = re.compile(r"(?:\*|[A-Za-z0-9-]+:[A-Za-z0-9*?_-]+)$")
@@ -285,7 +292,7 @@ class StatementChecker:
         if prefix.lower() == "dynaguard" and name.lower() not in map(str.lower, OWN_KEYS):
             self._findings.add(path, f"unknown condition key `{key}`{hint(name, OWN_KEYS)}")
         is_set = condition.qualifier is not None or condition.operator == "Null"
-        if key.lower() in _MULTIVALUED and not is_set:
+        if key.lower() in MULTIVALUED_KEYS and not is_set:
             self._findings.add(
                 path,
                 f"`{key}` can hold several values, write `ForAllValues:{condition.operator}` or "

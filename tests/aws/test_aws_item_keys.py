@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from dynaguard.aws.analysis import authorizations
+from dynaguard.aws.condition_keys import CONDITION_KEYS
 from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb import schemas
+from dynaguard.aws.dynamodb.items import ITEM_KEYS
 from dynaguard.aws.dynamodb.schemas import KeySchemas, schema_from
 from dynaguard.call import NO_CREDENTIALS, UNKNOWN, UNKNOWN_PRINCIPAL, Authorization, Call
 from dynaguard.policy.model import KeySchema, TableSchema
+from dynaguard.policy.statements import MULTIVALUED_KEYS, OWN_KEYS
 from dynaguard.scope import EMPTY_SCOPE
 
 ACCOUNT = "111122223333"
@@ -526,6 +529,19 @@ def test_a_page_number_is_told() -> None:
     (need,) = authorizations(call, ACCOUNT)
 
     assert source().lookup_for(call, UNKNOWN_PRINCIPAL, need)("dynaguard:pagenumber") == ("3",)
+
+
+def test_documents_and_readers_know_the_same_keys() -> None:
+    """A key that a document may name is read, and one of several values is known to be so."""
+    own = {
+        row.name.removeprefix("dynaguard:") for row in CONDITION_KEYS if "dynaguard:" in row.name
+    }
+
+    assert own == set(OWN_KEYS)
+    assert {row.name.lower() for row in CONDITION_KEYS if row.is_multivalued} == MULTIVALUED_KEYS
+    assert {key for key in ITEM_KEYS if key.startswith("dynaguard:")} <= {
+        f"dynaguard:{key.lower()}" for key in OWN_KEYS
+    }
 
 
 # --- key schemas ---------------------------------------------------------------------------------
