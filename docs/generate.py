@@ -1,4 +1,4 @@
-"""Writes the parts of the reference that come from tables in the code.
+"""Writes the parts of the reference, and the schema, that come from tables in the code.
 
 A page holds `<!-- generated: NAME -->` and `<!-- end of NAME -->`; what stands between them is
 replaced. `python docs/generate.py` writes, `--check` only compares (exit code 1: a page is old).
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,16 @@ PARTS = (
 )
 
 
+SCHEMA = DOCS.parent / "dynaguard" / "policy" / "policy.schema.json"
+"""The schema of policy documents, which editors read."""
+
+
+def schema_text() -> str:
+    """The schema as its file has it."""
+    schema = importlib.import_module("dynaguard.policy.schema").policy_schema()
+    return json.dumps(schema, indent=2) + "\n"
+
+
 def with_part(page: str, part: Part) -> str:
     """The page with the part put between its markers.
 
@@ -74,6 +85,10 @@ def with_part(page: str, part: Part) -> str:
 def outdated(*, write: bool = False) -> list[str]:
     """The pages whose text differs from what the code gives; written on demand."""
     found = []
+    if not SCHEMA.exists() or SCHEMA.read_text(encoding="utf-8") != schema_text():
+        found.append("../dynaguard/policy/policy.schema.json")
+        if write:
+            SCHEMA.write_text(schema_text(), encoding="utf-8")
     for part in PARTS:
         path = DOCS / part.page
         old = path.read_text(encoding="utf-8")

@@ -42,6 +42,11 @@ def test_a_page_without_its_markers_is_refused(part: generate.Part) -> None:  # 
         generate.with_part("# A page\n", part)
 
 
+def test_the_schema_of_policies_is_what_the_code_gives() -> None:
+    """Else run `make generate` and commit the file."""
+    assert generate.SCHEMA.read_text(encoding="utf-8") == generate.schema_text()
+
+
 def test_the_error_tree_of_the_docs_is_the_one_of_the_code(repository: Path) -> None:
     """`errors.py` draws it at its top; the page shows the same drawing."""
     drawing = [

@@ -279,7 +279,8 @@ class _Loader:
     def _include(self, value: Any) -> list[_Included]:
         """The IAM policies that `policies` names."""
         included = []
-        for at, pattern in enumerate(self._findings.texts(value, ("policies",)) if value else ()):
+        patterns = () if value == [] else self._findings.texts(value, ("policies",))
+        for at, pattern in enumerate(patterns):
             if pattern.startswith(PACK_PREFIX):
                 included += self._include_pack(pattern, ("policies", at))
                 continue

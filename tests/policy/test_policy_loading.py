@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dynaguard.errors import MissingExtraError, PolicySyntaxError
 from dynaguard.policy.loading import load_policy
-from dynaguard.policy.model import PolicyDocument, PrincipalPattern, TableSchema
+from dynaguard.policy.model import KeySchema, PolicyDocument, PrincipalPattern, TableSchema
 
 HEAD = 'version = 1\ndefault = "deny"\n'
 DESIGN_EXAMPLE = """\
@@ -513,3 +513,43 @@ def test_any_damage_to_a_text_is_a_policy_syntax_error(data: st.DataObject) -> N
         path.write_text(damaged, encoding="utf-8", errors="replace")
         with contextlib.suppress(PolicySyntaxError):
             load_policy(path, environ={})
+
+
+def test_an_index_may_have_several_partition_and_sort_keys() -> None:
+    """Up to four of each; a table's own key has one or two attributes."""
+    document = load_policy(
+        {
+            "version": 1,
+            "default": "deny",
+            "tables": {
+                "cups": {
+                    "key": "pk",
+                    "indexes": {"by_cup": {"partition": ["a", "b"], "sort": ["c"]}},
+                }
+            },
+        },
+        environ={},
+    )
+
+    assert document.tables == {
+        "cups": TableSchema(
+            KeySchema(("pk",)), {"by_cup": KeySchema(("a", "b", "c"), partition_key_count=2)}
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    ("entry", "fragment"),
+    [
+        ({"key": ["a", "b", "c"]}, "a key has one or two; for an index with more write"),
+        ({"key": {"partition": ["a"]}}, "must be text, this is a table"),
+        ({"key": "a", "indexes": {"i": {"sort": ["b"]}}}, "`partition` is missing"),
+        ({"key": "a", "indexes": {"i": {"partition": list("abcde")}}}, "names 5 attributes"),
+        ({"key": "a", "indexes": {"i": {"partition": "a", "srt": "b"}}}, "did you mean `sort`?"),
+    ],
+)
+def test_a_key_schema_that_no_table_has_is_refused(entry: dict[str, Any], fragment: str) -> None:
+    """With what to write instead."""
+    problems = problems_of({"version": 1, "default": "deny", "tables": {"t": entry}})
+
+    assert any(fragment in problem.message for problem in problems)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dynaguard.errors import PolicySyntaxError
+from dynaguard.errors import ConfigurationError, PolicySyntaxError
 from dynaguard.policy.lint import lint
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.packs import pack_names, pack_summary
@@ -92,3 +92,13 @@ def test_an_unknown_pack_names_the_nearest() -> None:
 
     assert "did you mean `pack:no-scans`?" in str(caught.value)
     assert "`pack:batch-job`" in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "hint"), [("no-scan", "did you mean `no-scans`?"), ("x", "")])
+def test_init_names_the_packs_that_there_are(name: str, hint: str) -> None:
+    """And the nearest to one that there is not."""
+    with pytest.raises(ConfigurationError) as caught:
+        pack_document(name)
+
+    assert hint in str(caught.value)
+    assert "there are batch-job, " in str(caught.value)
