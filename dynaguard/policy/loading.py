@@ -224,7 +224,7 @@ class _Loader:
             text = entry
             if isinstance(entry, Mapping):
                 text = self._from_environment(entry, path)
-            if text is None:
+            if text is None and text is not entry:
                 found[name] = ""
                 continue
             if not isinstance(text, str):

@@ -104,7 +104,7 @@ def _native() -> Schema:
         {
             "version": _described("Of the format.", {"const": 1}),
             "revision": _described(
-                "Free text that `dynaguard status` shows.", {"type": ["string", "integer"]}
+                "Free text that `dynaguard status` shows.", {"type": ["string", "integer", "null"]}
             ),
             "default": _described(
                 "The verdict for a governed call that no statement matches.",
@@ -143,7 +143,7 @@ def _statement() -> Schema:
     principal = {"$ref": "#/$defs/principal"}
     schema = _closed(
         {
-            "Sid": _described("Its name in messages and records.", {"type": "string"}),
+            "Sid": _described("Its name in messages and records.", {"type": ["string", "null"]}),
             "Effect": {"enum": ["Allow", "Deny"]},
             "Principal": _described("For whom; left out, for everyone.", principal),
             "NotPrincipal": _described("For everyone else.", principal),

@@ -10,8 +10,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dynaguard.errors import PolicySyntaxError
 from dynaguard.policy import schema
@@ -156,20 +154,18 @@ def places_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 PLACES = [path for path in places_in(FULL) if path and path[0] != "settings"]
-odd_values = st.sampled_from(
-    [None, True, 0, -1, 1.5, 99, "", "x", "*", [], ["x"], [[]], {}, {"x": "y"}, {"Group": "x"}]
-)
+ODD_VALUES: list[Any] = [None, True, 0, -1, 1.5, 99, "", "x", "*", [], ["x"], [[]], {}, {"x": "y"}]
+ODD_VALUES += [{"Group": "x"}, {"AWS": "*"}, [None], ["x", ""], {"env": "X"}]
 
 
-@given(path=st.sampled_from(PLACES), value=odd_values)
-def test_no_change_of_a_document_is_refused_by_the_schema_alone(
-    path: tuple[Any, ...], value: Any
-) -> None:
+@pytest.mark.parametrize("value", ODD_VALUES, ids=json.dumps)
+def test_no_change_of_a_document_is_refused_by_the_schema_alone(value: Any) -> None:
     """Whatever stands in place of any of its values."""
-    document = copy.deepcopy(FULL)
-    parent: Any = document
-    for step in path[:-1]:
-        parent = parent[step]
-    parent[path[-1]] = value
+    for path in PLACES:
+        document = copy.deepcopy(FULL)
+        parent: Any = document
+        for step in path[:-1]:
+            parent = parent[step]
+        parent[path[-1]] = value
 
-    assert is_valid(document) or not is_loaded(document)
+        assert is_valid(document) or not is_loaded(document), path
