@@ -25,7 +25,7 @@ from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.passage import Passage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dynaguard.hooks.installation import Installation
     from dynaguard.hooks.patching import Patch
@@ -248,11 +248,24 @@ class SyncWrappers:
             frame.signed = passage
             frame.is_signing = True
             try:
-                return wrapped(signer, operation_name, request, *more, **options)
+                result = wrapped(signer, operation_name, request, *more, **options)
             finally:
                 frame.is_signing = False
+            if passage is not None:
+                self._check_signer(passage, context)
+            return result
 
         return sign
+
+    def _check_signer(self, passage: Passage, context: Mapping[str, Any]) -> None:
+        """The identity that was decided is the one that signed.
+
+        botocore signs with credentials that stand in the request's context before the client's
+        own, and puts none there itself: who does changes who calls.
+        """
+        signing = context.get("signing")
+        if signing and signing.get("request_credentials") is not None:
+            raise self._installation.guard.seal_broken(passage, "credentials")
 
 
 @lru_cache(maxsize=512)
