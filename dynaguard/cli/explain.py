@@ -12,6 +12,7 @@ import click
 
 from dynaguard.cli.output import FINDINGS, console, fail, output_option, print_json, reports_errors
 from dynaguard.explaining import ExplainedAuthorization, Explanation, explain
+from dynaguard.hooks.models import known_operation, parameter_faults
 from dynaguard.policy.suggestion import statement_toml
 
 
@@ -52,12 +53,19 @@ def command(
 
       dynaguard explain dynamodb Scan '{"TableName": "prod-orders"}'
 
+    OPERATION is the operation or the client's method (`Scan`, `scan`). Parameters that botocore
+    would refuse are named as warnings.
+
     Exits 0 when the call would be allowed, 1 when it would be refused.
     """
+    operation = known_operation(service, operation)
+    given = _read_params(params)
+    for fault in parameter_faults(service, operation, given):
+        click.echo(f"warning: {fault}, botocore would not send this call", err=True)
     found = explain(
         service,
         operation,
-        _read_params(params),
+        given,
         policy=policy,
         region=region,
         identity=identity,
