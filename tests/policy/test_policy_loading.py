@@ -401,6 +401,7 @@ def test_all_problems_come_at_once(write: Any) -> None:
         ("p.json", '{"version": NaN}', 0, "`NaN` is no number"),
         ("p.json", '{"version": 1\n"default": 2}', 2, "no valid JSON"),
         ("p.json", "[1]", 0, "must be a table"),
+        ("p.json", "7", 0, "must be a table"),
         ("p.json", '{\n"version": 1,\n"default": "x"\n}', 3, "must be one of"),
         ("p.json", '{"version": 1, "default": "deny",\n"statement": [\n{},\n{}]}', 4, "`Effect`"),
         ("p.json", "[" * 5000 + "]" * 5000, 0, "nests deeper"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -22,12 +23,8 @@ def pack_path(name: str) -> Path:
 def pack_summary(name: str) -> str:
     """What a pack is for: the comment at its top, as one paragraph."""
     lines = pack_path(name).read_text(encoding="utf-8").splitlines()
-    comment = []
-    for line in lines:
-        if not line.startswith("#"):
-            break
-        comment.append(line.removeprefix("#").strip())
-    return " ".join(comment)
+    comment = takewhile(lambda line: line.startswith("#"), lines)
+    return " ".join(line.removeprefix("#").strip() for line in comment)
 
 
 def packs_markdown() -> str:
