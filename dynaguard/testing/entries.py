@@ -37,7 +37,7 @@ _KEYS: Final = (
     *("name", "call", "params", "expect", "policy", "groups", "page", "context", "tables"),
     *_TEXTS,
 )
-_DEFAULT_KEYS: Final = tuple(key for key in _KEYS if key not in ("name", "params"))
+_DEFAULT_KEYS: Final = tuple(key for key in _KEYS if key != "name")
 
 
 class CaseReader:
