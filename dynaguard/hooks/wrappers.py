@@ -234,7 +234,8 @@ class SyncWrappers:
                 return wrapped(signer, operation_name, request, *more, **options)
             context = request.context
             if CONTEXT_KEY not in context and installation.is_global:
-                name = options.get("signing_name") or "".join(more[_SIGNING_NAME:]) or None
+                positional = more[_SIGNING_NAME] if len(more) > _SIGNING_NAME else None
+                name = options.get("signing_name") or positional
                 _decide_unsigned(installation, signer, operation_name, request, name)
             passage = context.get(CONTEXT_KEY)
             if passage is not None and installation.is_stamping and not passage.call.is_presign:
@@ -244,13 +245,13 @@ class SyncWrappers:
                 with signing_calls():
                     result = wrapped(signer, operation_name, request, *more, **options)
                 signed_without_frame.set(passage)
-                return result
-            frame.signed = passage
-            frame.is_signing = True
-            try:
-                result = wrapped(signer, operation_name, request, *more, **options)
-            finally:
-                frame.is_signing = False
+            else:
+                frame.signed = passage
+                frame.is_signing = True
+                try:
+                    result = wrapped(signer, operation_name, request, *more, **options)
+                finally:
+                    frame.is_signing = False
             if passage is not None:
                 self._check_signer(passage, context)
             return result

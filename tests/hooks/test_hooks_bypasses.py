@@ -88,6 +88,35 @@ def test_another_identity_does_not_sign_what_was_decided(
     assert wire.sent == []
 
 
+def test_another_identity_presigns_nothing(client: Any, policy: Any) -> None:
+    """A URL is a call that somebody else makes later."""
+    dynaguard.install(policy())
+    other = Credentials("AKIAOTHER", "secret")
+
+    def swap(request: Any, **_: Any) -> None:
+        request.context.setdefault("signing", {})["request_credentials"] = other
+
+    client.meta.events.register_first("before-sign", swap)
+
+    with pytest.raises(TamperedRequest, match="credentials"):
+        client.generate_presigned_url("get_item", {"TableName": "orders", "Key": KEY})
+
+
+def test_a_signer_that_is_asked_with_all_its_arguments_is_guarded(
+    client: Any, wire: Any, policy: Any
+) -> None:
+    """By position, a name to sign for among them, or none."""
+    from botocore.awsrequest import AWSRequest
+
+    dynaguard.install(policy())
+    request = AWSRequest("POST", "https://dynamodb.eu-west-1.amazonaws.com/", data=b"{}")
+    request.context = {}
+
+    for name in (None, "dynamodb"):
+        with pytest.raises(PolicyDenied):
+            client._request_signer.sign("Scan", request, "eu-west-1", "standard", None, name)
+
+
 def test_a_copied_emitter_is_guarded(client: Any, wire: Any, policy: Any) -> None:
     """Copies share nothing with the original but our wrappers."""
     dynaguard.install(policy())
