@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from dynaguard.call import Authorization, Principal
 from dynaguard.policy.advice import as_pattern
 from dynaguard.policy.trace import ConsideredStatement
+
+_KINDS: Final = ("condition", "principal", "resource", "action")
 
 
 def nearest_allow(considered: Iterable[ConsideredStatement]) -> ConsideredStatement | None:
@@ -28,7 +30,13 @@ def nearest_allow(considered: Iterable[ConsideredStatement]) -> ConsideredStatem
         and not statement.is_observed
         and not _is_elsewhere(statement.failing)
     ]
-    return min(near, key=lambda statement: len(statement.failing), default=None)
+    return min(near, key=_distance, default=None)
+
+
+def _distance(statement: ConsideredStatement) -> tuple[int, int]:
+    """How many parts do not match; of equals, a condition is nearer than a resource or action."""
+    kinds = [_KINDS.index(part.split()[0]) for part in statement.failing]
+    return len(kinds), max(kinds, default=0)
 
 
 def _is_elsewhere(failing: Sequence[str]) -> bool:

@@ -145,7 +145,11 @@ DENY = {"Sid": "Deny", "Effect": "Deny", "Action": "dynamodb:*", "Resource": "*"
         ([DENY], None, None),
         ([{**OTHER_TABLE, "Mode": "observe"}], None, None),
         ([FAR, OTHER_ACTION, OTHER_TABLE], "OtherTable", ("resource",)),
-        ([OTHER_TABLE, OTHER_REGION], "OtherTable", ("resource",)),
+        (
+            [OTHER_TABLE, OTHER_REGION],
+            "OtherRegion",
+            ("condition `StringEquals` on `aws:RequestedRegion`",),
+        ),
         (
             [OTHER_ACTION, OTHER_REGION],
             "OtherRegion",
@@ -156,7 +160,7 @@ DENY = {"Sid": "Deny", "Effect": "Deny", "Action": "dynamodb:*", "Resource": "*"
 def test_the_nearest_statement_misses_by_the_fewest_parts(
     statements: list[dict[str, Any]], nearest: str | None, failing: tuple[str, ...] | None
 ) -> None:
-    """The first of equals; one for another action on another resource is not near."""
+    """A condition before a resource, the first of equals; one for something else is not near."""
     found = nearest_allow(trace(document_of(*statements), GET, ANN, at(NOW)))
 
     assert (found and found.statement.sid) == nearest
