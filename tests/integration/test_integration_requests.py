@@ -190,3 +190,31 @@ def test_a_server_that_verifies_signatures_accepts_the_stamp(
 
     assert b"x-dynaguard-correlation-id" in sent[0].headers["Authorization"].lower()
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
+
+
+def test_an_identity_that_sts_tells_is_the_one_that_statements_name(
+    moto_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """Asked once, on request; the look-up itself is not guarded and not recorded."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server.url)
+    arn = moto_server.client("sts").get_caller_identity()["Arn"]
+    statement = {
+        "Sid": "ThisCaller",
+        "Effect": "Allow",
+        "Principal": {"AWS": arn},
+        "Action": "dynamodb:ListTables",
+        "Resource": "*",
+    }
+    document = {**OWN_ITEMS, "govern": ["dynamodb", "sts"], "statement": [statement]}
+    audit = tmp_path / "audit.jsonl"
+    client = moto_server.client("dynamodb")
+
+    with dynaguard.install(document, identity_lookup="sts", audit=audit):
+        client.list_tables()
+        client.list_tables()
+    with dynaguard.install(document), pytest.raises(PolicyDenied):
+        client.list_tables()
+
+    records = [json.loads(line) for line in audit.read_text().splitlines()]
+    assert [record["operation"] for record in records] == ["ListTables", "ListTables"]
+    assert {record["identity"]["arn"] for record in records} == {arn}
