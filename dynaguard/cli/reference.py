@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from inspect import cleandoc
 
@@ -41,7 +42,8 @@ def _row(option: click.Option, context: click.Context) -> str:
     names = ", ".join(f"`{name}`" for name in option.opts)
     takes = "" if option.is_flag else f"`{option.make_metavar(context)}`"
     default = f"`{option.default}`" if option.show_default else ""
-    return f"| {names} | {takes.replace('|', chr(92) + '|')} | {default} | {option.help or ''} |"
+    meaning = re.sub(r"(?<!`)(--[a-z-]+)", r"`\1`", option.help or "")
+    return f"| {names} | {takes.replace('|', chr(92) + '|')} | {default} | {meaning} |"
 
 
 def _text(text: str) -> str:
