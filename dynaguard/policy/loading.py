@@ -335,7 +335,8 @@ def _iam_statements(findings: Findings, data: Mapping[str, Any], path: Path_) ->
     if "Statement" not in data:
         findings.add(path, "`Statement` is missing")
         return []
-    checker = StatementChecker(findings, (), has_variables=version == "2012-10-17")
+    has_variables = version == "2012-10-17"
+    checker = StatementChecker(findings, (), has_variables=has_variables, is_iam=True)
     return checker.check_all(data["Statement"], (*path, "Statement"))
 
 

@@ -115,14 +115,21 @@ class StatementChecker:
         findings: Where problems go.
         groups: Names of the groups that statements may use.
         has_variables: Whether `${...}` is a policy variable in this source.
+        is_iam: Whether it is an IAM policy that is used as it is.
     """
 
     def __init__(
-        self, findings: Findings, groups: tuple[str, ...], *, has_variables: bool
+        self,
+        findings: Findings,
+        groups: tuple[str, ...],
+        *,
+        has_variables: bool,
+        is_iam: bool = False,
     ) -> None:
         self._findings = findings
         self._groups = groups
         self._has_variables = has_variables
+        self._is_iam = is_iam
         self._sids: set[str] = set()
 
     def check_all(self, value: Any, path: Path_) -> list[Statement]:
@@ -292,7 +299,9 @@ class StatementChecker:
         if prefix.lower() == "dynaguard" and name.lower() not in map(str.lower, OWN_KEYS):
             self._findings.add(path, f"unknown condition key `{key}`{hint(name, OWN_KEYS)}")
         is_set = condition.qualifier is not None or condition.operator == "Null"
-        if key.lower() in MULTIVALUED_KEYS and not is_set:
+        # IAM takes a plain operator here, and so does an IAM policy that is used as it is: it
+        # matches one value, and several values fail closed.
+        if key.lower() in MULTIVALUED_KEYS and not is_set and not self._is_iam:
             self._findings.add(
                 path,
                 f"`{key}` can hold several values, write `ForAllValues:{condition.operator}` or "

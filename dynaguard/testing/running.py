@@ -96,8 +96,8 @@ def run_case(case: Case) -> CaseResult:
 
 
 def _refused(case: Case, refusal: str) -> CaseResult:
-    """A policy that is refused lets nothing through, and is none that could decide."""
-    holds = case.expect == "fail_closed"
+    """A policy that is refused allows nothing, and denies nothing by a statement."""
+    holds = case.expect in ("fail_closed", "implicit_deny")
     problems = () if holds else (f"expected {case.expect}, the policy is refused: {refusal}",)
     return CaseResult(case.name, case.place, holds, case.expect, "refused", None, problems)
 

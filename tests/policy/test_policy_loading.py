@@ -554,3 +554,19 @@ def test_a_key_schema_that_no_table_has_is_refused(entry: dict[str, Any], fragme
     problems = problems_of({"version": 1, "default": "deny", "tables": {"t": entry}})
 
     assert any(fragment in problem.message for problem in problems)
+
+
+def test_a_plain_operator_on_a_key_of_several_values_is_iams_own_affair() -> None:
+    """A native document names a set operator; an IAM policy may be as IAM takes it."""
+    statement = {
+        "Effect": "Allow",
+        "Action": "dynamodb:GetItem",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"dynamodb:LeadingKeys": "me"}},
+    }
+    iam = load_policy({"Version": "2012-10-17", "Statement": [statement]}, environ={})
+
+    problems = problems_of({"version": 1, "default": "deny", "statement": [statement]})
+
+    assert len(iam.statements) == 1
+    assert "write `ForAllValues:StringEquals`" in problems[0].message
