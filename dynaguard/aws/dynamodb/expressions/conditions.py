@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from dynaguard.aws.dynamodb.expressions.paths import Path, read_path
-from dynaguard.aws.dynamodb.expressions.tokens import Cursor, ExpressionError
+from dynaguard.aws.dynamodb.expressions.tokens import ExpressionCursor, ExpressionError
 
 _COMPARATORS: Final = frozenset({"=", "<>", "<", "<=", ">", ">="})
 _ARGUMENTS_BY_TEST: Final = {
@@ -59,7 +59,7 @@ def parse_condition(text: str) -> Condition:
         raise ExpressionError from None  # the caller's own stack is nearly full
 
 
-class _Reader(Cursor):
+class _Reader(ExpressionCursor):
     """Reads one condition, token by token."""
 
     def __init__(self, text: str) -> None:
@@ -97,7 +97,7 @@ class _Reader(Cursor):
         if self.is_call() and self.peek().text in _ARGUMENTS_BY_TEST:
             self._test()
             return ()
-        if self.peek() == ("mark", "("):
+        if self.peek().is_mark("("):
             return self._parenthesised()
         return self._comparison()
 

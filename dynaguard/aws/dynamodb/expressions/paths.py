@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from dynaguard.aws.dynamodb.expressions.tokens import Cursor, ExpressionError
+from dynaguard.aws.dynamodb.expressions.tokens import ExpressionCursor, ExpressionError
 
 KEYWORDS: Final = frozenset(
     {"AND", "OR", "NOT", "BETWEEN", "IN", "SET", "REMOVE", "ADD", "DELETE"}
@@ -31,7 +31,7 @@ class Path(NamedTuple):
     is_plain: bool = True
 
 
-def read_path(cursor: Cursor) -> Path:
+def read_path(cursor: ExpressionCursor) -> Path:
     """Reads a document path."""
     first = _read_name(cursor)
     names = [first]
@@ -49,10 +49,10 @@ def read_path(cursor: Cursor) -> Path:
         is_plain = False
 
 
-def _read_name(cursor: Cursor) -> str:
+def _read_name(cursor: ExpressionCursor) -> str:
     """One step of a path: a name or a `#name`."""
     token = cursor.take()
-    if token.kind == "alias" or (token.kind == "name" and token.keyword not in KEYWORDS):
+    if token.kind == "alias" or (token.kind == "word" and token.keyword not in KEYWORDS):
         return token.text
     raise ExpressionError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from dynaguard.aws.dynamodb.expressions.paths import Path, read_path
-from dynaguard.aws.dynamodb.expressions.tokens import Cursor, ExpressionError
+from dynaguard.aws.dynamodb.expressions.tokens import ExpressionCursor, ExpressionError
 
 
 @lru_cache(maxsize=1024)
@@ -19,7 +19,7 @@ def parse_projection(text: str) -> tuple[Path, ...]:
 
     Source: Amazon DynamoDB Developer Guide, Using projection expressions in DynamoDB.
     """
-    cursor = Cursor(text)
+    cursor = ExpressionCursor(text)
     paths = cursor.several(lambda: read_path(cursor))
     if not cursor.is_at_end:
         raise ExpressionError

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from dynaguard.aws.dynamodb.expressions.paths import Path, read_path
-from dynaguard.aws.dynamodb.expressions.tokens import Cursor, ExpressionError
+from dynaguard.aws.dynamodb.expressions.tokens import ExpressionCursor, ExpressionError
 
 _CLAUSES: Final = ("SET", "REMOVE", "ADD", "DELETE")
 _FUNCTIONS: Final = frozenset({"if_not_exists", "list_append"})
@@ -45,7 +45,7 @@ def parse_update(text: str) -> Update:
         raise ExpressionError from None  # the caller's own stack is nearly full
 
 
-class _Reader(Cursor):
+class _Reader(ExpressionCursor):
     """Reads one update expression, token by token."""
 
     def __init__(self, text: str) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from dynaguard.aws.dynamodb.cursor import Token
 from dynaguard.aws.dynamodb.partiql.conditions import (
     OTHER,
     Condition,
@@ -23,7 +24,7 @@ from dynaguard.aws.dynamodb.partiql.conditions import (
     Operand,
 )
 from dynaguard.aws.dynamodb.partiql.terms import UNFIXED, TermReader
-from dynaguard.aws.dynamodb.partiql.tokens import NotUnderstood, Token, read_tokens
+from dynaguard.aws.dynamodb.partiql.tokens import NotUnderstood, read_tokens
 
 _COMPARATORS: Final = frozenset({"=", "<>", "!=", "<", "<=", ">", ">="})
 
@@ -190,11 +191,9 @@ class _Reader(TermReader):
 
     def _any(self) -> Condition:
         """Parts joined by OR."""
-        self.descend()
-        parts = [self._all()]
+        parts = [self.nested(self._all)]
         while self.accept_word("OR"):
-            parts.append(self._all())
-        self._depth -= 1
+            parts.append(self.nested(self._all))
         return parts[0] if len(parts) == 1 else Either(tuple(parts))
 
     def _all(self) -> Condition:

@@ -17,7 +17,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from dynaguard.aws.arns import Place
-from dynaguard.aws.dynamodb.partiql.tokens import NotUnderstood, Token, read_tokens
+from dynaguard.aws.dynamodb.cursor import Token
+from dynaguard.aws.dynamodb.partiql.tokens import NotUnderstood, name_of, read_tokens
 from dynaguard.aws.dynamodb.resources import on_table, unknown_resource
 from dynaguard.call import UNKNOWN_RUN, Authorization, Call
 
@@ -174,7 +175,7 @@ def _path(tokens: Tokens, at: int) -> tuple[str, str | None, int]:
 
 def _name(tokens: Tokens, at: int) -> tuple[str, int]:
     """A table or index name, quoted or not, and the place after it."""
-    name = tokens[at].name if at < len(tokens) else None
+    name = name_of(tokens[at]) if at < len(tokens) else None
     if name is None:
         raise NotUnderstood
     return name, at + 1

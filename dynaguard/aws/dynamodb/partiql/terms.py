@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from dynaguard.aws.dynamodb.cursor import Token
 from dynaguard.aws.dynamodb.partiql.conditions import Operand
-from dynaguard.aws.dynamodb.partiql.tokens import Cursor, NotUnderstood, Token
+from dynaguard.aws.dynamodb.partiql.tokens import NotUnderstood, StatementCursor
 
-MAX_DEPTH: Final = 50
 PARTS: Final = ("written", "filtered", "returned", "read")
 """What a statement can name an attribute for."""
 
@@ -26,14 +26,13 @@ _RESERVED: Final = frozenset(
 _CLOSINGS: Final = {"[": "]", "<<": ">>"}
 
 
-class TermReader(Cursor):
+class TermReader(StatementCursor):
     """Reads values, and keeps the attributes that it comes across, by what they are named for."""
 
     def __init__(self, tokens: tuple[Token, ...]) -> None:
         super().__init__(tokens)
         self.named: dict[str, set[str]] = {part: set() for part in PARTS}
         self._part = "read"
-        self._depth = 0
         self._parameters = 0
 
     def named_as(self, part: str, read: Callable[[], _FoundT]) -> _FoundT:
@@ -66,17 +65,15 @@ class TermReader(Cursor):
         if token.keyword in _CONSTANTS:
             self.take()
             return None, UNFIXED, False
-        if token.kind == "word" and self.peek(1).text == "(" and token.keyword not in _RESERVED:
+        if self.is_call() and token.keyword not in _RESERVED:
             return None, self._call(), True
         return self.path(), UNFIXED, False
 
     def _in_parentheses(self) -> tuple[str | None, Operand, bool]:
         """`(value)`, which is that value, or `(value, ...)`."""
         self.expect("(")
-        self.descend()
-        values = self.several(self.value)
+        values = self.nested(lambda: self.several(self.value))
         self.expect(")")
-        self._depth -= 1
         return values[0] if len(values) == 1 else (None, UNFIXED, False)
 
     def _marked(self) -> Operand:
@@ -88,17 +85,15 @@ class TermReader(Cursor):
             return Operand("N", "-" + self._exponent(self.take().text))
         if token.text == "?":
             return Operand("?", str(self.next_parameter()))
-        self.descend()
         if token.text == "{":
-            self.members()
-        elif token.text in _CLOSINGS:
-            closing = _CLOSINGS[token.text]
-            if not self.accept(closing):
-                self.several(self.value)
-                self.expect(closing)
-        else:
+            self.nested(self.members)
+            return UNFIXED
+        closing = _CLOSINGS.get(token.text)
+        if closing is None:
             raise NotUnderstood
-        self._depth -= 1
+        if not self.accept(closing):
+            self.nested(lambda: self.several(self.value))
+            self.expect(closing)
         return UNFIXED
 
     def _exponent(self, text: str) -> str:
@@ -130,11 +125,9 @@ class TermReader(Cursor):
         """`function(value, ...)`."""
         self.take()
         self.expect("(")
-        self.descend()
         if not self.accept(")"):
-            self.several(self.value)
+            self.nested(lambda: self.several(self.value))
             self.expect(")")
-        self._depth -= 1
         return UNFIXED
 
     def path(self) -> str | None:
@@ -154,12 +147,6 @@ class TermReader(Cursor):
             else:
                 return name if is_plain else None
             is_plain = False
-
-    def descend(self) -> None:
-        """Goes one level deeper; the caller takes the level back."""
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise NotUnderstood
 
     def next_parameter(self) -> int:
         """Position of the parameter that was just read, from 0."""

@@ -6,10 +6,9 @@ Source: Amazon DynamoDB Developer Guide, PartiQL - a SQL-compatible query langua
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Final, NamedTuple, TypeVar
+from typing import Final
 
-_FoundT = TypeVar("_FoundT")
+from dynaguard.aws.dynamodb.cursor import Cursor, Token
 
 MAX_STATEMENT_LENGTH: Final = 8192
 """DynamoDB takes no longer ones."""
@@ -27,29 +26,6 @@ _TOKEN: Final = re.compile(
     | (?P<mark><<|>>|<=|>=|<>|!=|[?.,;()\[\]{}<>=+|&:%@^!]|-(?!-)|/(?!\*)|\*(?!/))""",
     re.VERBOSE,
 )
-
-
-class Token(NamedTuple):
-    """A token: kind (`word`, `quoted`, `text`, `number`, `mark`) and text."""
-
-    kind: str
-    text: str
-
-    @property
-    def keyword(self) -> str:
-        """An unquoted word in upper case, else empty."""
-        return self.text.upper() if self.kind == "word" else ""
-
-    @property
-    def name(self) -> str | None:
-        """The name that it is, quoted or not; None for what is no name."""
-        if self.kind == "quoted":
-            return self.text[1:-1].replace('""', '"') or None
-        return self.text if self.kind == "word" else None
-
-    def is_mark(self, text: str) -> bool:
-        """Whether it is that sign, outside of quotes."""
-        return self.kind == "mark" and self.text == text
 
 
 class NotUnderstood(Exception):
@@ -82,79 +58,21 @@ def read_tokens(text: str) -> tuple[Token, ...]:
     return tuple(tokens)
 
 
-_END: Final = Token("end", "")
-_OPENING: Final = frozenset({"(", "["})
-_ENDING: Final = frozenset({")", "]"})
+def name_of(token: Token) -> str | None:
+    """The name that a token is, quoted or not; None for what is no name."""
+    if token.kind == "quoted":
+        return token.text[1:-1].replace('""', '"') or None
+    return token.text if token.kind == "word" else None
 
 
-class Cursor:
-    """A place among the tokens of a statement; what is not as expected is `NotUnderstood`."""
+class StatementCursor(Cursor):
+    """A place among the tokens of a statement."""
 
-    def __init__(self, tokens: tuple[Token, ...]) -> None:
-        self._tokens = tokens
-        self._at = 0
-
-    @property
-    def is_at_end(self) -> bool:
-        """Whether every token is read."""
-        return self._at >= len(self._tokens)
-
-    def peek(self, ahead: int = 0) -> Token:
-        """A token to come; of kind `end` after the last."""
-        at = self._at + ahead
-        return self._tokens[at] if at < len(self._tokens) else _END
-
-    def take(self) -> Token:
-        """The next token, read."""
-        token = self.peek()
-        self._at += 1
-        return token
-
-    def accept(self, mark: str) -> bool:
-        """Reads that sign, if it is next."""
-        is_there = self.peek().is_mark(mark)
-        self._at += is_there
-        return is_there
-
-    def accept_word(self, word: str) -> bool:
-        """Reads that keyword, if it is next."""
-        is_there = self.peek().keyword == word
-        self._at += is_there
-        return is_there
-
-    def expect(self, mark: str) -> None:
-        """Reads that sign."""
-        if not self.accept(mark):
-            raise NotUnderstood
-
-    def expect_word(self, word: str) -> None:
-        """Reads that keyword."""
-        if not self.accept_word(word):
-            raise NotUnderstood
+    error = NotUnderstood
 
     def name(self) -> str:
         """Reads a name, quoted or not."""
-        name = self.take().name
+        name = name_of(self.take())
         if name is None:
             raise NotUnderstood
         return name
-
-    def several(self, read: Callable[[], _FoundT]) -> list[_FoundT]:
-        """What `read` gives, one or more times, with commas between."""
-        found = [read()]
-        while self.accept(","):
-            found.append(read())
-        return found
-
-    def after_group(self) -> Token | None:
-        """The token after the group that opens here; None at the end of the statement."""
-        depth = 0
-        for at in range(self._at, len(self._tokens)):
-            kind, text = self._tokens[at]
-            if kind == "mark" and text in _OPENING:
-                depth += 1
-            elif kind == "mark" and text in _ENDING:
-                depth -= 1
-                if depth == 0:
-                    return self._tokens[at + 1] if at + 1 < len(self._tokens) else None
-        raise NotUnderstood
