@@ -11,7 +11,7 @@ from typing import Any
 import botocore
 import wrapt
 
-from benchmarks import call_cost, decision_cost, import_cost
+from benchmarks import analysis_cost, call_cost, decision_cost, import_cost
 
 RESULTS = Path(__file__).parent / "results"
 _BARS = {
@@ -36,6 +36,11 @@ def main() -> int:
         for name, ratio in ratios.items():
             bar = _BARS.get(name) if operation == "GetItem" else None
             missed += _print_row(name, str(ratio), ratio.median, bar)
+    print("\nReading what a call needs, no expression asked for, over a bare call")
+    results["analysis"] = {}
+    for operation, share in analysis_cost.run().items():
+        results["analysis"][operation] = round(share, 4)
+        missed += _print_row(operation, f"{share:.4f}", share, 0.02)
     print("\nWarm decision, over one with 10 statements")
     results["decision"] = {}
     for size, ratio in decision_cost.run().items():
