@@ -12,7 +12,7 @@ from dynaguard.call import UNKNOWN_PRINCIPAL, Decision
 from dynaguard.policy.decision import decide, denial_message
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.matcher import CompiledPolicy
-from tests.aws.test_aws_item_keys import ACCOUNT, call_of, source
+from tests.aws.item_requests import ACCOUNT, call_of, source
 
 POLICY = CompiledPolicy(
     load_policy(
