@@ -40,23 +40,30 @@ def server(request: pytest.FixtureRequest) -> Server:
     """Each server in turn, with a table of two items."""
     server: Server = request.getfixturevalue(request.param)
     client = server.client("dynamodb")
-    if TABLE not in client.list_tables()["TableNames"]:
-        client.create_table(
-            TableName=TABLE,
-            KeySchema=[
-                {"AttributeName": "owner", "KeyType": "HASH"},
-                {"AttributeName": "id", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "owner", "AttributeType": "S"},
-                {"AttributeName": "id", "AttributeType": "N"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        for owner in ("me", "you"):
-            for number in range(3):
-                client.put_item(TableName=TABLE, Item=key(owner, number))
+    try:
+        client.describe_table(TableName=TABLE)
+    except client.exceptions.ResourceNotFoundException:
+        _make_table(client)
     return server
+
+
+def _make_table(client: Any) -> None:
+    """The table and its items."""
+    client.create_table(
+        TableName=TABLE,
+        KeySchema=[
+            {"AttributeName": "owner", "KeyType": "HASH"},
+            {"AttributeName": "id", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "owner", "AttributeType": "S"},
+            {"AttributeName": "id", "AttributeType": "N"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for owner in ("me", "you"):
+        for number in range(3):
+            client.put_item(TableName=TABLE, Item=key(owner, number))
 
 
 def key(owner: str, number: int) -> dict[str, Any]:
