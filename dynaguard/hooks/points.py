@@ -14,6 +14,7 @@ from typing import Final
 import botocore
 
 from dynaguard.errors import PatchPointError
+from dynaguard.hooks.useragent import IS_BUILT_TWICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,8 @@ PAGING_POINT: Final = PatchPoint(
 )
 """Tells `dynaguard:PageNumber`, which is unknown where it is missing."""
 
-OPTIONAL_POINTS: Final = (PAGING_POINT, USER_AGENT_POINT)
-"""Left out where they are missing."""
+OPTIONAL_POINTS: Final = (PAGING_POINT, *((USER_AGENT_POINT,) if IS_BUILT_TWICE else ()))
+"""Those that this botocore can have; left out where they are missing all the same."""
 
 AIO_POINTS: Final = (
     PatchPoint(
