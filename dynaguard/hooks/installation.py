@@ -22,6 +22,7 @@ from dynaguard.hooks.frames import Frame
 from dynaguard.hooks.patching import Patch
 from dynaguard.hooks.points import (
     AIO_POINTS,
+    OPTIONAL_POINTS,
     PAGING_POINT,
     SYNC_POINTS,
     USER_AGENT_POINT,
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from dynaguard.passage import Passage
 
 _log = logging.getLogger("dynaguard")
+_OPTIONAL_WRAPPERS = {
+    PAGING_POINT: paging.iterate_pages,
+    USER_AGENT_POINT: useragent.to_string,
+}
 
 
 class Installation:
@@ -72,11 +77,9 @@ class Installation:
         owners = {point: point.resolve() for point in SYNC_POINTS}
         for point, owner in owners.items():
             self._wrap(point, owner, getattr(wrappers, point.name))
-        with suppress(PatchPointError):
-            self._wrap(PAGING_POINT, PAGING_POINT.resolve(), paging.iterate_pages)
-        if useragent.IS_BUILT_TWICE:
+        for point in OPTIONAL_POINTS:
             with suppress(PatchPointError):
-                self._wrap(USER_AGENT_POINT, USER_AGENT_POINT.resolve(), useragent.to_string)
+                self._wrap(point, point.resolve(), _OPTIONAL_WRAPPERS[point])
         botocore.register_initializer(self._greet_session)
         self._greet_default_session()
         self._wrap_aiobotocore_once_imported()
