@@ -49,5 +49,19 @@ LEFT_ALONE: Final = Frame(None, 0.0)
 """The one frame of all calls that are not guarded; shared by threads, never written to."""
 
 current_frame: ContextVar[Frame | None] = ContextVar("dynaguard_frame", default=None)
-signed_without_frame: ContextVar[Passage | None] = ContextVar("dynaguard_signed", default=None)
-"""As `Frame.signed`, where a peer took the outer wrapper off."""
+_signed: ContextVar[Passage | None] = ContextVar("dynaguard_signed", default=None)
+"""As `Frame.signed`, where there is no frame: a peer took the outer wrapper off, or the call was
+under way when it was put on."""
+
+
+def note_signed(passage: Passage | None) -> None:
+    """Keeps the passage of a request that was signed outside of a frame, until it is sent."""
+    _signed.set(passage)
+
+
+def take_signed() -> Passage | None:
+    """The passage of the request that is sent now; once, so that no later one is held to it."""
+    passage = _signed.get()
+    if passage is not None:
+        _signed.set(None)
+    return passage

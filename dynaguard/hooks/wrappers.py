@@ -17,7 +17,13 @@ from dynaguard.call import Call, Status
 from dynaguard.hooks.answers import has_leftovers, read_answer
 from dynaguard.hooks.events import CONTEXT_KEY
 from dynaguard.hooks.exemption import signing_calls
-from dynaguard.hooks.frames import LEFT_ALONE, Frame, current_frame, signed_without_frame
+from dynaguard.hooks.frames import (
+    LEFT_ALONE,
+    Frame,
+    current_frame,
+    note_signed,
+    take_signed,
+)
 from dynaguard.hooks.retries import is_without_verdict, suggested_delay_s
 from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.stamp import put_header, settle_stamp
@@ -208,7 +214,7 @@ class SyncWrappers:
         def send(endpoint: Any, /, request: Any, *more: Any, **options: Any) -> Any:
             if patch.is_active:
                 frame = current_frame.get()
-                passage = frame.signed if frame is not None else signed_without_frame.get()
+                passage = frame.signed if frame is not None else take_signed()
                 if passage is not None:
                     broken = passage.seal and passage.seal.broken_part(request)
                     if broken:
@@ -244,7 +250,7 @@ class SyncWrappers:
             if frame is None or frame is LEFT_ALONE:
                 with signing_calls():
                     result = wrapped(signer, operation_name, request, *more, **options)
-                signed_without_frame.set(passage)
+                note_signed(passage)
             else:
                 frame.signed = passage
                 frame.is_signing = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -127,3 +129,31 @@ def test_tokens_signed_directly_pass_for_other_services(make_client: Any, policy
     rds = make_client("rds")
 
     assert "X-Amz-Signature" in rds.generate_db_auth_token("db.example.com", 3306, "admin")
+
+
+def test_a_request_is_held_to_its_own_decision_alone(client: Any, wire: Any, policy: Any) -> None:
+    """One that was signed before the guard came is not held to the one before it.
+
+    A call that is under way while the guard is installed may pass some wrappers and not others.
+    """
+    guard = dynaguard.install(policy())
+    with _outer_wrapper_undone():
+        client.get_item(TableName="orders", Key=KEY)
+    request = wire.sent[-1]
+    request.body = b'{"TableName": "orders", "Key": {"pk": {"S": "2"}}}'
+
+    client._endpoint._send(request)
+
+    assert guard.counters.denials == 0
+    assert len(wire.sent) == 2
+
+
+@contextlib.contextmanager
+def _outer_wrapper_undone() -> Iterator[None]:
+    """Within it botocore's own `_make_api_call` is in place, as before `install()`."""
+    ours = BaseClient.__dict__["_make_api_call"]
+    BaseClient._make_api_call = ours.__wrapped__
+    try:
+        yield
+    finally:
+        BaseClient._make_api_call = ours
