@@ -10,6 +10,7 @@ from importlib import import_module as _import_module
 from dynaguard.errors import (
     AuditUnavailable,
     ConfigurationError,
+    CursorRefused,
     DynaguardError,
     DynaguardWarning,
     GuardFailure,
@@ -27,19 +28,28 @@ from dynaguard.scope import acting_as, correlation, job
 if _typing.TYPE_CHECKING:
     from dynaguard.explaining import Explanation, explain
     from dynaguard.guard import Guard
+    from dynaguard.hooks.items import mask_item, unmask_item
     from dynaguard.hooks.status import GuardStatus, status
+    from dynaguard.masking.registry import Detector, register_detector, register_strategy
 
 _MODULE_BY_LAZY_NAME = {
+    "Detector": "dynaguard.masking.registry",
     "Explanation": "dynaguard.explaining",
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
     "explain": "dynaguard.explaining",
+    "mask_item": "dynaguard.hooks.items",
+    "register_detector": "dynaguard.masking.registry",
+    "register_strategy": "dynaguard.masking.registry",
     "status": "dynaguard.hooks.status",
+    "unmask_item": "dynaguard.hooks.items",
 }
 
 __all__ = [
     "AuditUnavailable",
     "ConfigurationError",
+    "CursorRefused",
+    "Detector",
     "DynaguardError",
     "DynaguardWarning",
     "Explanation",
@@ -60,8 +70,12 @@ __all__ = [
     "explain",
     "install",
     "job",
+    "mask_item",
+    "register_detector",
+    "register_strategy",
     "status",
     "uninstall",
+    "unmask_item",
 ]
 
 

@@ -18,7 +18,7 @@ from dynaguard.call import CredentialFacts
 from dynaguard.errors import ConfigurationError
 from dynaguard.guard import Guard, Rooms
 from dynaguard.identity.resolver import IdentityResolver
-from dynaguard.masking import Masks
+from dynaguard.masking import CursorSeals, Masks
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.model import PolicyDocument
@@ -134,7 +134,7 @@ def build_guard(
         audit=_open_audit(settings, document, time_ns),
         policy=None if document is None else CompiledPolicy(document),
         context=None if document is None else _context(document, settings, time_ns, describe),
-        masks=_masks(document, settings),
+        masks=_masks(document, settings, time_ns),
         budgets=_budgets(document, settings),
     )
     return Guard(configuration.resolved, document, rooms)
@@ -181,15 +181,21 @@ def _context(
     )
 
 
-def _masks(document: PolicyDocument | None, settings: Settings) -> Masks | None:
+def _masks(
+    document: PolicyDocument | None, settings: Settings, time_ns: Callable[[], int]
+) -> Masks | None:
     """The masks of the document, or None when there are none or they are switched off."""
     if document is None or not document.masks or not settings.mask:
         return None
-    return Masks(document.masks, key=_mask_key(settings))
+    key = _mask_key(settings)
+    seals = CursorSeals(
+        key=key, max_age_s=settings.cursor_max_age_s, clock_s=lambda: time_ns() / 1e9
+    )
+    return Masks(document.masks, key=key, patterns=document.detectors, seals=seals)
 
 
 def _mask_key(settings: Settings) -> bytes | None:
-    """The key of `hash` masks. Reads the key file, if one is named.
+    """The key of masks and cursors. Reads the key file, if one is named.
 
     Raises:
         ConfigurationError: The file cannot be read, or holds fewer than 16 bytes.

@@ -310,6 +310,26 @@ class ConsumedCapacity:
     total_units: float = 0.0
 
 
+class MaskedValues(NamedTuple):
+    """Values of an answer that were masked in the same way.
+
+    Attributes:
+        table: The table; several, joined by commas, where the answer does not tell which; None
+            when not known, and for services without tables.
+        attribute: Attribute path as written in the policy; for secrets of other services, the
+            member (`Parameters[].Value`).
+        strategy: `redact`, `partial`, `hash`, `tokenize` or `custom:NAME`.
+        detector: What found them, or None for attributes that are masked whole.
+        value_count: How many.
+    """
+
+    table: str | None
+    attribute: str
+    strategy: str
+    detector: str | None
+    value_count: int
+
+
 class Outcome(NamedTuple):
     """What came of a call.
 
@@ -322,7 +342,7 @@ class Outcome(NamedTuple):
         throttles: Attempts answered by a throttle, leftovers of batch calls included.
         wait_s: Time spent waiting for admission and between attempts, in seconds.
         elapsed_s: From entering the client to leaving it, in seconds.
-        masked: Count of masked values by attribute path.
+        masked: What was masked in the answer.
         capacity: Consumed capacity, where the answer reports it.
         item_count: Items returned, or None where the operation returns none.
         unprocessed_count: Members that a batch call handed back unprocessed.
@@ -337,7 +357,7 @@ class Outcome(NamedTuple):
     throttles: int = 0
     wait_s: float = 0.0
     elapsed_s: float = 0.0
-    masked: Mapping[str, int] = MappingProxyType({})
+    masked: tuple[MaskedValues, ...] = ()
     capacity: tuple[ConsumedCapacity, ...] = ()
     item_count: int | None = None
     unprocessed_count: int = 0

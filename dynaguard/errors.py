@@ -6,7 +6,8 @@
     |   `-- PatchPointError                this botocore cannot be guarded
     |-- MissingExtraError (ImportError)    an optional dependency; names the install command
     |-- PolicyDenied (ClientError)         the call was refused before it was sent
-    |   |-- MaskedWriteRefused             a masked value on its way back into a table
+    |   |-- MaskedWriteRefused             a masked value on its way back to AWS
+    |   |-- CursorRefused                  a forged, foreign or expired cursor
     |   |-- TamperedRequest                what is about to be sent is not what was decided
     |   `-- AuditUnavailable               audit is required and cannot be written
     `-- GuardFailure (ClientError)         dynaguard itself failed and `on_error` is `deny`
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuditUnavailable",
     "ConfigurationError",
+    "CursorRefused",
     "DynaguardError",
     "DynaguardWarning",
     "GuardFailure",
@@ -238,7 +240,11 @@ class PolicyDenied(_LocalRefusal):
 
 
 class MaskedWriteRefused(PolicyDenied):
-    """A masked value was on its way back into a table; the message names the attribute."""
+    """A masked value was on its way back to AWS; the message names the attribute."""
+
+
+class CursorRefused(PolicyDenied):
+    """A sealed cursor is forged, foreign or expired; the message names the key attribute."""
 
 
 class TamperedRequest(PolicyDenied):

@@ -1,8 +1,8 @@
 """The life of one call: which step comes when, and nothing else.
 
-    Call -> identify -> authorise -> inspect -> intend -> admit -> stamp -> AWS
-                                                                           |
-    caller <- record (audit, span, metrics) <- mask <- learn <-------------+
+    Call -> identify -> unseal -> authorise -> inspect -> intend -> admit -> stamp -> AWS
+                                                                                     |
+    caller <- record (audit, span, metrics) <- mask <- learn <-----------------------+
 
 Each step lives in a room of its own; a step that the settings do not use is not in the list. The
 guard never sleeps, never sends and knows nothing of botocore: `hooks/` asks and acts.
@@ -19,18 +19,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from dynaguard.attempts import Attempts
-from dynaguard.aws.analysis import authorizations, is_write, tables_of
+from dynaguard.aws.analysis import authorizations, tables_of
 from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
 from dynaguard.call import UNKNOWN_PRINCIPAL, Authorization, Call, Decision, Status, Verdict
+from dynaguard.concealment import Concealment
 from dynaguard.errors import (
     AuditUnavailable,
     DynaguardWarning,
     GuardFailure,
-    MaskedWriteRefused,
     PolicyDenied,
     TamperedRequest,
 )
-from dynaguard.masking import find_marker
 from dynaguard.passage import Passage
 from dynaguard.policy.decision import decide, denial_message
 from dynaguard.settings import Mode, ResolvedSettings
@@ -86,6 +85,7 @@ class Guard:
         rooms: What it works with.
         counters: Counts since it was built.
         attempts: Its calls' attempts under their retry budgets.
+        concealment: What its masks do to a call, or None without masks.
     """
 
     resolved: ResolvedSettings
@@ -95,6 +95,7 @@ class Guard:
     monotonic: Callable[[], float] = time.monotonic
     release: Callable[[], None] | None = None
     attempts: Attempts = field(init=False, repr=False)
+    concealment: Concealment | None = field(init=False, repr=False)
     _entry_steps: tuple[Callable[[Passage], None], ...] = field(init=False, repr=False)
     _mode: str = field(init=False, repr=False)
 
@@ -103,10 +104,14 @@ class Guard:
         rooms = self.rooms
         self._mode = self.resolved.settings.mode.value
         self.attempts = Attempts(rooms.budgets)
+        self.concealment = concealment = (
+            Concealment(rooms.masks, self._refusal) if rooms.masks is not None else None
+        )
         is_decided = rooms.policy is not None or rooms.audit.is_on
         self._entry_steps = (
+            *((concealment.unseal,) if concealment else ()),
             self._authorise if is_decided else self._name_table,
-            *((self._plan_masks, self._inspect) if rooms.masks else ()),
+            *((concealment.plan, concealment.inspect) if concealment else ()),
             *((self._intend,) if rooms.audit.is_on and rooms.audit.mode == "required" else ()),
         )
 
@@ -207,30 +212,6 @@ class Guard:
             identity=principal.name,
         )
 
-    def _plan_masks(self, passage: Passage) -> None:
-        """Step: which attributes of the answer this principal may not see."""
-        masks = self.rooms.masks
-        if masks is not None and not passage.call.is_presign:
-            call = passage.call
-            passage.plan = masks.plan_for(
-                call.service, call.operation, passage.tables, passage.principal, call.params
-            )
-
-    def _inspect(self, passage: Passage) -> None:
-        """Step: a masked value must not go back into a table."""
-        call = passage.call
-        if call.service != "dynamodb" or not is_write(call.service, call.operation, call.params):
-            return
-        attribute = find_marker(call.params)
-        if attribute is not None:
-            raise self._refusal(
-                MaskedWriteRefused,
-                passage,
-                f"{call.operation} would write the masked value of attribute `{attribute}` back, "
-                "read the item as an identity that the mask leaves out, or leave the attribute "
-                "out of the write",
-            )
-
     def _intend(self, passage: Passage) -> None:
         """Step: with `required` audit, the intent is on disk before the call leaves."""
         try:
@@ -287,18 +268,28 @@ class Guard:
 
     # --- on the way back ---------------------------------------------------------------------
 
-    def mask(self, passage: Passage, parsed: dict[str, Any]) -> None:
+    def mask(
+        self,
+        passage: Passage,
+        parsed: dict[str, Any],
+        sensitive: Callable[[], object] | None = None,
+    ) -> None:
         """Masks a parsed answer in place, a success or an error.
+
+        Args:
+            passage: The call.
+            parsed: botocore's parsed answer.
+            sensitive: Gives what the service's model marks sensitive (`SensitiveModel`).
 
         Raises:
             GuardFailure: The masks failed. The answer is withheld whatever `on_error` says: it
                 must not reach the caller half masked.
         """
         passage.is_masked = True
-        if passage.plan is None:
+        if passage.plan is None or self.concealment is None:
             return
         try:
-            passage.masked = passage.plan.apply(parsed)
+            self.concealment.mask(passage, parsed, sensitive)
         except Exception as err:
             self.counters.failures += 1
             raise self.withheld(passage, f"masking failed ({type(err).__name__})") from err

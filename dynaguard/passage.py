@@ -7,7 +7,7 @@ thread (or task) that makes the call alone, and becomes a frozen `Outcome` at th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dynaguard.call import (
@@ -15,6 +15,7 @@ from dynaguard.call import (
     Call,
     ConsumedCapacity,
     Decision,
+    MaskedValues,
     Outcome,
     Principal,
     Status,
@@ -22,7 +23,7 @@ from dynaguard.call import (
 
 if TYPE_CHECKING:
     from dynaguard.budgets.budget import BucketKey
-    from dynaguard.masking import MaskPlan
+    from dynaguard.masking import Plan
     from dynaguard.telemetry.telemetry import CallSpan
 
 
@@ -68,7 +69,7 @@ class Passage:
         wait_s: Seconds waited so far.
         answer: What the last answer tells, once it was asked for; None when none came.
         late_answer: A success that nobody has asked about: what reads it, and its arguments.
-        masked: Masked values by attribute path.
+        masked: What was masked in the answer.
         budget_refusal: Why a further attempt was refused, or None.
         seal: What was decided, as `hooks/` wants to find it again when it is sent.
         is_observed: Whether the outermost wrapper watches the call and will record its end.
@@ -83,14 +84,14 @@ class Passage:
     decision: Decision | None = None
     tables: tuple[str, ...] = ()
     bucket: BucketKey | None = None
-    plan: MaskPlan | None = None
+    plan: Plan | None = None
     span: CallSpan | None = None
     attempts: int = 0
     throttles: int = 0
     wait_s: float = 0.0
     answer: Answer | None = None
     late_answer: tuple[Callable[..., Answer], Any, int] | None = None
-    masked: dict[str, int] = field(default_factory=dict)
+    masked: tuple[MaskedValues, ...] = ()
     budget_refusal: str | None = None
     seal: Any = None
     is_observed: bool = False

@@ -18,11 +18,15 @@ FUNCTIONS = {
     "explain",
     "install",
     "job",
+    "mask_item",
+    "register_detector",
+    "register_strategy",
     "status",
     "uninstall",
+    "unmask_item",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
-VALUES = {"Explanation", "Guard", "GuardStatus", "Problem"}
+VALUES = {"Detector", "Explanation", "Guard", "GuardStatus", "Problem"}
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)
 
 

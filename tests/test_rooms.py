@@ -31,6 +31,7 @@ ROOMS = (
     "audit",
     "passage",
     "attempts",  # what one call carries from step to step; part of guard, split for size
+    "concealment",  # what masks do to one call; part of guard likewise
     "guard",
     "assembly",  # settings and documents made into a guard
     "explaining",  # the decision of a call that is not made

@@ -81,6 +81,7 @@ OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("mask", False, "0", False),
     ("mask_key", KEY, KEY, KEY),
     ("mask_key_file", "key", "key", Path("key")),
+    ("cursor_max_age_s", 90.5, "90.5", 90.5),
     ("budget", False, "No", False),
     ("disabled", True, "1", True),
 ]

@@ -11,7 +11,7 @@ INVARIANT: what is kept never leads to an `Authorization.member`, which holds it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final, Generic, TypeVar
 
@@ -27,7 +27,15 @@ from dynaguard.audit.record import (
     tables_part,
     writer_part,
 )
-from dynaguard.call import Authorization, Call, ConsumedCapacity, Decision, Outcome, Principal
+from dynaguard.call import (
+    Authorization,
+    Call,
+    ConsumedCapacity,
+    Decision,
+    MaskedValues,
+    Outcome,
+    Principal,
+)
 from dynaguard.scope import Scope
 
 MAX_PARTS: Final = 1024
@@ -242,15 +250,23 @@ def _outcome_text(outcome: Outcome | None) -> str:
         f',"http_status":{"null" if http_status is None else http_status}'
         f',"attempts":{attempts},"throttles":{throttles}'
         f',"wait_s":{f"{wait_s:.6f}" if wait_s else "0.0"},"latency_s":{elapsed_s:.6f}'
-        f',"masked":{_masked_text(masked) if masked else "{}"}'
+        f',"masked":{_masked_text(masked) if masked else "[]"}'
         f',"consumed_capacity":{_capacities_text(capacity) if capacity else "[]"}'
         f',"item_count":{"null" if item_count is None else item_count}'
         f',"unprocessed_count":{unprocessed_count},"budget_refusal":{_text(refusal)}}}'
     )
 
 
-def _masked_text(masked: Mapping[str, int]) -> str:
-    return "{" + ",".join([f"{quoted(path)}:{count}" for path, count in masked.items()]) + "}"
+def _masked_text(masked: Iterable[MaskedValues]) -> str:
+    return "[" + ",".join([_masked_values_text(each) for each in masked]) + "]"
+
+
+def _masked_values_text(masked: MaskedValues) -> str:
+    table, attribute, strategy, detector, count = masked
+    return (
+        f'{{"table":{_text(table)},"attribute":{quoted(attribute)}'
+        f',"strategy":{quoted(strategy)},"detector":{_text(detector)},"count":{count}}}'
+    )
 
 
 def _capacities_text(capacity: Iterable[ConsumedCapacity]) -> str:

@@ -164,7 +164,16 @@ def outcome_part(outcome: Outcome) -> dict[str, Any]:
         "throttles": outcome.throttles,
         "wait_s": round(outcome.wait_s, 6),
         "latency_s": round(outcome.elapsed_s, 6),
-        "masked": dict(outcome.masked),
+        "masked": [
+            {
+                "table": each.table,
+                "attribute": each.attribute,
+                "strategy": each.strategy,
+                "detector": each.detector,
+                "count": each.value_count,
+            }
+            for each in outcome.masked
+        ],
         "consumed_capacity": [
             {
                 "table": each.table,

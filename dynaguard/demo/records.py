@@ -27,7 +27,8 @@ def summarise(records: Sequence[Record], audit: Path) -> Summary:
     outcomes = [record["outcome"] for record in records]
     masked: Counter[str] = Counter()
     for outcome in outcomes:
-        masked.update(outcome["masked"])
+        for each in outcome["masked"]:
+            masked[each["attribute"]] += each["count"]
     return Summary(
         calls=len(records),
         calls_by_operation=_count(record["operation"] for record in records),

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
 from dynaguard.hooks.answers import read_answer
+from dynaguard.hooks.sensitive import is_for_botocore, sensitive_model
 from dynaguard.hooks.undecided import decide_from_wire
+from dynaguard.masking.locations import ITEM_SERVICES
 
 if TYPE_CHECKING:
     from dynaguard.hooks.installation import Installation
+    from dynaguard.passage import Passage
 
 CONTEXT_KEY: Final = "dynaguard"
 """Key of the passage in botocore's request context."""
@@ -61,7 +64,9 @@ class EventHandlers:
                 self._installation, service, model.name, params, context, request_signer
             )
 
-    def mask_answer(self, http_response: Any, parsed: Any, context: Any, **_: Any) -> None:
+    def mask_answer(
+        self, http_response: Any, parsed: Any, model: Any, context: Any, **_: Any
+    ) -> None:
         """`after-call`, first: masks the answer while it is in DynamoDB JSON."""
         passage = context.get(CONTEXT_KEY)
         if passage is None:
@@ -70,9 +75,17 @@ class EventHandlers:
             # Answered by a `before-call` handler: a stub, a cache.
             passage.answer = read_answer(parsed, http_response.status_code)
         if passage.plan is not None:
-            self._installation.guard.mask(passage, parsed)
+            self._mask(passage, parsed, model)
         if passage.call.operation in TELLING_OPERATIONS and http_response.status_code < 300:
             self._installation.guard.learn_schema(passage, parsed)
         span = passage.span
         if not passage.is_observed or (span is not None and not span.is_owned):
             self._installation.note_answer(passage)
+
+    def _mask(self, passage: Passage, parsed: Any, model: Any) -> None:
+        """Masks an answer, unless botocore itself asked for the credentials in it."""
+        service = passage.call.service
+        if service not in ITEM_SERVICES and is_for_botocore(service):
+            passage.is_masked = True
+            return
+        self._installation.guard.mask(passage, parsed, lambda: sensitive_model(model))

@@ -19,6 +19,7 @@ from dynaguard.hooks.clients import ClientFacts, ClientRegistry
 from dynaguard.hooks.events import CONTEXT_KEY, EventHandlers
 from dynaguard.hooks.exemption import is_exempt, is_within_another
 from dynaguard.hooks.frames import Frame
+from dynaguard.hooks.logs import WithheldData
 from dynaguard.hooks.patching import Patch
 from dynaguard.hooks.points import (
     AIO_POINTS,
@@ -28,6 +29,7 @@ from dynaguard.hooks.points import (
     USER_AGENT_POINT,
     PatchPoint,
 )
+from dynaguard.hooks.texts import hide_values
 from dynaguard.hooks.wrappers import SyncWrappers
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Installation:
         guard: Decides.
         is_global: Whether every client is covered, or only the attached ones.
         is_stamping: Whether correlation ids go into requests.
+        is_masking: Whether masks are in force.
         attached: Clients covered although nothing global is installed.
         detached: Clients left alone although everything else is covered.
         patches: The wrapped methods by patch point.
@@ -57,6 +60,8 @@ class Installation:
         self.guard = guard
         self.is_global = is_global
         self.is_stamping = guard.resolved.settings.stamp
+        self.is_masking = guard.rooms.masks is not None
+        self._withheld_logs = WithheldData() if self.is_masking else None
         self._clients = ClientRegistry()
         self.attached: weakref.WeakSet[Any] = weakref.WeakSet()
         self.detached: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -81,6 +86,8 @@ class Installation:
             with suppress(PatchPointError):
                 self._wrap(point, point.resolve(), _OPTIONAL_WRAPPERS[point])
         botocore.register_initializer(self._greet_session)
+        if self._withheld_logs is not None:
+            self._withheld_logs.install()
         self._greet_default_session()
         self._wrap_aiobotocore_once_imported()
 
@@ -95,6 +102,8 @@ class Installation:
             patch.remove()
         self.patches.clear()
         botocore.unregister_initializer(self._greet_session)
+        if self._withheld_logs is not None:
+            self._withheld_logs.remove()
         self.handlers.unregister_all()
         self._clients = ClientRegistry()  # it remembers which emitters have handlers
 
@@ -218,8 +227,15 @@ class Installation:
             )
         self.guard.leave(passage, Status.OK)
 
-    def close_with_error(self, frame: Frame, operation: str, err: BaseException) -> None:
-        """Records a call that raised `err`, and adds the note on a spent budget. Never raises."""
+    def close_with_error(
+        self, frame: Frame, operation: str, err: BaseException, params: Any
+    ) -> None:
+        """Records a call that raised `err`, and adds the note on a spent budget. Never raises.
+
+        With masks in force the values of the request come out of the error's text first.
+        """
+        if self.is_masking:
+            hide_values(err, params)
         status, code = status_and_code(err)
         passage = frame.passage
         if passage is not None:

@@ -60,6 +60,7 @@ def install(
     mask: bool | None = None,
     mask_key: str | None = None,
     mask_key_file: str | os.PathLike[str] | None = None,
+    cursor_max_age_s: float | None = None,
     budget: bool | None = None,
 ) -> Guard:
     """Guards every AWS call of this process that goes through botocore, from now on.
@@ -91,8 +92,10 @@ def install(
         correlation_id: The correlation id outside of any scope; not given: one per call.
         stamp: Whether requests carry the correlation id.
         mask: Whether the document's masks act.
-        mask_key: Key of `hash` masks, at least 16 characters.
+        mask_key: Key of `hash` and `tokenize` masks and of cursors that open in other processes,
+            at least 16 characters.
         mask_key_file: A file that holds it.
+        cursor_max_age_s: How long a sealed cursor goes on, in seconds.
         budget: Whether retry budgets act.
 
     Returns:

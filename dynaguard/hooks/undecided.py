@@ -70,6 +70,8 @@ def decide_from_wire(
     )
     guard.counters.undecided_caught += 1
     passage = guard.enter(call, needs=None if params is not None else (_unreadable(call),))
+    if passage.call.params is not call.params and guard.concealment is not None:
+        raise guard.concealment.out_of_reach(passage)
     if params is not None:
         passage.seal = Seal({**request, "context": context})
     installation.adopt(context, passage)

@@ -10,7 +10,7 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from dynaguard.budgets.signals import Signal
 from dynaguard.call import Call, Status
@@ -27,6 +27,7 @@ from dynaguard.hooks.frames import (
 from dynaguard.hooks.retries import is_without_verdict, suggested_delay_s
 from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.stamp import put_header, settle_stamp
+from dynaguard.hooks.texts import hide_in_report
 from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.passage import Passage
 
@@ -75,7 +76,7 @@ class SyncWrappers:
                 result = wrapped(client, operation_name, api_params, *more, **options)
             except BaseException as err:
                 if frame is not LEFT_ALONE:
-                    installation.close_with_error(frame, operation_name, err)
+                    installation.close_with_error(frame, operation_name, err, api_params)
                 raise
             finally:
                 current_frame.reset(token)
@@ -98,7 +99,14 @@ class SyncWrappers:
             *more: Any,
             **options: Any,
         ) -> Any:
-            request = wrapped(client, api_params, operation_model, endpoint_url, *more, **options)
+            try:
+                request = wrapped(
+                    client, api_params, operation_model, endpoint_url, *more, **options
+                )
+            except ParamValidationError as err:
+                if patch.is_active and installation.is_masking:
+                    hide_in_report(err, api_params, operation_model.input_shape)
+                raise
             if not patch.is_active:
                 return request
             context, frame = request["context"], current_frame.get()
@@ -114,6 +122,10 @@ class SyncWrappers:
                 operation_model.name, api_params, endpoint_url, is_presign=is_presign
             )
             passage = installation.decide(call, context, frame, facts.service_id)
+            if passage.call.params is not api_params:
+                params = passage.call.params  # cursors and tokens were opened
+                request = wrapped(client, params, operation_model, endpoint_url, *more, **options)
+                request["context"][CONTEXT_KEY] = passage
             if is_presign:
                 installation.guard.leave(passage, Status.PRESIGNED)
                 return request

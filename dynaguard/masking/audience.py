@@ -1,4 +1,4 @@
-"""Who gets masks: `unless` and `only` of a `[[mask]]` entry against the calling identity.
+"""Who gets masks: `unless`, `only` and `unseal` of a `[[mask]]` entry against the caller.
 
 INVARIANT: what is not known never shows a value. An `unless` needs a certain match to leave an
 identity out; an `only` is left out by a certain mismatch alone.
@@ -19,6 +19,11 @@ def is_masked_for(statement: MaskStatement, principal: Principal) -> bool:
         for patterns in (statement.unless, statement.only)
     )
     return unless is not True and only is not False
+
+
+def is_trusted_by(statement: MaskStatement, principal: Principal) -> bool:
+    """Whether the entry gives the values of its tokens back to an identity; for certain only."""
+    return any(_match(pattern, principal) is True for pattern in statement.unseal or ())
 
 
 def _match(pattern: PrincipalPattern, principal: Principal) -> Truth:

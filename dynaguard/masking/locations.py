@@ -4,10 +4,11 @@ A place is a dotted path of members; `[]` stands for each element of a list, `{}
 of a mapping by table name or table ARN. Places of error answers stand beside those of successes,
 as botocore merges a modelled error's members into the parsed answer.
 
-What goes back to AWS is left out on purpose (`LastEvaluatedKey`, `UnprocessedKeys`,
-`UnprocessedItems`: a masked value there would be sent as a key or written into a table), and so is
-an export's `FilterSpecification`, which echoes the caller's own request. A test compares this
-table with every attribute value in the models of the installed botocore.
+What goes back to AWS is left out on purpose (`UnprocessedKeys`, `UnprocessedItems`: a masked value
+there would be sent as a key or written into a table), and so is an export's `FilterSpecification`,
+which echoes the caller's own request. `LastEvaluatedKey` is sealed where it can go back
+(`CURSOR_OPERATIONS`) and masked where it cannot (PartiQL goes on by an opaque `NextToken`). A test
+compares this table with every attribute value in the models of the installed botocore.
 
 Source: botocore's service models `dynamodb` 2012-08-10 and `dynamodbstreams` 2012-08-10.
 """
@@ -35,7 +36,7 @@ PLACES_BY_OPERATION: Final[Mapping[tuple[str, str], tuple[Place, ...]]] = {
     ("dynamodb", "BatchGetItem"): _places("Responses.{}.[]"),
     ("dynamodb", "BatchWriteItem"): _places("ItemCollectionMetrics.{}.[].ItemCollectionKey"),
     ("dynamodb", "DeleteItem"): _WRITE,
-    ("dynamodb", "ExecuteStatement"): _places("Items.[]", "Item"),
+    ("dynamodb", "ExecuteStatement"): _places("Items.[]", "Item", "LastEvaluatedKey"),
     ("dynamodb", "ExecuteTransaction"): _TRANSACTION,
     ("dynamodb", "GetItem"): _places("Item"),
     ("dynamodb", "PutItem"): _WRITE,
@@ -54,6 +55,12 @@ PLACES_BY_OPERATION: Final[Mapping[tuple[str, str], tuple[Place, ...]]] = {
     ),
 }
 """Places of items by (botocore service name, operation)."""
+
+ITEM_SERVICES: Final = frozenset(service for service, _ in PLACES_BY_OPERATION)
+"""botocore's names of the services whose answers hold items."""
+
+CURSOR_OPERATIONS: Final = frozenset({"Query", "Scan"})
+"""Operations whose `LastEvaluatedKey` is sent back as `ExclusiveStartKey`."""
 
 PARTIQL_OPERATIONS: Final = frozenset(
     {"BatchExecuteStatement", "ExecuteStatement", "ExecuteTransaction"}
@@ -92,3 +99,10 @@ def _reads(params: Mapping[str, Any]) -> Iterator[object]:
         yield from batch.values()
     if isinstance(transaction, (list, tuple)):
         yield from (part.get("Get") for part in transaction if isinstance(part, Mapping))
+
+
+def table_name(table: str) -> str:
+    """The name in a table, index or stream ARN; a name stays as it is."""
+    if not table.startswith("arn:"):
+        return table
+    return table.rpartition(":table/")[2].split("/", 1)[0]

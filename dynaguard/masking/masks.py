@@ -1,44 +1,38 @@
-"""The masks of a policy, the plan of one call, and its application to an answer.
-
-Everything is compiled at install or at the first call of its kind; afterwards `plan_for` is one
-dictionary look-up and `MaskPlan.apply` a walk over the named attributes.
-"""
+"""The masks of a policy: everything compiled once, the plan of a call one look-up."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from dynaguard.call import Principal
-from dynaguard.masking.audience import is_masked_for
+from dynaguard.masking.audience import is_masked_for, is_trusted_by
+from dynaguard.masking.cursors import CursorSeals
 from dynaguard.masking.locations import (
-    BY_TABLE,
-    EACH,
+    CURSOR_OPERATIONS,
+    ITEM_SERVICES,
     PARTIQL_OPERATIONS,
     PLACES_BY_OPERATION,
     Place,
     may_renumber_lists,
+    table_name,
 )
-from dynaguard.masking.strategies import strategy_of
-from dynaguard.masking.tree import (
-    Counts,
-    MaskedPath,
-    Node,
-    at_any_position,
-    compile_tree,
-    label_of,
-    mask_item,
-    mask_items,
-    with_endings,
-)
-from dynaguard.policy.model import MaskStatement
+from dynaguard.masking.paths import MaskedPath, at_any_position, label_of, with_endings
+from dynaguard.masking.plans import MaskPlan
+from dynaguard.masking.restoring import restore
+from dynaguard.masking.secrets import SecretsPlan
+from dynaguard.masking.strategies import Strategy, strategy_of
+from dynaguard.masking.tokens import Tokenizer
+from dynaguard.masking.tree import Node, compile_tree
+from dynaguard.policy.model import MaskStatement, MaskStep, PathStep
 from dynaguard.policy.patterns import has_marks, text_matches
 
 MAX_PLANS: Final = 1024
 """Most plans kept; all are dropped when there would be more, and made again when needed."""
 
 _NOT_MADE: Final = object()
+_EVERYWHERE: Final[tuple[tuple[PathStep, ...], ...]] = ((MaskStep.ANY_DEPTH,),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,95 +54,46 @@ class _Form:
         return [at_any_position(path) for path in paths] if self.is_renumbered else paths
 
 
-@dataclass(frozen=True, slots=True)
-class MaskPlan:
-    """What to mask in the answer of one kind of call. Immutable, safe to share between threads.
-
-    Attributes:
-        places: Where the answer holds items.
-        tree: The masks of all tables of the call together.
-        tree_by_table: The masks of each table, for answers that name the table of an item; None
-            for a table without any.
-    """
-
-    places: tuple[Place, ...]
-    tree: Node = field(repr=False)
-    tree_by_table: Mapping[str, Node | None] = field(repr=False)
-
-    def apply(self, parsed: dict[str, Any]) -> dict[str, int]:
-        """Masks an answer in place.
-
-        Items under a table's name get that table's masks; where the answer does not tell the
-        table (transactions, PartiQL batches), they get those of every table of the call.
-
-        Args:
-            parsed: botocore's parsed answer, a success or an error, attribute values in DynamoDB
-                JSON. Pagination keys and unprocessed members are not touched.
-
-        Returns:
-            Count of masked values by attribute path as written in the policy. A value that was
-            masked before counts again, and is kept as it is.
-
-        Effects: changes `parsed`; never raises on odd shapes: what is not understood is withheld.
-        Cost: O(items x named attributes that they hold).
-        """
-        counts: Counts = {}
-        if isinstance(parsed, dict):
-            for place in self.places:
-                self._mask_at(parsed, place, self.tree, counts)
-        return counts
-
-    def _mask_at(self, value: Any, place: Place, tree: Node | None, counts: Counts) -> object:
-        """The part of an answer under `place`, masked; itself unless it is not understood."""
-        if value is None or tree is None:
-            return value
-        if not place:
-            return mask_item(value, tree, counts)
-        step, below = place[0], place[1:]
-        if step == EACH:
-            return self._mask_each(value, below, tree, counts)
-        if not isinstance(value, dict):
-            return {}
-        if step == BY_TABLE:
-            for table, part in value.items():
-                value[table] = self._mask_at(part, below, self._tree_of(table), counts)
-        elif step in value:
-            value[step] = self._mask_at(value[step], below, tree, counts)
-        return value
-
-    def _mask_each(self, value: Any, below: Place, tree: Node, counts: Counts) -> object:
-        """A list of an answer, each element masked."""
-        if not isinstance(value, list):
-            # A stubbed answer may hold a tuple; anything else is no list of items.
-            value = list(value) if isinstance(value, tuple) else []
-        if not below:
-            mask_items(value, tree, counts)
-        else:
-            value[:] = [self._mask_at(part, below, tree, counts) for part in value]
-        return value
-
-    def _tree_of(self, table: object) -> Node | None:
-        """The masks of a table by its name or ARN; those of all for one that was not asked."""
-        name = _table_name(table) if isinstance(table, str) else ""
-        return self.tree_by_table.get(name, self.tree)
-
-
 class Masks:
     """All masks of a policy, compiled once. Thread-safe.
 
     Args:
         statements: The `[[mask]]` entries.
-        key: Secret for `hash` masks, from `DYNAGUARD_MASK_KEY` or `DYNAGUARD_MASK_KEY_FILE`.
+        key: Secret of `hash` and `tokenize` masks, from the settings.
+        patterns: The document's `[detectors]`.
+        seals: Seals cursors; None leaves them plain.
 
     Raises:
-        ConfigurationError: A `hash` mask without a key; paths that cannot be compiled.
+        ConfigurationError: A mask needs a key that is not given, or names something that is not
+            registered; a path that can name no attribute.
+        MissingExtraError: A mask needs an extra that is not installed.
     """
 
-    __slots__ = ("_has_positions", "_is_personal", "_paths", "_plans", "_statements", "_trees")
+    __slots__ = (
+        "_has_positions",
+        "_is_personal",
+        "_paths",
+        "_plans",
+        "_restores",
+        "_seals",
+        "_statements",
+        "_strategies",
+        "_tokenizer",
+        "_trees",
+    )
 
-    def __init__(self, statements: tuple[MaskStatement, ...], *, key: bytes | None) -> None:
+    def __init__(
+        self,
+        statements: tuple[MaskStatement, ...],
+        *,
+        key: bytes | None,
+        patterns: Mapping[str, str] | None = None,
+        seals: CursorSeals | None = None,
+    ) -> None:
         self._statements = statements
-        self._paths = _masked_paths(statements, key)
+        self._strategies = [strategy_of(statement, key) for statement in statements]
+        self._paths = _masked_paths(statements, self._strategies, patterns or {})
+        self._seals = seals
         self._is_personal = any(s.unless is not None or s.only is not None for s in statements)
         self._has_positions = any(
             isinstance(step, int)
@@ -156,16 +101,33 @@ class Masks:
             for steps in statement.attributes
             for step in steps
         )
-        self._plans: dict[tuple[object, ...], MaskPlan | None] = {}
+        self._restores = any(statement.unseal is not None for statement in statements)
+        tokenizes = any(statement.strategy == "tokenize" for statement in statements)
+        self._tokenizer = Tokenizer(key) if tokenizes and key else None
+        self._plans: dict[tuple[object, ...], MaskPlan | SecretsPlan | None] = {}
         self._trees: dict[tuple[object, ...], Node] = {}
-        # The largest trees that there can be: masks too tangled to compile fail here.
+        # Paths that can name nothing fail here, not at a call.
         self._tree(range(len(statements)), _Form(is_renumbered=False, is_partiql=False))
-        self._tree(range(len(statements)), _Form(is_renumbered=True, is_partiql=True))
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to mask, whatever the call."""
         return not self._statements
+
+    @property
+    def restores(self) -> bool:
+        """Whether some requests may get the values of tokens back."""
+        return self._restores
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """What reads tokens; None when no mask tokenizes."""
+        return self._tokenizer
+
+    @property
+    def seals(self) -> CursorSeals | None:
+        """What seals cursors."""
+        return self._seals
 
     def plan_for(
         self,
@@ -174,7 +136,9 @@ class Masks:
         tables: tuple[str, ...],
         principal: Principal,
         params: Mapping[str, Any] | None = None,
-    ) -> MaskPlan | None:
+        *,
+        prefix: str | None = None,
+    ) -> MaskPlan | SecretsPlan | None:
         """The plan of a call, or None when there is nothing to do.
 
         Args:
@@ -186,12 +150,18 @@ class Masks:
             params: The low-level request parameters. They tell whether list positions of the
                 answer are those of the item; without them a masked position (`cards[0].number`)
                 stands for every position.
+            prefix: IAM's prefix of the service, where it differs.
 
         Cost: one look-up; the first call of its kind compiles.
         """
-        if not self._statements or (service, operation) not in PLACES_BY_OPERATION:
+        if not self._statements:
             return None
-        is_renumbered = self._has_positions and may_renumber_lists(operation, params)
+        is_of_items = (service, operation) in PLACES_BY_OPERATION
+        if not is_of_items and service in ITEM_SERVICES:
+            return None
+        is_renumbered = (
+            is_of_items and self._has_positions and may_renumber_lists(operation, params)
+        )
         key: tuple[object, ...] = (service, operation, tables, is_renumbered)
         if self._is_personal:
             key += (
@@ -202,28 +172,62 @@ class Masks:
             )
         plan = self._plans.get(key, _NOT_MADE)
         if plan is _NOT_MADE:
-            form = _Form(is_renumbered=is_renumbered, is_partiql=operation in PARTIQL_OPERATIONS)
-            places = PLACES_BY_OPERATION[service, operation]
-            plan = self._make_plan(places, form, tables, principal)
+            if is_of_items:
+                plan = self._make_plan(service, operation, tables, principal, is_renumbered)
+            else:
+                plan = self._make_secrets_plan(service, prefix or service, principal)
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
                 self._trees.clear()
             self._plans[key] = plan
         return plan  # type: ignore[return-value]  # the sentinel has gone
 
+    def tree_for(self, table: str, principal: Principal) -> Node | None:
+        """The masks of one table's items, wherever they come from; None when there are none."""
+        name = table_name(table)
+        indexes = self._select(self._in_force(principal, None), name)
+        form = _Form(is_renumbered=False, is_partiql=False)
+        return self._tree(indexes, form) if indexes else None
+
+    def restored(
+        self, params: Mapping[str, Any], tables: tuple[str, ...], principal: Principal
+    ) -> Mapping[str, Any]:
+        """The parameters with the values in place of tokens that this caller may have opened.
+
+        Args:
+            params: Low-level request parameters. Not changed.
+            tables: Names of all tables that the call touches; none of them: nothing is opened.
+            principal: Who calls; who is not known for certain gets nothing back.
+        """
+        if self._tokenizer is None or not tables:
+            return params
+        trusted = frozenset(
+            statement.ref.sid
+            for statement in self._statements
+            if is_trusted_by(statement, principal)
+            and all(
+                any(text_matches(pattern, name) for pattern in statement.tables)
+                for name in map(table_name, tables)
+            )
+        )
+        return restore(params, self._tokenizer, trusted) if trusted else params
+
     def _make_plan(
-        self, places: tuple[Place, ...], form: _Form, tables: tuple[str, ...], principal: Principal
+        self,
+        service: str,
+        operation: str,
+        tables: tuple[str, ...],
+        principal: Principal,
+        is_renumbered: bool,  # noqa: FBT001 - part of the plan's key
     ) -> MaskPlan | None:
-        in_force = [
-            index
-            for index, statement in enumerate(self._statements)
-            if is_masked_for(statement, principal)
-        ]
-        names = [_table_name(table) for table in tables]
+        form = _Form(is_renumbered=is_renumbered, is_partiql=operation in PARTIQL_OPERATIONS)
+        in_force = self._in_force(principal, operation)
+        names = [table_name(table) for table in tables]
         indexes_by_table = {name: self._select(in_force, name) for name in names}
         together = sorted(set().union(*indexes_by_table.values())) if names else in_force
         if not together:
             return None
+        places: tuple[Place, ...] = PLACES_BY_OPERATION[service, operation]
         return MaskPlan(
             places=places,
             tree=self._tree(together, form),
@@ -231,7 +235,34 @@ class Masks:
                 name: self._tree(indexes, form) if indexes else None
                 for name, indexes in indexes_by_table.items()
             },
+            seals=self._seals if operation in CURSOR_OPERATIONS else None,
+            tables=tuple(dict.fromkeys(name for name in names if not has_marks(name))),
         )
+
+    def _make_secrets_plan(
+        self, service: str, prefix: str, principal: Principal
+    ) -> SecretsPlan | None:
+        """The strictest of the masks for the secrets of a service."""
+        strategies = [
+            self._strategies[index]
+            for index, statement in enumerate(self._statements)
+            if _names_service(statement.services, service, prefix)
+            and not _names_service(statement.except_services, service, prefix)
+            and is_masked_for(statement, principal)
+        ]
+        if not strategies:
+            return None
+        return SecretsPlan(min(strategies, key=lambda strategy: strategy.strictness))
+
+    def _in_force(self, principal: Principal, operation: str | None) -> list[int]:
+        """Masks of tables for an identity and an operation; None: any operation."""
+        return [
+            index
+            for index, statement in enumerate(self._statements)
+            if not statement.services
+            and (operation is None or _names_operation(statement, operation))
+            and is_masked_for(statement, principal)
+        ]
 
     def _select(self, in_force: Sequence[int], table: str) -> list[int]:
         """Which of the masks in force name a table; all, when its name is not known."""
@@ -253,26 +284,38 @@ class Masks:
         return tree
 
 
+def _names_service(patterns: Sequence[str], service: str, prefix: str) -> bool:
+    return any(
+        text_matches(pattern, prefix) or text_matches(pattern, service) for pattern in patterns
+    )
+
+
+def _names_operation(statement: MaskStatement, operation: str) -> bool:
+    return not statement.operations or any(
+        text_matches(pattern, operation) for pattern in statement.operations
+    )
+
+
 def _masked_paths(
-    statements: Sequence[MaskStatement], key: bytes | None
+    statements: Sequence[MaskStatement],
+    strategies: Sequence[Strategy],
+    patterns: Mapping[str, str],
 ) -> list[tuple[MaskedPath, ...]]:
     """The paths of each statement, numbered in document order."""
     found: list[tuple[MaskedPath, ...]] = []
     position = 0
-    for statement in statements:
-        strategy = strategy_of(statement, key)
+    for statement, strategy in zip(statements, strategies, strict=True):
+        attributes, detection = statement.attributes, None
+        if statement.detectors:
+            from dynaguard.masking.detectors import detection_of  # most policies need none
+
+            attributes = attributes or _EVERYWHERE
+            detection = detection_of(statement, strategy, patterns)
         found.append(
             tuple(
-                MaskedPath(steps, strategy, label_of(steps), position + offset)
-                for offset, steps in enumerate(statement.attributes)
+                MaskedPath(steps, strategy, label_of(steps), position + offset, detection)
+                for offset, steps in enumerate(attributes)
             )
         )
-        position += len(statement.attributes)
+        position += len(attributes)
     return found
-
-
-def _table_name(table: str) -> str:
-    """The name in a table, index or stream ARN; a name stays as it is."""
-    if not table.startswith("arn:"):
-        return table
-    return table.rpartition(":table/")[2].split("/", 1)[0]

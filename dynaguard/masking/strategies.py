@@ -1,6 +1,7 @@
-"""How one value becomes a token: redact, hash, partial.
+"""How one value becomes a token: redact, tokenize, hash, partial, or a way of the program's own.
 
-INVARIANT: every token begins with `MARKER`, and masking a token again gives the same token.
+INVARIANT: every token begins with `MARKER`, and masking a token again gives the same token (one
+of a `custom:` strategy becomes the `redact` token).
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Final
 
 from dynaguard.errors import ConfigurationError
 from dynaguard.masking.marker import MARKER
+from dynaguard.masking.registry import ShowPart, registered_strategy
+from dynaguard.masking.tokens import Kind, Tokenizer
+from dynaguard.policy.mask_section import CUSTOM
 from dynaguard.policy.model import MaskStatement
 
 REDACTED: Final = MARKER + "redacted"
@@ -33,14 +37,18 @@ class Strategy:
     """How values become tokens.
 
     Attributes:
+        name: As in the policy, for counts.
         strictness: Orders strategies; the smallest is the strictest.
-        mask_text: Token of a string or of a number's decimal text.
+        mask_text: Token of a string.
+        mask_number: Token of a number's decimal text.
         mask_bytes: Token of a binary value.
-        mask_set: The one token of a number set or binary set.
+        mask_set: The one token of a number set (texts) or binary set.
     """
 
+    name: str
     strictness: tuple[int, int]
     mask_text: Callable[[str], str]
+    mask_number: Callable[[str], str]
     mask_bytes: Callable[[bytes], str]
     mask_set: Callable[[Sequence[str | bytes]], str]
 
@@ -49,13 +57,19 @@ def strategy_of(statement: MaskStatement, key: bytes | None) -> Strategy:
     """The strategy that a `[[mask]]` entry asks for.
 
     Raises:
-        ConfigurationError: It hashes and there is no key.
+        ConfigurationError: It needs a key and there is none; or it names a strategy that nobody
+            has registered.
+        MissingExtraError: It tokenizes and `cryptography` is not installed.
     """
     if statement.strategy == "hash":
         return _hash_strategy(_required_key(statement, key))
+    if statement.strategy == "tokenize":
+        return _tokenize_strategy(Tokenizer(_required_key(statement, key)), statement.ref.sid)
     if statement.strategy == "partial":
         return _partial_strategy(max(0, statement.keep))
-    return _REDACT
+    if statement.strategy.startswith(CUSTOM):
+        return _custom_strategy(statement)
+    return REDACT
 
 
 def _required_key(statement: MaskStatement, key: bytes | None) -> bytes:
@@ -63,7 +77,7 @@ def _required_key(statement: MaskStatement, key: bytes | None) -> bytes:
     if key:
         return key
     raise ConfigurationError(
-        f"mask {statement.ref} is a `hash` mask and there is no key for it, set "
+        f"mask {statement.ref} is a `{statement.strategy}` mask and there is no key for it, set "
         "`DYNAGUARD_MASK_KEY` or `DYNAGUARD_MASK_KEY_FILE`"
     )
 
@@ -73,7 +87,29 @@ def _redact(_: object) -> str:
     return REDACTED
 
 
-_REDACT: Final = Strategy((0, 0), _redact, _redact, _redact)
+REDACT: Final = Strategy("redact", (0, 0), _redact, _redact, _redact, _redact)
+
+
+def _tokenize_strategy(tokenizer: Tokenizer, mask: str) -> Strategy:
+    """Tokens that hold the value, for holders of the key; see `tokens.py`."""
+
+    def mask_as(kind: Kind, text: str) -> str:
+        if text == REDACTED or tokenizer.read(text) is not None:
+            return text
+        return tokenizer.make(kind, (text,), mask=mask)
+
+    def mask_set(elements: Sequence[str | bytes]) -> str:
+        is_text = isinstance(elements[0], str) if elements else True
+        return tokenizer.make("NS" if is_text else "BS", elements, mask=mask)
+
+    return Strategy(
+        "tokenize",
+        (1, 0),
+        mask_text=lambda text: mask_as("S", text),
+        mask_number=lambda text: mask_as("N", text),
+        mask_bytes=lambda data: tokenizer.make("B", (data,), mask=mask),
+        mask_set=mask_set,
+    )
 
 
 def _is_opaque_token(text: str) -> bool:
@@ -105,7 +141,7 @@ def _hash_strategy(key: bytes) -> Strategy:
         # Lengths in front keep {"1", "23"} apart from {"12", "3"}.
         return mask_bytes(b"".join(b"%d:%b" % (len(data), data) for data in encoded))
 
-    return Strategy((1, 0), mask_text, mask_bytes, mask_set)
+    return Strategy("hash", (2, 0), mask_text, mask_text, mask_bytes, mask_set)
 
 
 def _partial_strategy(keep: int) -> Strategy:
@@ -125,4 +161,25 @@ def _partial_strategy(keep: int) -> Strategy:
         kept = min(keep, len(text) // 2)
         return _HIDDEN + (email[1] if email else text[len(text) - kept :])
 
-    return Strategy((2, keep), mask_text, _redact, _redact)
+    return Strategy("partial", (3, keep), mask_text, mask_text, _redact, _redact)
+
+
+def _custom_strategy(statement: MaskStatement) -> Strategy:
+    """What the program registered: gets a text, gives what may be shown of it.
+
+    It may show anything, so it is the least strict. Where it fails, or gives no text, the value
+    is redacted: an error of it must not show what it was given.
+    """
+    name = statement.strategy.removeprefix(CUSTOM)
+    show: ShowPart = registered_strategy(name, statement.ref)
+
+    def mask_text(text: str) -> str:
+        if text.startswith(MARKER):
+            return REDACTED
+        try:
+            shown: object = show(text)
+        except Exception:  # noqa: BLE001 - its message may hold the value: withheld, not told
+            return REDACTED
+        return f"{MARKER}{name}:{shown}" if isinstance(shown, str) else REDACTED
+
+    return Strategy(statement.strategy, (4, 0), mask_text, mask_text, _redact, _redact)

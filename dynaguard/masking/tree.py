@@ -1,294 +1,230 @@
-"""Mask paths compiled into a tree, and the walk over items that follows it.
+"""Mask paths compiled into a tree of nodes, each of which knows what to do with one value.
 
-The tree is deterministic: where several paths cover a value, its node already knows the strictest
-of them, so the walk visits named attributes only and never compares.
+The tree is deterministic: a node stands for all paths that lead to a value and knows the strictest
+of them, so the walk (`walk.py`) follows one node and never compares. Nodes are made when a value
+first asks for them: `**` and name patterns name more values than could be listed.
 
-INVARIANT: a value that no path covers is neither replaced nor changed; a value on a path whose
-shape is not understood is replaced whole (withheld).
+INVARIANT: what is remembered is bounded; beyond the bound nodes are made anew each time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import count
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from dynaguard.errors import ConfigurationError
-from dynaguard.masking.strategies import REDACTED, Strategy
+from dynaguard.masking.paths import MaskedPath
+from dynaguard.masking.strategies import Strategy
+from dynaguard.policy.model import MaskStep, NamePattern
+from dynaguard.policy.patterns import text_matches
 
-MAX_PATH_STEPS: Final = 64
-"""DynamoDB nests values 32 levels deep, so a longer path can name nothing."""
+if TYPE_CHECKING:
+    from dynaguard.masking.detectors import Detection
 
-MAX_NODES: Final = 50_000
-"""Most nodes of a tree; overlapping list positions multiply."""
+MAX_NODES: Final = 4096
+"""Most nodes of a tree that are remembered."""
+MAX_NAMES: Final = 1024
+"""Most names (or positions) that a node remembers the nodes of."""
 
-EVERY: Final = "*"
-_ABSENT: Final = object()
-_LEAF_KINDS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS"})
+MaskKey = tuple[str, str, str | None]
+"""What masked values are counted by: attribute path, strategy, detector."""
 
-_ELEMENT_TYPES: Final[Mapping[object, frozenset[type]]] = {
-    "SS": frozenset({str}),
-    "NS": frozenset({str}),
-    "BS": frozenset({bytes, bytearray}),
-}
-
-Counts = dict[str, int]
+_StepT = TypeVar("_StepT")
+_State = tuple[int, int]  # a path by its place in the tree, and how many of its steps are taken
 
 
-@dataclass(frozen=True, slots=True)
-class MaskedPath:
-    """One attribute path of one `[[mask]]` entry.
+class _Parts(dict[_StepT, "Node | None"], Generic[_StepT]):
+    """Nodes of a value's parts, by name or by position; None for parts that nothing masks."""
 
-    Attributes:
-        steps: What is left of the path: names, indexes, `*` for every element of a list.
-        strategy: How the value is masked.
-        label: The whole path as written in the policy.
-        position: Place in the policy; of two equally strict paths the first decides.
-    """
+    __slots__ = ("_find",)
 
-    steps: tuple[str | int, ...]
-    strategy: Strategy
-    label: str
-    position: int
+    def __init__(self, find: Callable[[_StepT], Node | None]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, step: _StepT) -> Node | None:
+        """Makes the node; two threads may both, which is harmless."""
+        node = self._find(step)
+        if len(self) < MAX_NAMES:
+            self[step] = node
+        return node
 
 
-@dataclass(frozen=True, slots=True)
+class DetectionSet(tuple["tuple[Detection, str]", ...]):
+    """The detections on one value with the labels of their paths, the strictest first."""
+
+    __slots__ = ()
+
+    # By identity: one set stands for one node and its like, and the walk groups values by it.
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
 class Node:
-    """What is to be done with one value.
+    """What is to be done with one value. Immutable but for what it remembers.
 
     Attributes:
-        label: The path under which masked values are counted.
+        key: What masked values are counted by.
         strategy: How the whole value is masked, or None when only parts of it are.
-        members: Nodes of a map's members by name.
-        element: Node of every element of a list, or None.
-        elements: Nodes of single elements, by index.
-        rest: Node of the parts that neither of them names, when the whole value is masked; None
-            stands for this node itself.
+        detections: What is looked for in it; with a `strategy`, those that are stricter.
+        names: The names of members that may be masked; None for any.
+        positions: The positions of elements that may be; None for any.
+        members: Nodes of a map's members, by name.
+        elements: Nodes of a list's elements, by index.
     """
 
-    label: str
-    strategy: Strategy | None = None
-    members: Mapping[str, Node] = field(default_factory=dict)
-    element: Node | None = None
-    elements: Mapping[int, Node] = field(default_factory=dict)
-    rest: Node | None = None
+    __slots__ = ("detections", "elements", "key", "members", "names", "positions", "strategy")
 
-
-def label_of(steps: Iterable[str | int]) -> str:
-    """The path as written in a policy: `cards[*].number`; a name with dots in double quotes."""
-    label = ""
-    for step in steps:
-        if isinstance(step, int) or step == EVERY:
-            label += f"[{step}]"
-        else:
-            name = f'"{step}"' if any(mark in step for mark in ".[]") else step
-            label += f".{name}" if label else name
-    return label
-
-
-def at_any_position(path: MaskedPath) -> MaskedPath:
-    """The path with every list position taken for all positions."""
-    return replace(path, steps=tuple(EVERY if isinstance(s, int) else s for s in path.steps))
-
-
-def with_endings(path: MaskedPath) -> list[MaskedPath]:
-    """The path and each end of it that begins with a name: `a.b[*].c`, `b[*].c`, `c`."""
-    return [
-        replace(path, steps=path.steps[start:])
-        for start, step in enumerate(path.steps)
-        if isinstance(step, str) and step != EVERY
-    ]
+    def __init__(
+        self,
+        key: MaskKey,
+        strategy: Strategy | None,
+        detections: DetectionSet | None,
+        names: tuple[str, ...] | None,
+        positions: tuple[int, ...] | None,
+        find_member: Callable[[str], Node | None],
+        find_element: Callable[[int], Node | None],
+    ) -> None:
+        self.key = key
+        self.strategy = strategy
+        self.detections = detections
+        self.names = names
+        self.positions = positions
+        self.members: _Parts[str] = _Parts(find_member)
+        self.elements: _Parts[int] = _Parts(find_element)
 
 
 def compile_tree(paths: Sequence[MaskedPath]) -> Node:
-    """The tree of some paths.
+    """The root of the tree of some paths; its members are an item's attributes.
 
     Raises:
-        ConfigurationError: A path is empty, too long or begins with a list position; the paths
-            overlap in too many list positions.
+        ConfigurationError: A path is empty, too long or begins with a list position.
+
+    Cost: O(paths); nodes are made later, each once.
     """
     for path in paths:
-        first = path.steps[0] if path.steps else EVERY
-        if first == EVERY or isinstance(first, int) or len(path.steps) > MAX_PATH_STEPS:
-            raise ConfigurationError(
-                f"`{path.label[:80]}` is no attribute to mask, write a name followed by at most "
-                f"{MAX_PATH_STEPS - 1} names or list positions"
-            )
-    return _compile(list(paths), None, count(1))
+        path.check()
+    return _Tree(paths).root()
 
 
-def _compile(paths: list[MaskedPath], outer: MaskedPath | None, numbers: count[int]) -> Node:
-    """The node that `paths` lead to; `outer` covers a value around it."""
-    if next(numbers) > MAX_NODES:
-        raise ConfigurationError(
-            f"the masks overlap in too many list positions (over {MAX_NODES} combinations), "
-            "write `[*]` instead of single positions"
+class _Tree:
+    """Makes the nodes of some paths."""
+
+    def __init__(self, paths: Sequence[MaskedPath]) -> None:
+        self._paths = tuple(paths)
+        self._node_by_key: dict[object, Node] = {}
+        self._set_by_places: dict[tuple[int, ...], DetectionSet] = {}
+
+    def root(self) -> Node:
+        """The node of an item."""
+        states = [(place, 0) for place in range(len(self._paths))]
+        node = self._node(states, None, ())
+        return node if node is not None else self._make((), None, ())
+
+    def _node(
+        self, states: Iterable[_State], outer: int | None, looking: tuple[int, ...]
+    ) -> Node | None:
+        """The node that some paths lead to; `outer` masks a value around it, `looking` look."""
+        ahead, ending = self._split(states)
+        wholes = [place for place in ending if self._paths[place].detection is None]
+        wholes += [] if outer is None else [outer]
+        whole = min(wholes, key=self._rank, default=None)
+        lookers = {*looking, *(p for p in ending if self._paths[p].detection is not None)}
+        found = tuple(sorted(lookers, key=self._rank))
+        if whole is not None:
+            # Where the whole value is masked as strictly, nothing is left to find.
+            strictness = self._paths[whole].strategy.strictness
+            found = tuple(p for p in found if self._paths[p].strategy.strictness < strictness)
+        if not ahead and whole is None and not found:
+            return None
+        key = (ahead, whole, found)
+        node = self._node_by_key.get(key)
+        if node is None:
+            node = self._make(ahead, whole, found)
+            if len(self._node_by_key) < MAX_NODES:
+                self._node_by_key[key] = node
+        return node
+
+    def _split(self, states: Iterable[_State]) -> tuple[tuple[_State, ...], list[int]]:
+        """Paths that go on, and those that end here. `**` stands for no step at all, too."""
+        ahead: set[_State] = set()
+        ending: list[int] = []
+        waiting = list(states)
+        while waiting:
+            place, taken = state = waiting.pop()
+            steps = self._paths[place].steps
+            if taken == len(steps):
+                ending.append(place)
+            elif state not in ahead:
+                ahead.add(state)
+                if steps[taken] is MaskStep.ANY_DEPTH:
+                    waiting.append((place, taken + 1))
+        return tuple(sorted(ahead)), ending
+
+    def _make(self, ahead: tuple[_State, ...], whole: int | None, found: tuple[int, ...]) -> Node:
+        own = self._paths[whole] if whole is not None else None
+        first = own or self._paths[found[0] if found else ahead[0][0]] if self._paths else None
+        is_all = whole is not None or bool(found)
+        steps = [self._paths[place].steps[taken] for place, taken in ahead]
+        return Node(
+            key=(first.label if first else "", first.strategy.name if first else "", None),
+            strategy=own.strategy if own else None,
+            detections=self._detections(found),
+            names=None if is_all else _names(steps),
+            positions=None if is_all else _positions(steps),
+            find_member=lambda name: self._node(
+                self._beyond(ahead, lambda step: _takes_name(step, name)), whole, found
+            ),
+            find_element=lambda index: self._node(
+                self._beyond(ahead, lambda step: _takes_index(step, index)), whole, found
+            ),
         )
-    ending = [path for path in paths if not path.steps]
-    own = min((*ending, outer) if outer else ending, key=_strictness, default=None)
-    if len(ending) == len(paths):
-        return Node(own.label, own.strategy) if own else Node("")
-    by_step: dict[str | int, list[MaskedPath]] = {}
-    for path in paths:
-        if path.steps:
-            by_step.setdefault(path.steps[0], []).append(replace(path, steps=path.steps[1:]))
-    every = by_step.pop(EVERY, [])
 
-    def below(step_type: type[str | int], further: list[MaskedPath]) -> dict[Any, Node]:
-        return {
-            step: _compile(found + further, own, numbers)
-            for step, found in by_step.items()
-            if isinstance(step, step_type)
-        }
+    def _beyond(
+        self, ahead: Iterable[_State], takes: Callable[[object], bool]
+    ) -> Iterable[_State]:
+        """Where the paths stand after one step; `**` may take any number of them."""
+        for place, taken in ahead:
+            step = self._paths[place].steps[taken]
+            if step is MaskStep.ANY_DEPTH:
+                yield place, taken
+            elif takes(step):
+                yield place, taken + 1
 
-    return Node(
-        own.label if own else paths[0].label,
-        own.strategy if own else None,
-        members=below(str, []),
-        element=_compile(every, own, numbers) if every else None,
-        elements=below(int, every),
-        rest=Node(own.label, own.strategy) if own else None,
-    )
+    def _detections(self, found: tuple[int, ...]) -> DetectionSet | None:
+        if not found:
+            return None
+        made = self._set_by_places.get(found)
+        if made is None:
+            pairs = [(self._paths[p].detection, self._paths[p].label) for p in found]
+            made = DetectionSet((each, label) for each, label in pairs if each is not None)
+            self._set_by_places[found] = made
+        return made
 
-
-def _strictness(path: MaskedPath) -> tuple[tuple[int, int], int]:
-    return path.strategy.strictness, path.position
+    def _rank(self, place: int) -> tuple[tuple[int, int], int]:
+        return self._paths[place].rank
 
 
-def mask_items(items: list[Any], root: Node, counts: Counts) -> None:
-    """Masks every item of a list in place.
-
-    Args:
-        items: Mappings of attribute name to value in DynamoDB JSON. One that is not understood is
-            replaced by an item that holds nothing but its masked attributes, withheld.
-        root: The tree; its members are the items' attributes.
-        counts: Grows by the number of masked values, by label.
-
-    Cost: O(items x named attributes that they hold).
-    """
-    if not all(isinstance(item, dict) for item in items):
-        items[:] = [mask_item(item, root, counts) for item in items]
-        return
-    # By attribute, then by item: what an attribute needs is looked up once for all items.
-    for name, node in root.members.items():
-        _mask_attribute(items, name, node, counts)
-
-
-def mask_item(item: object, root: Node, counts: Counts) -> object:
-    """Masks an item in place; the item itself unless it is not understood. None stays None."""
-    if item is None:
+def _names(steps: Iterable[object]) -> tuple[str, ...] | None:
+    """The names that steps take, or None when they may take any."""
+    steps = tuple(steps)
+    if any(isinstance(step, NamePattern) or step is MaskStep.ANY_DEPTH for step in steps):
         return None
-    if not isinstance(item, dict):
-        return _withheld_item(root, counts)
-    for name, node in root.members.items():
-        value = item.get(name, _ABSENT)
-        if value is not _ABSENT:
-            item[name] = _mask_deep(value, node, counts)
-    return item
+    return tuple(dict.fromkeys(step for step in steps if isinstance(step, str)))
 
 
-def _mask_attribute(
-    items: Iterable[dict[str, Any]], name: str, node: Node, counts: Counts
-) -> None:
-    """Masks one attribute of every item in place."""
-    mask_text = node.strategy.mask_text if node.strategy is not None else None
-    string_count = 0
-    for item in items:
-        value = item.get(name, _ABSENT)
-        if value is _ABSENT:
-            continue
-        # Strings are most of what is masked: they take the short way.
-        if (
-            mask_text is not None
-            and type(value) is dict
-            and len(value) == 1
-            and type(text := value.get("S")) is str
-        ):
-            item[name] = {"S": mask_text(text)}
-            string_count += 1
-        else:
-            item[name] = _mask_deep(value, node, counts)
-    if string_count:
-        counts[node.label] = counts.get(node.label, 0) + string_count
+def _positions(steps: Iterable[object]) -> tuple[int, ...] | None:
+    """The positions that steps take, or None when they may take any."""
+    steps = tuple(steps)
+    if any(isinstance(step, MaskStep) for step in steps):
+        return None
+    return tuple(dict.fromkeys(step for step in steps if isinstance(step, int)))
 
 
-def _mask_deep(value: object, node: Node, counts: Counts) -> object:
-    """As `_mask_value`, for a value that may contain itself: such a one is withheld."""
-    try:
-        return _mask_value(value, node, counts)
-    except RecursionError:
-        return _withhold(node, counts)  # only a stubbed answer can be so
+def _takes_name(step: object, name: str) -> bool:
+    if isinstance(step, NamePattern):
+        return text_matches(step.text, name)
+    return isinstance(step, str) and step == name
 
 
-def _withheld_item(root: Node, counts: Counts) -> dict[str, Any]:
-    return {name: _withhold(node, counts) for name, node in root.members.items()}
-
-
-def _withhold(node: Node, counts: Counts) -> dict[str, Any]:
-    counts[node.label] = counts.get(node.label, 0) + 1
-    return {"S": REDACTED}
-
-
-def _mask_members(members: dict[str, Any], node: Node, counts: Counts) -> None:
-    """Masks the members of a map in place."""
-    if node.strategy is None:
-        for name, child in node.members.items():
-            value = members.get(name, _ABSENT)
-            if value is not _ABSENT:
-                members[name] = _mask_value(value, child, counts)
-        return
-    rest = node.rest or node
-    for name, value in members.items():
-        members[name] = _mask_value(value, node.members.get(name, rest), counts)
-
-
-def _mask_elements(elements: list[Any], node: Node, counts: Counts) -> None:
-    """Masks the elements of a list in place."""
-    every = node.element
-    if every is None and node.strategy is not None:
-        every = node.rest or node
-    if every is None:
-        for index, child in node.elements.items():
-            if 0 <= index < len(elements):
-                elements[index] = _mask_value(elements[index], child, counts)
-        return
-    for index, value in enumerate(elements):
-        elements[index] = _mask_value(value, node.elements.get(index, every), counts)
-
-
-def _mask_value(value: object, node: Node, counts: Counts) -> object:
-    """The value as the caller may see it: itself, changed in place, or another."""
-    if not isinstance(value, dict) or len(value) != 1:
-        return _withhold(node, counts)
-    ((kind, payload),) = value.items()
-    if kind == "M" and isinstance(payload, dict):
-        _mask_members(payload, node, counts)
-        return value
-    if kind == "L" and isinstance(payload, (list, tuple)):
-        value["L"] = payload = payload if isinstance(payload, list) else list(payload)
-        _mask_elements(payload, node, counts)
-        return value
-    if node.strategy is None:
-        return value if kind in _LEAF_KINDS else _withhold(node, counts)
-    if kind == "NULL" and isinstance(payload, bool):
-        return value
-    counts[node.label] = counts.get(node.label, 0) + 1
-    return _mask_leaf(kind, payload, node.strategy)
-
-
-def _mask_leaf(kind: object, payload: Any, strategy: Strategy) -> dict[str, Any]:
-    """The token, or set of tokens, for a leaf; the token that tells nothing when it is odd."""
-    if kind in {"S", "N"} and isinstance(payload, str):
-        return {"S": strategy.mask_text(payload)}
-    if kind == "B" and isinstance(payload, (bytes, bytearray)):
-        return {"S": strategy.mask_bytes(bytes(payload))}
-    element_types = _ELEMENT_TYPES.get(kind)
-    if not element_types or not isinstance(payload, (list, tuple)):
-        return {"S": REDACTED}
-    if not element_types.issuperset(map(type, payload)):
-        return {"S": REDACTED}
-    if kind == "SS":
-        # A set holds a value once, and two values may share a token.
-        return {"SS": list(dict.fromkeys(map(strategy.mask_text, payload)))}
-    return {"SS": [strategy.mask_set(payload)]}
+def _takes_index(step: object, index: int) -> bool:
+    return step is MaskStep.EACH or (isinstance(step, int) and step == index)

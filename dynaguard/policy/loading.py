@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, cast
 from dynaguard.errors import PolicySyntaxError, Problem
 from dynaguard.policy.collecting import Findings, hint, kind_of
 from dynaguard.policy.lines import Path_
+from dynaguard.policy.mask_section import check_detectors, check_masks
 from dynaguard.policy.model import BudgetStatement, MaskStatement, PolicyDocument, Statement
 from dynaguard.policy.packs import PACK_PREFIX, pack_names, pack_path
 from dynaguard.policy.reading import Source, mapping_source, read_source
@@ -25,7 +26,6 @@ from dynaguard.policy.sections import (
     check_context,
     check_groups,
     check_lint,
-    check_masks,
     check_tables,
 )
 from dynaguard.policy.statements import StatementChecker
@@ -42,6 +42,7 @@ _KEYS: Final = (
     "tables",
     "statement",
     "mask",
+    "detectors",
     "budget",
     "context",
     "settings",
@@ -135,7 +136,8 @@ class _Loader:
         included = self._include(data.get("policies", []))
         statements += [statement for each in included for statement in each.statements]
         settings = findings.table(settings, ("settings",))
-        masks = check_masks(findings, data.get("mask", []), names)
+        detectors = check_detectors(findings, data.get("detectors", {}))
+        masks = check_masks(findings, data.get("mask", []), names, detectors)
         masks += tuple(mask for each in included for mask in each.masks)
         budgets = check_budgets(findings, data.get("budget", []))
         budgets += tuple(budget for each in included for budget in each.budgets)
@@ -147,6 +149,7 @@ class _Loader:
             groups=groups,
             tables=check_tables(findings, data.get("tables", {})),
             masks=masks,
+            detectors=detectors,
             budgets=budgets,
             context=check_context(findings, data.get("context", {})),
             environment=self._variables.get("environment"),

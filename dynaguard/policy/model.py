@@ -7,6 +7,7 @@ variables stay in the text and are resolved per call.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,7 +15,25 @@ from typing import Any, Literal
 from dynaguard.call import StatementRef
 
 Effect = Literal["Allow", "Deny"]
-MaskStrategy = Literal["redact", "partial", "hash"]
+
+
+class MaskStep(enum.Enum):
+    """A step of a mask's attribute path that is neither a name nor a position."""
+
+    EACH = "[*]"
+    """Every element of a list."""
+    ANY_DEPTH = "**"
+    """Any number of names and positions, none included."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamePattern:
+    """Attribute names with `*` and `?`, as a step of a mask's path."""
+
+    text: str
+
+
+PathStep = str | int | NamePattern | MaskStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,28 +123,41 @@ class TableSchema:
 
 @dataclass(frozen=True, slots=True)
 class MaskStatement:
-    """One `[[mask]]` entry.
+    """One `[[mask]]` entry: of attributes of tables, or of the secrets of other services.
 
     Attributes:
         ref: Its place; the sid is `mask[0]` and so on unless `Sid` is written.
-        tables: Table name patterns with `*` and `?`.
-        attributes: Attribute paths: `email`, `profile.ssn`, `cards[*].number`, `cards[0].number`;
-            or a list of names for names with dots. Each path is a tuple of steps: a name, an
-            index, or `"*"` for every element of a list.
-        strategy: How a value is masked.
+        tables: Table name patterns with `*` and `?`; empty for a mask of services.
+        attributes: Attribute paths, see `mask_paths`. With detectors: where these look; empty
+            for every attribute.
+        strategy: How a value is masked: `redact`, `partial`, `hash`, `tokenize`, or
+            `custom:NAME`.
         unless: Identities that see the plain value; None for nobody.
         only: The only identities that get masks; None for everybody.
         keep: For `partial`: how many trailing characters stay (an e-mail address keeps its
             domain instead).
+        operations: Patterns of the operations whose answers are masked; empty for all.
+        detectors: Kinds of values that are masked where they are found; empty for the whole value
+            of each attribute.
+        unseal: For `tokenize`: identities whose requests get the values of their tokens back;
+            None for nobody.
+        services: Patterns of IAM service prefixes: what AWS's models of them mark sensitive is
+            masked.
+        except_services: Services that are left out of `services`.
     """
 
     ref: StatementRef
     tables: tuple[str, ...]
-    attributes: tuple[tuple[str | int, ...], ...]
-    strategy: MaskStrategy = "redact"
+    attributes: tuple[tuple[PathStep, ...], ...]
+    strategy: str = "redact"
     unless: tuple[PrincipalPattern, ...] | None = None
     only: tuple[PrincipalPattern, ...] | None = None
     keep: int = 4
+    operations: tuple[str, ...] = ()
+    detectors: tuple[str, ...] = ()
+    unseal: tuple[PrincipalPattern, ...] | None = None
+    services: tuple[str, ...] = ()
+    except_services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +194,7 @@ class PolicyDocument:
         groups: ARN patterns by group name.
         tables: Key schemas by table name.
         masks: `[[mask]]` entries in order.
+        detectors: Regular expressions of `[detectors]`, by the name of the kind that they find.
         budgets: `[[budget]]` entries in order.
         context: Further known context keys, values as text by key (as written).
         environment: `dev`, `staging`, `prod`: the variable `environment` of the document, or None.
@@ -180,6 +213,7 @@ class PolicyDocument:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tables: Mapping[str, TableSchema] = field(default_factory=dict)
     masks: tuple[MaskStatement, ...] = ()
+    detectors: Mapping[str, str] = field(default_factory=dict)
     budgets: tuple[BudgetStatement, ...] = ()
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     environment: str | None = None

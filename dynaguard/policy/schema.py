@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from dynaguard.policy.mask_section import CUSTOM, DETECTORS, STRATEGIES
 from dynaguard.policy.packs import PACK_PREFIX, pack_names
 from dynaguard.policy.statements import OPERATORS
 from dynaguard.settings.table import SETTINGS, Kind, Setting
@@ -126,6 +127,9 @@ def _native() -> Schema:
             ),
             "statement": _one_or_several("statement"),
             "mask": _one_or_several("mask"),
+            "detectors": _described(
+                "Regular expressions of values that `detect` finds, by name.", _mapping(_TEXT)
+            ),
             "budget": _one_or_several("budget"),
             "context": _described("Condition keys whose values are known.", _mapping(_SCALARS)),
             "settings": {"$ref": "#/$defs/settings"},
@@ -207,27 +211,50 @@ def _table() -> Schema:
 
 
 def _mask() -> Schema:
-    """Attributes that answers do not show."""
+    """What answers do not show: attributes of tables, or secrets of other services."""
     principal = {"$ref": "#/$defs/principal"}
     path = {"anyOf": [_TEXT, {"type": "array"}]}
-    return _closed(
+    custom = {"type": "string", "pattern": f"^{CUSTOM}[a-z][a-z0-9-]*$"}
+    schema = _closed(
         {
             "Sid": {"type": "string"},
             "tables": _described("Table name patterns.", _TEXTS),
+            "operations": _described("`Query`, wildcards allowed; left out, all.", _TEXTS),
             "attributes": _described(
-                "`email`, `profile.ssn`, `cards[*].number`.",
+                "`email`, `profile.ssn`, `cards[*].number`, `**.email`, `addr_*`.",
                 {"anyOf": [_TEXT, {"type": "array", "items": path, "minItems": 1}]},
             ),
-            "with": {"enum": ["redact", "partial", "hash"]},
+            "detect": _described(
+                f"Kinds of values to find, there or everywhere: {', '.join(DETECTORS)}, those of "
+                f"`detectors`, or `{CUSTOM}NAME`.",
+                _TEXTS,
+            ),
+            "services": _described("IAM prefixes of services whose secrets to mask.", _TEXTS),
+            "except": _described("Services that `services` leaves out.", _TEXTS),
+            "with": {"anyOf": [{"enum": list(STRATEGIES)}, custom]},
             "unless": _described("Identities that see the plain value.", principal),
             "only": _described("The only identities that do not.", principal),
+            "unseal": _described(
+                "Of `tokenize`: identities whose requests get the values of tokens back.",
+                principal,
+            ),
             "keep": _described(
                 "Of `partial`: how many characters stay.",
                 {"type": "integer", "minimum": 0, "maximum": 64},
             ),
-        },
-        required=("tables", "attributes"),
+        }
     )
+    of_tables = {
+        "required": ["tables"],
+        "anyOf": [{"required": ["attributes"]}, {"required": ["detect"]}],
+        "not": {"anyOf": [{"required": ["services"]}, {"required": ["except"]}]},
+    }
+    others = ("tables", "attributes", "detect", "operations", "unseal")
+    of_services = {
+        "required": ["services"],
+        "not": {"anyOf": [{"required": [name]} for name in others]},
+    }
+    return {**schema, "oneOf": [of_tables, of_services]}
 
 
 def _budget() -> Schema:
@@ -260,4 +287,6 @@ def _setting(row: Setting) -> Schema:
         return {"enum": [str(choice) for choice in row.choices]}
     if row.kind is Kind.SWITCH:
         return {"type": ["boolean", "string"]}
+    if row.kind is Kind.SECONDS:
+        return {"type": "number", "exclusiveMinimum": 0}
     return {"type": ["string", "integer"]}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from dynaguard.call import StatementRef
 from dynaguard.policy.collecting import Findings, hint, kind_of
@@ -12,21 +11,13 @@ from dynaguard.policy.lines import Path_
 from dynaguard.policy.model import (
     BudgetStatement,
     KeySchema,
-    MaskStatement,
-    MaskStrategy,
     TableSchema,
 )
-from dynaguard.policy.naming import check_arn_pattern, check_principals
+from dynaguard.policy.naming import check_arn_pattern
 from dynaguard.policy.statements import condition_text
 
-_STEP: Final = re.compile(r"([^.\[\]]+)|\[(\*|[0-9]{1,9})\]")
 MAX_KEY_ATTRIBUTES: Final = 4
 _ABOVE_ZERO: Final = 1e-9
-_STRATEGIES: Final = ("redact", "partial", "hash")
-_REFUSED_STRATEGIES: Final = {
-    "tokenize": "`tokenize` is not available in this version, write `hash`",
-    "drop": "`drop` would lose the attribute when an item is written back, write `redact`",
-}
 
 
 def check_groups(findings: Findings, value: Any) -> dict[str, tuple[str, ...]]:
@@ -129,106 +120,6 @@ def check_lint(findings: Findings, value: Any, sids: Collection[str]) -> frozens
     return frozenset(ignored)
 
 
-def check_masks(
-    findings: Findings, value: Any, groups: tuple[str, ...]
-) -> tuple[MaskStatement, ...]:
-    """`[[mask]]`."""
-    masks = []
-    for path, table in findings.tables(value, ("mask",)):
-        findings.check_keys(
-            table, path, ("Sid", "tables", "attributes", "with", "unless", "only", "keep")
-        )
-        mask = _mask(findings, table, path, groups)
-        if mask is not None:
-            masks.append(mask)
-    return tuple(masks)
-
-
-def _mask(
-    findings: Findings, table: Mapping[str, Any], path: Path_, groups: tuple[str, ...]
-) -> MaskStatement | None:
-    """One `[[mask]]`."""
-    missing = [name for name in ("tables", "attributes") if name not in table]
-    for name in missing:
-        findings.add(path, f"`{name}` is missing")
-    strategy = _strategy(findings, table.get("with", "redact"), (*path, "with"))
-    keep = table.get("keep", 4)
-    if isinstance(keep, bool) or not isinstance(keep, int) or not 0 <= keep <= 64:
-        findings.add((*path, "keep"), "must be a number of characters, 0 to 64")
-    audiences = {
-        name: check_principals(findings, table[name], (*path, name), groups)
-        for name in ("unless", "only")
-        if name in table
-    }
-    if missing:
-        return None
-    tables = findings.texts(table["tables"], (*path, "tables"))
-    attributes = _attribute_paths(findings, table["attributes"], (*path, "attributes"))
-    if strategy is None:
-        return None
-    return MaskStatement(
-        ref=_ref(findings, table, path, "mask"),
-        tables=tables,
-        attributes=attributes,
-        strategy=strategy,
-        unless=audiences.get("unless"),
-        only=audiences.get("only"),
-        keep=keep if isinstance(keep, int) else 4,
-    )
-
-
-def _strategy(findings: Findings, value: Any, path: Path_) -> MaskStrategy | None:
-    """How values are masked."""
-    if isinstance(value, str) and value in _REFUSED_STRATEGIES:
-        findings.add(path, _REFUSED_STRATEGIES[value])
-        return None
-    return cast("MaskStrategy | None", findings.choice(value, path, _STRATEGIES))
-
-
-def _attribute_paths(
-    findings: Findings, value: Any, path: Path_
-) -> tuple[tuple[str | int, ...], ...]:
-    """Attribute paths: texts such as `cards[*].number`, or lists of names for names with dots."""
-    entries = value if isinstance(value, list) else [value]
-    if not entries:
-        findings.add(path, "is an empty list, write at least one attribute")
-    found = []
-    for at, entry in enumerate(entries):
-        place = (*path, at) if isinstance(value, list) else path
-        steps = _steps(entry)
-        if steps is None:
-            shown = f"`{entry}`" if isinstance(entry, str) else kind_of(entry)
-            findings.add(
-                place,
-                f"{shown} is no attribute path, write `email`, `profile.ssn`, `cards[*].number`, "
-                'or a list of names such as `["name.with.dots"]`',
-            )
-        else:
-            found.append(steps)
-    return tuple(found)
-
-
-def _steps(entry: Any) -> tuple[str | int, ...] | None:
-    """The steps of one attribute path, or None."""
-    if isinstance(entry, list):
-        are_names = bool(entry) and all(isinstance(name, str) and name for name in entry)
-        return tuple(entry) if are_names else None
-    if not isinstance(entry, str) or not entry or entry[0] in ".[":
-        return None
-    steps: list[str | int] = []
-    at = 0
-    while at < len(entry):
-        if entry[at] == ".":
-            at += 1
-        match = _STEP.match(entry, at)
-        if match is None or (match.group(1) and at and entry[at - 1] != "."):
-            return None
-        name, position = match.groups()
-        steps.append(name or ("*" if position == "*" else int(position)))
-        at = match.end()
-    return tuple(steps)
-
-
 def check_budgets(findings: Findings, value: Any) -> tuple[BudgetStatement, ...]:
     """`[[budget]]`."""
     budgets = []
@@ -243,7 +134,7 @@ def check_budgets(findings: Findings, value: Any) -> tuple[BudgetStatement, ...]
         )
         budgets.append(
             BudgetStatement(
-                ref=_ref(findings, table, path, "budget"),
+                ref=ref_of(findings, table, path, "budget"),
                 jobs=findings.texts(table.get("job", "*"), (*path, "job")),
                 tables=findings.texts(table.get("tables", "*"), (*path, "tables")),
                 retry_ratio=_number(findings, table, path, ("retry_ratio", 0.1, 0.0, 1.0)),
@@ -274,7 +165,7 @@ def _number(
     return float(value)
 
 
-def _ref(findings: Findings, table: Mapping[str, Any], path: Path_, kind: str) -> StatementRef:
+def ref_of(findings: Findings, table: Mapping[str, Any], path: Path_, kind: str) -> StatementRef:
     """Where an entry stands."""
     position = path[-1] if isinstance(path[-1], int) else 0
     sid = table.get("Sid", f"{kind}[{position}]")

@@ -6,6 +6,7 @@ or a switch; else it tells the kind or the length.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -174,6 +175,19 @@ def _read_secret(value: object) -> str:
     return text
 
 
+def _read_seconds(value: object) -> float:
+    """A number of seconds; the text of a variable counts as one."""
+    if isinstance(value, bool):
+        raise Misfit("a number of seconds is needed, not true or false")
+    try:
+        seconds = float(value)  # type: ignore[arg-type]  # what is no number raises
+    except (TypeError, ValueError):
+        raise Misfit(f"a number of seconds is needed, not {_kind_of(value)}") from None
+    if not 0 < seconds < math.inf:
+        raise Misfit("a number of seconds greater than 0 is needed")
+    return seconds
+
+
 def _text_of(value: object, needed: str) -> str:
     """The value, if it is text."""
     if not isinstance(value, str):
@@ -210,5 +224,6 @@ _READER_BY_KIND: Final[Mapping[Kind, Callable[[object], object]]] = {
     Kind.IDENTITY: _read_identity,
     Kind.PATH: read_path,
     Kind.AUDIT: _read_audit,
+    Kind.SECONDS: _read_seconds,
     Kind.SECRET: _read_secret,
 }

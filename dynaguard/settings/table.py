@@ -62,6 +62,7 @@ class Settings:
     mask: bool = True
     mask_key: str | None = field(default=None, repr=False)
     mask_key_file: Path | None = None
+    cursor_max_age_s: float = 86_400.0
     budget: bool = True
     disabled: bool = False
 
@@ -77,6 +78,7 @@ class Kind(enum.StrEnum):
     IDENTITY = "a label or an ARN"
     PATH = "a path"
     AUDIT = "a path, `stdout` or `off`"
+    SECONDS = "seconds, more than 0"
     SECRET = f"text of at least {MIN_MASK_KEY_LENGTH} characters"
 
 
@@ -201,12 +203,17 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     _row("stamp", Kind.SWITCH, "Whether requests carry the correlation id."),
     _row("mask", Kind.SWITCH, "Whether the document's masks act."),
-    _row("mask_key", Kind.SECRET, "The key of `hash` masks.", is_in_document=False),
     _row(
-        "mask_key_file",
-        Kind.PATH,
-        "A file that holds the key of `hash` masks.",
+        "mask_key",
+        Kind.SECRET,
+        "The key of `hash` and `tokenize` masks, and of cursors that open in other processes.",
         is_in_document=False,
+    ),
+    _row("mask_key_file", Kind.PATH, "A file that holds that key.", is_in_document=False),
+    _row(
+        "cursor_max_age_s",
+        Kind.SECONDS,
+        "How long a sealed cursor (`LastEvaluatedKey` with masked keys) goes on.",
     ),
     _row("budget", Kind.SWITCH, "Whether retry budgets act."),
     _row(

@@ -12,7 +12,15 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from dynaguard.aws.analysis import authorizations, tables_of
-from dynaguard.call import Call, ConsumedCapacity, Decision, Outcome, Principal, Status
+from dynaguard.call import (
+    Call,
+    ConsumedCapacity,
+    Decision,
+    MaskedValues,
+    Outcome,
+    Principal,
+    Status,
+)
 from dynaguard.errors import readable_arn
 from dynaguard.telemetry import names
 
@@ -136,7 +144,7 @@ def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
         names.ATTEMPTS: outcome.attempts,
         names.THROTTLES: outcome.throttles,
         names.WAIT_S: round(outcome.wait_s, 6),
-        names.MASKED_COUNT: sum(outcome.masked.values()),
+        names.MASKED_COUNT: sum(each.value_count for each in outcome.masked),
     }
     _add(attributes, names.AWS_REQUEST_ID, outcome.request_id)
     _add(attributes, names.HTTP_RESPONSE_STATUS_CODE, outcome.http_status)
@@ -183,6 +191,20 @@ def call_measure(call: Call, decision: Decision | None) -> Attributes:
     """What every metric is split by: service, operation, and the table where there is one."""
     attributes: Attributes = {names.SERVICE: call.service, names.OPERATION: call.operation}
     _add(attributes, names.DB_COLLECTION_NAME, _only_table(decision))
+    return attributes
+
+
+def masked_measure(call: Call, principal: Principal, masked: MaskedValues) -> Attributes:
+    """What masked values are counted by: call, table, attribute, strategy and identity."""
+    attributes: Attributes = {
+        names.SERVICE: call.service,
+        names.OPERATION: call.operation,
+        names.MASKED_ATTRIBUTE: masked.attribute,
+        names.MASKED_STRATEGY: masked.strategy,
+        names.IDENTITY_NAME: principal.name,
+    }
+    _add(attributes, names.DB_COLLECTION_NAME, masked.table)
+    _add(attributes, names.MASKED_DETECTOR, masked.detector)
     return attributes
 
 

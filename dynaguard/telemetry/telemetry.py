@@ -31,6 +31,7 @@ from dynaguard.telemetry.attributes import (
     duration_measure,
     error_type,
     identity_attributes,
+    masked_measure,
     outcome_attributes,
     scope_attributes,
     span_name,
@@ -134,14 +135,16 @@ class Telemetry:
         """Whether anybody takes what is counted; a proxy without its real instrument does not."""
         return getattr(self._decisions, "_real_instrument", _ABSENT) is not None
 
-    def count(self, call: Call, decision: Decision | None, outcome: Outcome) -> None:
+    def count(
+        self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
+    ) -> None:
         """Adds a call that ended to the counters. May raise."""
         if decision is not None:
             self._decisions.add(1, decision_measure(call, decision))
         if outcome.throttles:
             self._throttled.add(outcome.throttles, call_measure(call, decision))
-        if outcome.masked:
-            self._masked_values.add(sum(outcome.masked.values()), call_measure(call, decision))
+        for masked in outcome.masked:
+            self._masked_values.add(masked.value_count, masked_measure(call, principal, masked))
 
     def time(self, call: Call, decision: Decision | None, outcome: Outcome) -> None:
         """Records how long a DynamoDB call took that was sent. May raise."""
@@ -229,7 +232,7 @@ class CallSpan:
         if span is not None:
             self._guarded(self._describe, span, call, principal, decision, outcome)
         if telemetry.is_metering:
-            self._guarded(telemetry.count, call, decision, outcome)
+            self._guarded(telemetry.count, call, principal, decision, outcome)
             if self.is_owned:
                 self._guarded(telemetry.time, call, decision, outcome)
         if span is not None and self.is_owned:

@@ -15,6 +15,7 @@ from dynaguard.call import (
     Call,
     ConsumedCapacity,
     Decision,
+    MaskedValues,
     Outcome,
     Principal,
     PrincipalKind,
@@ -72,7 +73,10 @@ OUTCOME: Final = Outcome(
     throttles=1,
     wait_s=0.05,
     elapsed_s=0.0123456789,
-    masked={"email": 2, "cards[*].number": 1},
+    masked=(
+        MaskedValues("orders", "email", "partial", None, 2),
+        MaskedValues(None, "**", "redact", "payment-card", 1),
+    ),
     capacity=(ConsumedCapacity("orders", 0.5, 0.0, 0.5),),
     item_count=1,
 )
@@ -153,7 +157,9 @@ outcomes = st.builds(
     throttles=_counts,
     wait_s=_seconds,
     elapsed_s=_seconds,
-    masked=st.dictionaries(_names, _counts, max_size=3),
+    masked=st.lists(
+        st.builds(MaskedValues, _some, _names, _names, _some, _counts), max_size=3
+    ).map(tuple),
     capacity=st.lists(st.builds(ConsumedCapacity, _names, _units, _units, _units), max_size=2).map(
         tuple
     ),

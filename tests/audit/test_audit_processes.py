@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dynaguard.audit.log import AuditLog, read_records
-from dynaguard.call import Outcome, Status
+from dynaguard.call import MaskedValues, Outcome, Status
 from tests.audit.audit_cases import NOW_NS, record_values
 
 THREADS = 8
@@ -25,7 +25,11 @@ def write_records(log: AuditLog, writer: int) -> None:
     """Writes records that tell who wrote them, of very different lengths."""
     for number in range(RECORDS):
         outcome = Outcome(
-            Status.OK, attempts=writer, masked={f"attribute-{n}": 1 for n in range(number % 40)}
+            Status.OK,
+            attempts=writer,
+            masked=tuple(
+                MaskedValues("t", f"attribute-{n}", "redact", None, 1) for n in range(number % 40)
+            ),
         )
         log.outcome(**record_values(outcome=outcome))
 

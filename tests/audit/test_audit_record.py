@@ -114,7 +114,22 @@ def test_a_record_tells_the_whole_call() -> None:
             "throttles": 1,
             "wait_s": 0.05,
             "latency_s": 0.012346,
-            "masked": {"email": 2, "cards[*].number": 1},
+            "masked": [
+                {
+                    "table": "orders",
+                    "attribute": "email",
+                    "strategy": "partial",
+                    "detector": None,
+                    "count": 2,
+                },
+                {
+                    "table": None,
+                    "attribute": "**",
+                    "strategy": "redact",
+                    "detector": "payment-card",
+                    "count": 1,
+                },
+            ],
             "consumed_capacity": [
                 {"table": "orders", "read_units": 0.5, "write_units": 0.0, "total_units": 0.5}
             ],

@@ -44,7 +44,10 @@ def make_record(
             "attempts": sent if attempts is None else attempts,
             "throttles": throttles,
             "wait_s": wait_s,
-            "masked": masked or {},
+            "masked": [
+                {"attribute": attribute, "count": count}
+                for attribute, count in (masked or {}).items()
+            ],
         },
     }
 

@@ -128,7 +128,9 @@ def test_one_call_is_found_everywhere(result: DemoResult) -> None:
     assert evidence.is_header_signed
     assert "INC-4711" in evidence.user_agent_token
     assert "INC-4711" in evidence.span["attributes"].values()
-    assert evidence.record["outcome"]["masked"]["email"] == result.masked_read.items
+    masked = {each["attribute"]: each for each in evidence.record["outcome"]["masked"]}
+    assert masked["email"]["count"] == result.masked_read.items
+    assert masked["email"]["table"] == "prod-customers"
 
 
 def test_the_summary_is_of_this_run_alone(result: DemoResult, audit: Path) -> None:

@@ -14,10 +14,11 @@ import botocore.session
 import pytest
 
 from dynaguard.call import UNKNOWN_PRINCIPAL, StatementRef
-from dynaguard.masking import Masks
-from dynaguard.policy.model import MaskStatement, MaskStrategy
+from dynaguard.masking import MaskedRequest, Masks
+from dynaguard.policy.model import MaskStatement, MaskStep, PathStep
 
 ITEM_COUNT = 1000
+REQUEST = MaskedRequest({}, lambda: ("", "", "", "", "", ""))
 ROUNDS = 9
 
 
@@ -67,7 +68,7 @@ def make_parse(body: bytes) -> Callable[[], dict[str, Any]]:
             ("email",),
             ("card",),
             ("address", "street"),
-            ("orders", "*", "contact"),
+            ("orders", MaskStep.EACH, "contact"),
             ("tags",),
             ("salary",),
         ),
@@ -75,7 +76,7 @@ def make_parse(body: bytes) -> Callable[[], dict[str, Any]]:
     ids=["2 top-level", "6 with nested"],
 )
 def test_masking_costs_a_small_share_of_the_parse(
-    strategy: MaskStrategy, paths: tuple[tuple[str | int, ...], ...]
+    strategy: str, paths: tuple[tuple[PathStep, ...], ...]
 ) -> None:
     """prints the CPU of masking 1,000 items over that of parsing them, median of paired rounds."""
     parse = make_parse(make_body())
@@ -90,9 +91,9 @@ def test_masking_costs_a_small_share_of_the_parse(
         started = time.process_time_ns()
         parsed = parse()
         parsed_at = time.process_time_ns()
-        counts = plan.apply(parsed)
+        counts = plan.apply(parsed, REQUEST)
         ratios.append((time.process_time_ns() - parsed_at) / (parsed_at - started))
 
     print(f"{strategy}, {len(paths)} paths: {statistics.median(ratios):.2%} of the parse")  # noqa: T201
-    assert counts["email"] == ITEM_COUNT
+    assert counts[0].value_count == ITEM_COUNT
     assert statistics.median(ratios) < 1

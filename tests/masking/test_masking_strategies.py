@@ -14,12 +14,12 @@ from dynaguard.call import StatementRef
 from dynaguard.errors import ConfigurationError
 from dynaguard.masking import MARKER, Masks
 from dynaguard.masking.strategies import REDACTED, Strategy, strategy_of
-from dynaguard.policy.model import MaskStatement, MaskStrategy
+from dynaguard.policy.model import MaskStatement
 
 KEY = b"0123456789abcdef0123456789abcdef"
 
 
-def make(kind: MaskStrategy, keep: int = 4) -> Strategy:
+def make(kind: str, keep: int = 4) -> Strategy:
     """The strategy of a mask of that kind."""
     return strategy_of(MaskStatement(StatementRef("m"), ("*",), (("a",),), kind, keep=keep), KEY)
 
@@ -78,14 +78,14 @@ def test_hash_of_a_set_ignores_order_and_respects_bounds() -> None:
 
 
 @pytest.mark.parametrize("kind", ["redact", "hash", "partial"])
-def test_half_a_surrogate_pair_is_masked(kind: MaskStrategy) -> None:
+def test_half_a_surrogate_pair_is_masked(kind: str) -> None:
     """does not fail on text that UTF-8 cannot carry."""
     assert make(kind).mask_text("\ud800x").startswith(MARKER)
 
 
 @pytest.mark.parametrize("kind", ["redact", "hash", "partial"])
 @given(text=st.text() | st.emails() | st.from_regex(rf"{MARKER}(\*\*\*|hmac:)[0-9a-f@.]{{0,40}}"))
-def test_masking_a_token_again_keeps_it(kind: MaskStrategy, text: str) -> None:
+def test_masking_a_token_again_keeps_it(kind: str, text: str) -> None:
     """is idempotent, whatever it began with."""
     strategy = make(kind)
     token = strategy.mask_text(text)
@@ -96,9 +96,7 @@ def test_masking_a_token_again_keeps_it(kind: MaskStrategy, text: str) -> None:
 
 @pytest.mark.parametrize("weaker", ["hash", "partial"])
 @pytest.mark.parametrize("stricter", ["redact", "hash"])
-def test_a_stricter_token_is_kept_by_a_weaker_mask(
-    stricter: MaskStrategy, weaker: MaskStrategy
-) -> None:
+def test_a_stricter_token_is_kept_by_a_weaker_mask(stricter: str, weaker: str) -> None:
     """never hashes or cuts a token that shows less already."""
     token = make(stricter).mask_text("secret")
 
@@ -107,7 +105,7 @@ def test_a_stricter_token_is_kept_by_a_weaker_mask(
 
 @pytest.mark.parametrize("kind", ["redact", "hash", "partial"])
 @pytest.mark.parametrize("tail", ["secret-number", "***secret-number", "hmac:secret-number"])
-def test_a_value_that_only_begins_like_a_token_is_masked(kind: MaskStrategy, tail: str) -> None:
+def test_a_value_that_only_begins_like_a_token_is_masked(kind: str, tail: str) -> None:
     """does not let a value through because it carries the marker."""
     assert "secret" not in make(kind).mask_text(MARKER + tail)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import fnmatch
 from collections import defaultdict
 from typing import Any
 
@@ -14,52 +15,112 @@ from hypothesis import strategies as st
 from dynaguard.call import StatementRef
 from dynaguard.errors import ConfigurationError
 from dynaguard.masking import MARKER
+from dynaguard.masking.detectors import detection_of
+from dynaguard.masking.paths import MAX_PATH_STEPS, MaskedPath, label_of
 from dynaguard.masking.strategies import REDACTED, strategy_of
-from dynaguard.masking.tree import (
-    MAX_PATH_STEPS,
-    MaskedPath,
-    Node,
-    compile_tree,
-    label_of,
-    mask_item,
-    mask_items,
-)
-from dynaguard.policy.model import MaskStatement, MaskStrategy
+from dynaguard.masking.tree import MAX_NAMES, MAX_NODES, Node, compile_tree
+from dynaguard.masking.walk import Sink, mask_item, mask_items
+from dynaguard.policy.model import MaskStatement, MaskStep, NamePattern, PathStep
 
 KEY = b"k" * 32
 SECRET = "s3cr3t"
-Steps = tuple[str | int, ...]
+EACH, ANY_DEPTH = MaskStep.EACH, MaskStep.ANY_DEPTH
+Steps = tuple[PathStep, ...]
+Place = tuple[str | int, ...]
 
 
-def path(steps: Steps, kind: MaskStrategy = "redact", position: int = 0) -> MaskedPath:
+def path(
+    steps: Steps, kind: str = "redact", position: int = 0, detectors: tuple[str, ...] = ()
+) -> MaskedPath:
     """A path of a mask of that kind."""
-    strategy = strategy_of(MaskStatement(StatementRef("m"), ("*",), (steps,), kind), KEY)
-    return MaskedPath(steps, strategy, label_of(steps), position)
+    statement = MaskStatement(StatementRef("m"), ("*",), (steps,), kind, detectors=detectors)
+    strategy = strategy_of(statement, KEY)
+    detection = detection_of(statement, strategy, {"digits": "[0-9]{4,}"})
+    return MaskedPath(steps, strategy, label_of(steps), position, detection)
 
 
-def masked(item: Any, *paths: Steps, kind: MaskStrategy = "redact") -> tuple[Any, dict[str, int]]:
+def run(items: list[Any], *paths: MaskedPath) -> dict[str, int]:
+    """Masks items in place; gives counts by label."""
+    sink = Sink()
+    mask_items(items, compile_tree(paths), sink)
+    sink.finish()
+    return by_label(sink.counts)
+
+
+def by_label(counts: Any) -> dict[str, int]:
+    """Counts by the path alone."""
+    found: defaultdict[str, int] = defaultdict(int)
+    for (label, _, _), count in counts.items():
+        found[label] += count
+    return dict(found)
+
+
+def masked(item: Any, *paths: Steps, kind: str = "redact") -> tuple[Any, dict[str, int]]:
     """A copy of the item, masked, and the counts."""
-    root = compile_tree([path(steps, kind, place) for place, steps in enumerate(paths)])
-    counts: defaultdict[str, int] = defaultdict(int)
-    return mask_item(copy.deepcopy(item), root, counts), dict(counts)
+    found = [path(steps, kind, place) for place, steps in enumerate(paths)]
+    items = [copy.deepcopy(item)]
+    counts = run(items, *found)
+    return items[0], counts
 
 
 # --- the naive reference ------------------------------------------------------------------------
 
 
-def naive_value(value: dict[str, Any], place: Steps, paths: list[MaskedPath], counts: Any) -> Any:
+def naive_value(value: dict[str, Any], place: Place, paths: list[MaskedPath], counts: Any) -> Any:
     """The value at `place`, copied and masked by comparing every path at every leaf."""
     ((kind, payload),) = value.items()
     if kind == "M":
         return {"M": {k: naive_value(v, (*place, k), paths, counts) for k, v in payload.items()}}
     if kind == "L":
         return {"L": [naive_value(v, (*place, n), paths, counts) for n, v in enumerate(payload)]}
-    covering = [p for p in paths if covers(p.steps, place)]
-    if not covering or kind == "NULL":
+    covering = sorted((p for p in paths if covers(p.steps, place)), key=lambda p: p.rank)
+    wholes = [p for p in covering if p.detection is None]
+    lookers = [p for p in covering if p.detection is not None]
+    if kind == "NULL" or not covering:
         return copy.deepcopy(value)
-    best = min(covering, key=lambda p: (p.strategy.strictness, p.position))
-    counts[best.label] += 1
-    return naive_leaf(kind, payload, best)
+    if wholes:
+        stricter = [p for p in lookers if p.strategy.strictness < wholes[0].strategy.strictness]
+        best = next((p for p in stricter if naive_finds(kind, payload, p)), wholes[0])
+        counts[best.label] += 1
+        return naive_leaf(kind, payload, best)
+    return naive_look(value, kind, payload, lookers, counts)
+
+
+def naive_texts(kind: str, payload: Any) -> list[str]:
+    """What detectors look into."""
+    return {"S": [payload], "N": [payload], "SS": payload, "NS": payload}.get(kind, [])
+
+
+def naive_finds(kind: str, payload: Any, p: MaskedPath) -> bool:
+    """Whether a detection finds something in a leaf."""
+    assert p.detection is not None
+    return any(p.detection.find(text, [text]) for text in naive_texts(kind, payload))
+
+
+def naive_look(
+    value: dict[str, Any], kind: str, payload: Any, lookers: list[MaskedPath], counts: Any
+) -> dict[str, Any]:
+    """A leaf in which only parts are masked: text by text, the strictest path's hits."""
+    hitting = [p for p in lookers if naive_finds(kind, payload, p)]
+    if not hitting:
+        return copy.deepcopy(value)
+    if kind in {"N", "NS"}:
+        counts[hitting[0].label] += 1
+        return naive_leaf(kind, payload, hitting[0])
+    texts = [naive_rewrite(text, hitting, counts) for text in naive_texts(kind, payload)]
+    return {"S": texts[0]} if kind == "S" else {"SS": list(dict.fromkeys(texts))}
+
+
+def naive_rewrite(text: str, lookers: list[MaskedPath], counts: Any) -> str:
+    """A text with what is found in it masked, for detections whose hits do not overlap."""
+    hits = []
+    for p in lookers:
+        assert p.detection is not None
+        hits += [(start, end, p) for start, end, _ in p.detection.find(text, [text])]
+    for start, end, p in sorted(hits, key=lambda hit: hit[:2], reverse=True):
+        counts[p.label] += 1
+        text = text[:start] + p.strategy.mask_text(text[start:end]) + text[end:]
+    return text
 
 
 def naive_leaf(kind: str, payload: Any, best: MaskedPath) -> dict[str, Any]:
@@ -76,12 +137,22 @@ def naive_leaf(kind: str, payload: Any, best: MaskedPath) -> dict[str, Any]:
     return tokens[kind]()
 
 
-def covers(steps: Steps, place: Steps) -> bool:
-    """Whether a path names a place or something around it. `*` is for list elements only."""
-    return len(steps) <= len(place) and all(
-        isinstance(at, int) if step == "*" else (step == at and type(step) is type(at))
-        for step, at in zip(steps, place, strict=False)
-    )
+def covers(steps: Steps, place: Place) -> bool:
+    """Whether a path names a place or something around it, step by step."""
+    if not steps:
+        return True
+    if steps[0] is ANY_DEPTH:
+        return covers(steps[1:], place) or (bool(place) and covers(steps, place[1:]))
+    return bool(place) and takes(steps[0], place[0]) and covers(steps[1:], place[1:])
+
+
+def takes(step: PathStep, at: str | int) -> bool:
+    """Whether one step takes one name or position."""
+    if isinstance(step, NamePattern):
+        return isinstance(at, str) and fnmatch.fnmatchcase(at, step.text)
+    if step is EACH:
+        return isinstance(at, int)
+    return type(step) is type(at) and step == at
 
 
 def naive_item(item: dict[str, Any], paths: list[MaskedPath], counts: Any) -> dict[str, Any]:
@@ -91,10 +162,10 @@ def naive_item(item: dict[str, Any], paths: list[MaskedPath], counts: Any) -> di
 
 # --- random items and paths ---------------------------------------------------------------------
 
-NAMES = st.sampled_from(["a", "b", "c"])
-TEXTS = st.sampled_from(["", "x", SECRET, "anna@example.org", "4111111111111111"]) | st.text(
-    max_size=6
-)
+NAMES = st.sampled_from(["a", "b", "ab", "*"])
+TEXTS = st.sampled_from(
+    ["", "x", SECRET, "anna@example.org", "4111111111111111", "to 4111111111111111 now"]
+) | st.text(max_size=6)
 NUMBERS = st.sampled_from(["0", "-1.5", "123456789", "1E+20"])
 BYTES = st.binary(max_size=4)
 LEAVES = st.one_of(
@@ -116,16 +187,22 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 ITEMS = st.dictionaries(NAMES, VALUES, max_size=3)
+NAME_STEPS = NAMES | st.sampled_from([NamePattern("a*"), NamePattern("?"), ANY_DEPTH])
 STEPS = st.tuples(
-    NAMES,
-    st.lists(NAMES | st.just("*") | st.integers(0, 2), max_size=3).map(tuple),
+    NAME_STEPS,
+    st.lists(NAME_STEPS | st.just(EACH) | st.integers(0, 2), max_size=3).map(tuple),
 ).map(lambda parts: (parts[0], *parts[1]))
-PATHS = st.lists(
-    st.tuples(STEPS, st.sampled_from(["redact", "hash", "partial"])), min_size=1, max_size=5
-).map(lambda found: [path(steps, kind, n) for n, (steps, kind) in enumerate(found)])
+KINDS = st.sampled_from(["redact", "hash", "partial"])
+PATHS = st.lists(st.tuples(STEPS, KINDS), min_size=1, max_size=5).map(
+    lambda found: [path(steps, kind, n) for n, (steps, kind) in enumerate(found)]
+)
+# One detection alone: what overlapping hits of several become is told apart below.
+PATHS_WITH_DETECTION = st.tuples(
+    PATHS, STEPS, KINDS, st.sampled_from([("digits",), ("email", "payment-card")])
+).map(lambda found: [*found[0][:3], path(found[1], found[2], 9, found[3])])
 
 
-def leaves(value: Any, place: Steps) -> list[tuple[Steps, dict[str, Any]]]:
+def leaves(value: Any, place: Place) -> list[tuple[Place, dict[str, Any]]]:
     """Every leaf of a value, with its place."""
     ((kind, payload),) = value.items()
     if kind == "M":
@@ -135,16 +212,15 @@ def leaves(value: Any, place: Steps) -> list[tuple[Steps, dict[str, Any]]]:
     return [(place, value)]
 
 
-@given(items=st.lists(ITEMS, max_size=3), paths=PATHS)
+@given(items=st.lists(ITEMS, max_size=3), paths=PATHS | PATHS_WITH_DETECTION)
 def test_the_compiled_walk_equals_the_naive_masker(
     items: list[dict[str, Any]], paths: list[MaskedPath]
 ) -> None:
     """masks the same values to the same tokens with the same counts, and nothing else."""
     expected_counts: defaultdict[str, int] = defaultdict(int)
     expected = [naive_item(item, paths, expected_counts) for item in items]
-    counts: defaultdict[str, int] = defaultdict(int)
 
-    mask_items(items, compile_tree(paths), counts)
+    counts = run(items, *paths)
 
     assert items == expected
     assert counts == expected_counts
@@ -153,13 +229,10 @@ def test_the_compiled_walk_equals_the_naive_masker(
 @given(item=ITEMS, paths=PATHS)
 def test_masking_twice_is_masking_once(item: dict[str, Any], paths: list[MaskedPath]) -> None:
     """keeps what is masked already, and counts it again."""
-    root = compile_tree(paths)
-    first: defaultdict[str, int] = defaultdict(int)
-    second: defaultdict[str, int] = defaultdict(int)
-    mask_item(item, root, first)
+    first = run([item], *paths)
     once = copy.deepcopy(item)
 
-    mask_item(item, root, second)
+    second = run([item], *paths)
 
     assert item == once
     assert first == second
@@ -170,7 +243,7 @@ def test_every_leaf_at_a_masked_path_carries_the_marker(
     item: dict[str, Any], paths: list[MaskedPath]
 ) -> None:
     """leaves no leaf at a masked path without the marker, NULL apart."""
-    mask_item(item, compile_tree(paths), defaultdict(int))
+    run([item], *paths)
 
     for name, value in item.items():
         for place, leaf in leaves(value, (name,)):
@@ -185,7 +258,7 @@ def test_no_planted_secret_survives(item: dict[str, Any], paths: list[MaskedPath
     for p in paths:
         plant(item, p.steps)
 
-    mask_item(item, compile_tree(paths), defaultdict(int))
+    run([item], *paths)
 
     shown = [
         place
@@ -200,15 +273,22 @@ def plant(item: dict[str, Any], steps: Steps) -> None:
     """Puts a secret at a path, replacing what is in its way."""
     value: dict[str, Any] = {"S": SECRET}
     for step in reversed(steps[1:]):
-        is_name = isinstance(step, str) and step != "*"
-        value = {"M": {step: value}} if is_name else {"L": [value] * 3}
-    item[str(steps[0])] = copy.deepcopy(value)
+        is_name = isinstance(step, str | NamePattern) or step is ANY_DEPTH
+        value = {"M": {name_for(step): value}} if is_name else {"L": [value] * 3}
+    item[name_for(steps[0])] = copy.deepcopy(value)
+
+
+def name_for(step: PathStep) -> str:
+    """A name that a step takes."""
+    if isinstance(step, NamePattern):
+        return step.text.replace("*", "bc").replace("?", "q")
+    return step if isinstance(step, str) else "any"
 
 
 @given(item=ITEMS, paths=PATHS)
 def test_boto3_reads_every_masked_item(item: dict[str, Any], paths: list[MaskedPath]) -> None:
     """gives answers that the resource API can deserialise, without a number that is NaN."""
-    mask_item(item, compile_tree(paths), defaultdict(int))
+    run([item], *paths)
 
     plain = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
 
@@ -243,23 +323,20 @@ def test_sets_become_string_sets() -> None:
 
 
 @pytest.mark.parametrize("kinds", [("partial", "redact"), ("redact", "partial")])
-def test_the_strictest_of_several_masks_decides(kinds: tuple[MaskStrategy, ...]) -> None:
+def test_the_strictest_of_several_masks_decides(kinds: tuple[str, ...]) -> None:
     """redacts where one mask redacts and another keeps a part, in any order."""
-    root = compile_tree([path(("a",), kind, n) for n, kind in enumerate(kinds)])
     item = {"a": {"S": "4111111111111111"}}
 
-    mask_item(item, root, defaultdict(int))
+    run([item], *(path(("a",), kind, n) for n, kind in enumerate(kinds)))
 
     assert item == {"a": {"S": REDACTED}}
 
 
 def test_a_part_can_be_stricter_than_its_whole() -> None:
     """masks a map partly, and one member of it fully."""
-    root = compile_tree([path(("p",), "partial"), path(("p", "ssn"), "redact", 1)])
     item = {"p": {"M": {"ssn": {"S": "123456789"}, "name": {"S": "Anna Smith"}}}}
-    counts: defaultdict[str, int] = defaultdict(int)
 
-    mask_item(item, root, counts)
+    counts = run([item], path(("p",), "partial"), path(("p", "ssn"), "redact", 1))
 
     assert item["p"]["M"] == {"ssn": {"S": REDACTED}, "name": {"S": MARKER + "***mith"}}
     assert counts == {"p": 1, "p.ssn": 1}
@@ -282,7 +359,9 @@ def test_a_path_through_another_type_names_nothing() -> None:
     """leaves a value alone in which the path cannot go on."""
     item = {"p": {"S": "{'ssn': 1}"}, "q": {"L": [{"S": "x"}]}, "r": {"M": {"0": {"S": "y"}}}}
 
-    assert masked(item, ("p", "ssn"), ("q", "ssn"), ("q", 7), ("q", -1), ("r", 0), ("r", "*")) == (
+    assert masked(
+        item, ("p", "ssn"), ("q", "ssn"), ("q", 7), ("q", -1), ("r", 0), ("r", EACH)
+    ) == (
         item,
         {},
     )
@@ -319,7 +398,7 @@ def test_a_value_that_is_not_understood_is_withheld(value: object) -> None:
 
     assert masked({"a": value}, ("a",)) == ({"a": withheld}, {"a": 1})
     assert masked({"a": {"M": {"b": value}}}, ("a", "b"))[0] == {"a": {"M": {"b": withheld}}}
-    assert masked({"a": {"L": [value]}}, ("a", "*"))[0] == {"a": {"L": [withheld]}}
+    assert masked({"a": {"L": [value]}}, ("a", EACH))[0] == {"a": {"L": [withheld]}}
 
 
 def test_a_value_of_two_types_shows_no_part_of_either() -> None:
@@ -341,7 +420,7 @@ def test_an_item_that_is_not_understood_is_withheld(item: object) -> None:
     items = [item, None, {"a": {"S": "x"}}]
     token = {"S": REDACTED}
 
-    mask_items(items, compile_tree([path(("a",)), path(("b", "c"))]), defaultdict(int))
+    run(items, path(("a",)), path(("b", "c")))
 
     assert items == [{"a": token, "b": token}, None, {"a": token}]
 
@@ -352,7 +431,7 @@ def test_a_value_that_contains_itself_is_withheld() -> None:
     endless["M"]["again"] = endless
     item: dict[str, Any] = {"a": endless, "b": {"S": "x"}}
 
-    mask_item(item, compile_tree([path(("a",))]), defaultdict(int))
+    run([item], path(("a",)))
 
     assert item == {"a": {"S": REDACTED}, "b": {"S": "x"}}
 
@@ -372,7 +451,10 @@ def test_lists_and_sets_given_as_tuples_are_masked() -> None:
     [
         (("email",), "email"),
         (("profile", "ssn"), "profile.ssn"),
-        (("cards", "*", "number"), "cards[*].number"),
+        (("cards", EACH, "number"), "cards[*].number"),
+        ((ANY_DEPTH, "email"), "**.email"),
+        ((NamePattern("addr_*"), "zip"), "addr_*.zip"),
+        (("a*b",), '"a*b"'),
         (("cards", 0, 1), "cards[0][1]"),
         (("a.b", "c[0]"), '"a.b"."c[0]"'),
     ],
@@ -382,21 +464,77 @@ def test_labels_read_as_in_the_policy(steps: Steps, label: str) -> None:
     assert label_of(steps) == label
 
 
-@pytest.mark.parametrize("steps", [(), (0,), ("*",), ("a",) * (MAX_PATH_STEPS + 1)])
+@pytest.mark.parametrize("steps", [(), (0,), (EACH,), ("a",) * (MAX_PATH_STEPS + 1)])
 def test_an_impossible_path_is_refused(steps: Steps) -> None:
     """refuses an empty path, one into a list that has no name, and one too deep."""
     with pytest.raises(ConfigurationError, match="is no attribute to mask"):
         compile_tree([path(steps)])
 
 
-def test_paths_that_multiply_are_refused() -> None:
-    """ends with an error where list positions combine without end."""
-    paths = [path(("a", *["*"] * n, 0, *["*"] * (19 - n), "x"), position=n) for n in range(20)]
+def test_paths_that_multiply_stay_bounded() -> None:
+    """remembers a bounded number of nodes, however paths combine."""
+    paths = [path(("a", *[EACH] * n, 0, *[EACH] * (9 - n), "x"), position=n) for n in range(10)]
+    paths.append(path((ANY_DEPTH, "y", ANY_DEPTH, "z"), position=10))
+    nested: dict[str, Any] = {"M": {"x": {"S": SECRET}, "w": {"S": "kept"}}}
+    for _ in range(10):
+        nested = {"L": [nested, nested]}
+    item = {"a": copy.deepcopy(nested), **{f"n{n}": {"S": "kept"} for n in range(3 * MAX_NAMES)}}
+    root = compile_tree(paths)
 
-    with pytest.raises(ConfigurationError, match="overlap in too many list positions"):
-        compile_tree(paths)
+    mask_item(item, root, Sink())
+
+    assert len(root.members) <= MAX_NAMES
+    assert len(reachable(root)) <= 2 * MAX_NODES
+    assert SECRET not in repr(item["a"]["L"][0])
+    assert "kept" in repr(item["a"]["L"][0])
+
+
+def reachable(root: Node) -> set[int]:
+    """Every node that a tree remembers."""
+    seen: dict[int, Node] = {}
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in seen:
+            seen[id(node)] = node
+            parts = [*node.members.values(), *node.elements.values()]
+            waiting += [part for part in parts if part is not None]
+    return set(seen)
+
+
+def test_a_stricter_detection_masks_the_whole_value_that_a_path_would_show_in_part() -> None:
+    """redacts a note that holds a card, where another mask keeps the last characters."""
+    item = {"n": {"S": "card 4111111111111111"}, "m": {"S": "no card at all"}}
+    keep = [path((name,), "partial", n) for n, name in enumerate("nm")]
+
+    counts = run([item], *keep, path((ANY_DEPTH,), "redact", 9, ("payment-card",)))
+
+    assert item == {"n": {"S": REDACTED}, "m": {"S": MARKER + "*** all"}}
+    assert counts == {"**": 1, "m": 1}
+
+
+def test_hits_that_overlap_are_masked_as_one_by_the_strictest() -> None:
+    """leaves no digit between two hits."""
+    item = {"n": {"S": "a 4111111111111111 b"}}
+    by_pattern = path(("n",), "partial", 0, ("digits",))
+
+    run([item], by_pattern, path(("n",), "redact", 1, ("payment-card",)))
+
+    assert item == {"n": {"S": f"a {REDACTED} b"}}
+
+
+def test_a_text_with_the_separator_is_masked_whole_when_something_is_found() -> None:
+    """takes a value with a NUL for one that may end elsewhere."""
+    item = {"n": {"S": "-----BEGIN PRIVATE KEY-----\n\0more\n-----END PRIVATE KEY-----"}}
+
+    run([item], path(("n",), "redact", 0, ("pem",)))
+
+    assert item == {"n": {"S": REDACTED}}
 
 
 def test_no_paths_make_an_empty_tree() -> None:
     """masks nothing without paths."""
-    assert compile_tree([]) == Node("")
+    item = {"a": {"S": "x"}}
+
+    assert run([item]) == {}
+    assert item == {"a": {"S": "x"}}

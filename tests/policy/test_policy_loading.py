@@ -18,7 +18,13 @@ from hypothesis import strategies as st
 
 from dynaguard.errors import MissingExtraError, PolicySyntaxError
 from dynaguard.policy.loading import load_policy
-from dynaguard.policy.model import KeySchema, PolicyDocument, PrincipalPattern, TableSchema
+from dynaguard.policy.model import (
+    KeySchema,
+    MaskStep,
+    PolicyDocument,
+    PrincipalPattern,
+    TableSchema,
+)
 
 HEAD = 'version = 1\ndefault = "deny"\n'
 DESIGN_EXAMPLE = """\
@@ -162,7 +168,7 @@ def test_the_example_of_the_documentation_loads(write: Any) -> None:
     assert document.masks[0].attributes == (
         ("email",),
         ("profile", "ssn"),
-        ("cards", "*", "number"),
+        ("cards", MaskStep.EACH, "number"),
     )
     assert document.budgets[0].jobs == ("nightly-*",)
 
@@ -328,13 +334,30 @@ BAD_TOML = [
     ("[[mask]]\ntables = ['*']\n", 3, "`attributes` is missing"),
     ("[[mask]]\nattributes = ['a']\n", 3, "`tables` is missing"),
     ("[[mask]]\ntables = ['*']\nattributes = ['a']\nwith = 'drop'\n", 6, "would lose"),
-    ("[[mask]]\ntables = ['*']\nattributes = ['a']\nwith = 'tokenize'\n", 6, "not available"),
     ("[[mask]]\ntables = ['*']\nattributes = ['a']\nwith = 'redct'\n", 6, "`redact`"),
     ("[[mask]]\ntables = ['*']\nattributes = ['a..b']\n", 5, "no attribute path"),
     ("[[mask]]\ntables = ['*']\nattributes = ['a[x]']\n", 5, "no attribute path"),
     ("[[mask]]\ntables = ['*']\nattributes = ['[0]']\n", 5, "no attribute path"),
     ("[[mask]]\ntables = ['*']\nattributes = ['a[0]b']\n", 5, "no attribute path"),
-    ("[[mask]]\ntables = ['*']\nattributes = [['a', 3]]\n", 5, "no attribute path"),
+    ("[[mask]]\ntables = ['*']\nattributes = [['a', -3]]\n", 5, "no attribute path"),
+    ("[[mask]]\ntables = ['*']\nattributes = [['a', true]]\n", 5, "no attribute path"),
+    ("[[mask]]\ntables = ['*']\nattributes = [['[*]', 'a']]\n", 5, "no attribute path"),
+    ("[[mask]]\ntables = ['*']\ndetect = 'e-mail'\n", 5, "did you mean `email`"),
+    ("[[mask]]\ntables = ['*']\n", 3, "`attributes` is missing, or `detect`"),
+    ("[[mask]]\nattributes = ['a']\n", 3, "`tables` is missing, or `services`"),
+    ("[[mask]]\ntables = ['*']\nattributes = 'a'\nexcept = 'kms'\n", 6, "`services` only"),
+    ("[[mask]]\ntables = ['*']\nattributes = 'a'\nunseal = '*'\n", 6, "tokenize"),
+    (
+        "[[mask]]\ntables = ['*']\nattributes = 'a'\noperations = 'Querry'\n",
+        6,
+        "did you mean `Query`",
+    ),
+    ("[[mask]]\nservices = '*'\nattributes = 'a'\n", 5, "does not go with `services`"),
+    ("[detectors]\nemail = 'x'\n", 4, "is a detector already"),
+    ("[detectors]\nMine = 'x'\n", 4, "small letters"),
+    ("[detectors]\nmine = 7\n", 4, "must be a regular expression"),
+    ("[detectors]\nmine = '('\n", 4, "is no regular expression"),
+    ("[detectors]\nmine = 'a*'\n", 4, "matches the empty text"),
     ("[[mask]]\ntables = ['*']\nattributes = []\n", 5, "empty list"),
     ("[[mask]]\ntables = ['*']\nattributes = ['a']\nkeep = -1\n", 6, "0 to 64"),
     ("[[mask]]\ntables = ['*']\nattributes = ['a']\nSid = 3\n", 6, "must be text"),

@@ -65,7 +65,28 @@ def test_a_call_is_counted_and_timed(telemetry: Telemetry, reader: InMemoryMetri
     decided = {"dynaguard.decision": "allow", "dynaguard.decision.is_enforced": True}
     assert found[names.DECISIONS_METRIC] == [({**of_call, **decided}, 1)]
     assert found[names.THROTTLED_METRIC] == [(of_call, 1)]
-    assert found[names.MASKED_VALUES_METRIC] == [(of_call, 3)]
+    by_identity = {**of_call, "dynaguard.identity.name": PRINCIPAL.name}
+    assert found[names.MASKED_VALUES_METRIC] == [
+        (
+            {
+                **by_identity,
+                "dynaguard.masked.attribute": "email",
+                "dynaguard.masked.strategy": "partial",
+            },
+            2,
+        ),
+        (
+            {
+                "dynaguard.service": "dynamodb",
+                "dynaguard.operation": "GetItem",
+                "dynaguard.identity.name": PRINCIPAL.name,
+                "dynaguard.masked.attribute": "**",
+                "dynaguard.masked.strategy": "redact",
+                "dynaguard.masked.detector": "payment-card",
+            },
+            1,
+        ),
+    ]
     ((attributes, value),) = found[names.DB_CLIENT_OPERATION_DURATION]
     assert attributes["db.system.name"] == "aws.dynamodb"
     assert value == (1, OUTCOME.elapsed_s)
@@ -84,7 +105,7 @@ def test_what_did_not_happen_is_not_counted(
     telemetry: Telemetry, reader: InMemoryMetricReader
 ) -> None:
     """No decision, no throttle, no mask, nothing sent: no series."""
-    run(telemetry, decision=None, throttles=0, masked={}, attempts=0)
+    run(telemetry, decision=None, throttles=0, masked=(), attempts=0)
 
     assert points(reader) == {}
 

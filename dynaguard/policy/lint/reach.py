@@ -109,6 +109,7 @@ def check_groups(document: PolicyDocument) -> Iterator[Finding]:
     for mask in document.masks:
         yield from _unlisted(document, mask.unless, (mask.ref, "unless"))
         yield from _unlisted(document, mask.only, (mask.ref, "only"))
+        yield from _unlisted(document, mask.unseal, (mask.ref, "unseal"))
 
 
 def _unlisted(

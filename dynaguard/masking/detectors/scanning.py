@@ -1,0 +1,259 @@
+"""Finds values of the known kinds in a text: one pass of byte classes, then a look at each anchor.
+
+Digits become `0` and capitals `A` in a copy of the text, so that a plain substring search, which
+runs at the speed of memory, finds every place where a value of a kind can be. Only there is it
+looked at closely. Text without anchors costs a few searches.
+
+The text may be many texts joined by `SEPARATOR`, which no value contains.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from dynaguard.masking.detectors.checks import (
+    IBAN_LENGTH_BY_COUNTRY,
+    is_es_dni,
+    is_iban,
+)
+from dynaguard.masking.detectors.digits import DIGIT_KINDS, RUN, Span, values_in_run
+from dynaguard.masking.findings import SEPARATOR
+
+_UPPER: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_CLASSES: Final = bytes.maketrans(b"0123456789" + _UPPER, b"0" * 10 + b"A" * 26)
+_WORD_BYTES: Final = frozenset(b"0123456789_" + _UPPER + _UPPER.lower())
+_LOCAL_CHARS: Final = (
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'+-/=?^_`{|}~"
+)
+_MAX_LOCAL: Final = 64
+_EMAIL_DOMAIN: Final = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}(?![\w@])")
+_PHONE: Final = re.compile(r"\+[1-9](?:[ .\-]?\(?[0-9]\)?){7,14}(?![0-9])")
+_US_PHONE: Final = re.compile(r"\(([2-9][0-9]{2})\) ?([2-9][0-9]{2})[-. ]([0-9]{4})(?![0-9])")
+_IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,29}")
+_DNI: Final = re.compile(r"(?:[0-9]{8}|[XYZ]-?[0-9]{7})-?[A-Z](?![A-Za-z0-9_])")
+_AWS_KEY_ID: Final = re.compile(r"A(?:KIA|SIA)[A-Z2-7]{16}(?![A-Za-z0-9])")
+_AWS_SECRET: Final = re.compile(r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
+_AWS_SECRET_LENGTH: Final = 40
+_SECRET_WORD: Final = re.compile(r"[Ss]ecret|SECRET")
+_ASSIGNMENT: Final = re.compile(r"""[\w -]{0,24}["']?\s*(?:[:=]|=>)\s*["']?""")
+_JWT: Final = re.compile(r"(eyJ[A-Za-z0-9_-]{8,})\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*")
+_PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----")
+_PEM_END: Final = re.compile(r"-----END [A-Z0-9 ]{1,40}-----")
+
+
+class Scanned:
+    """A text, as bytes and as classes; positions are the same in all three."""
+
+    __slots__ = ("classes", "raw", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        # One `?` for each character that is not ASCII.
+        self.raw = text.encode("ascii", "replace")
+        self.classes = self.raw.translate(_CLASSES)
+
+    def is_start(self, at: int) -> bool:
+        """Whether a word may start here."""
+        return at == 0 or self.raw[at - 1] not in _WORD_BYTES
+
+    def places(self, anchor: bytes) -> Iterator[int]:
+        """Where a substring of the raw text stands."""
+        return _places(self.raw, anchor)
+
+    def class_places(self, anchor: bytes) -> Iterator[int]:
+        """Where a substring of the classes stands."""
+        return _places(self.classes, anchor)
+
+
+def _places(data: bytes, anchor: bytes) -> Iterator[int]:
+    at = data.find(anchor)
+    while at >= 0:
+        yield at
+        at = data.find(anchor, at + 1)
+
+
+def scan(text: str, kinds: frozenset[str]) -> list[Span]:
+    """Start, end and kind of every value found, in no order; they may overlap.
+
+    Args:
+        text: One text, or several joined by `SEPARATOR`.
+        kinds: The known kinds to look for.
+
+    Cost: O(text), most of it substring searches; a few microseconds for each place looked at.
+    """
+    scanned = Scanned(text)
+    found: list[Span] = []
+    for kind, find in _FINDERS.items():
+        if kind in kinds:
+            found += find(scanned)
+    digit_kinds = kinds & DIGIT_KINDS
+    if digit_kinds and b"0000" in scanned.classes:
+        found += _in_runs(scanned, digit_kinds)
+    return found
+
+
+def _in_runs(scanned: Scanned, kinds: frozenset[str]) -> Iterator[Span]:
+    """Values that are digits in groups."""
+    classes = scanned.classes
+    for run in RUN.finditer(classes):
+        start, end = run.span()
+        # Digits right after a letter belong to an id, an IBAN or the like, as do those before one.
+        if not scanned.is_start(start) or classes[start - 1 : start] == b"+":
+            continue
+        if end < len(classes) and classes[end] in _WORD_BYTES:
+            continue
+        yield from values_in_run(scanned.text, start, end, kinds)
+
+
+def _emails(scanned: Scanned) -> Iterator[Span]:
+    """Addresses: the local part is read backwards from the `@`, the domain forwards."""
+    text = scanned.text
+    for at in scanned.places(b"@"):
+        domain = _EMAIL_DOMAIN.match(text, at + 1)
+        if domain is None:
+            continue
+        start = _local_start(text, at)
+        if start < at:
+            yield start, domain.end(), "email"
+
+
+def _local_start(text: str, at: int) -> int:
+    """Where the local part before `@` begins; `at` itself when there is none."""
+    least = max(0, at - _MAX_LOCAL)
+    start = at
+    while start > least:
+        shorter = text[least:start].rstrip(_LOCAL_CHARS)
+        start = least + len(shorter)
+        if start <= least or text[start - 1].isascii() or not text[start - 1].isalnum():
+            break
+        start -= 1  # a letter beyond ASCII
+    while start < at and text[start] in ".'/=`{|?":
+        start += 1  # more likely punctuation before the address
+    return start
+
+
+def _phones(scanned: Scanned) -> Iterator[Span]:
+    """International numbers with `+`, and `(555) 123-4567`. Others: by their groups of digits."""
+    text = scanned.text
+    for at in scanned.class_places(b"+0"):
+        if scanned.is_start(at) and (found := _PHONE.match(text, at)):
+            yield at, found.end(), "phone"
+    for at in scanned.class_places(b"(000)"):
+        if found := _US_PHONE.match(text, at):
+            yield at, found.end(), "phone"
+
+
+def _ibans(scanned: Scanned) -> Iterator[Span]:
+    """Account numbers, in one piece or in groups of four."""
+    text = scanned.text
+    for at in scanned.class_places(b"AA00"):
+        length = IBAN_LENGTH_BY_COUNTRY.get(text[at : at + 2])
+        if length is None or not scanned.is_start(at):
+            continue
+        found = _IBAN.match(text, at)
+        if found is None:
+            continue
+        end = _end_of(text, at, found.end(), length)
+        if end is not None and is_iban(text[at:end].replace(" ", "")):
+            yield at, end, "iban"
+
+
+def _end_of(text: str, start: int, limit: int, length: int) -> int | None:
+    """Where that many characters, spaces not counted, end; at the end of a word, or None."""
+    count = 0
+    for at in range(start, limit):
+        count += text[at] != " "
+        if count == length:
+            return None if text[at + 1 : at + 2].isalnum() else at + 1
+    return None
+
+
+def _dnis(scanned: Scanned) -> Iterator[Span]:
+    text = scanned.text
+    for anchor in (b"00000000", b"A0000000", b"A-0000000"):
+        for at in scanned.class_places(anchor):
+            found = _DNI.match(text, at) if scanned.is_start(at) else None
+            if found and is_es_dni(found[0].replace("-", "")):
+                yield at, found.end(), "es-dni"
+
+
+def _aws_key_ids(scanned: Scanned) -> Iterator[Span]:
+    for anchor in (b"AKIA", b"ASIA"):
+        for at in scanned.places(anchor):
+            if scanned.is_start(at) and (found := _AWS_KEY_ID.match(scanned.text, at)):
+                yield at, found.end(), "aws-access-key-id"
+
+
+def _aws_secrets(scanned: Scanned) -> Iterator[Span]:
+    """Forty characters that are a whole text, or that a word with `secret` in it is set to."""
+    text = scanned.text
+    for word in _SECRET_WORD.finditer(text):
+        assignment = _ASSIGNMENT.match(text, word.end())
+        start = assignment.end() if assignment else len(text)
+        if _looks_random(_AWS_SECRET.match(text, start)):
+            yield start, start + _AWS_SECRET_LENGTH, "aws-secret-access-key"
+    start = 0
+    for each in text.split(SEPARATOR):
+        if len(each) == _AWS_SECRET_LENGTH and _looks_random(_AWS_SECRET.fullmatch(each)):
+            yield start, start + _AWS_SECRET_LENGTH, "aws-secret-access-key"
+        start += len(each) + 1
+
+
+def _looks_random(found: re.Match[str] | None) -> bool:
+    """Whether forty characters have digits and letters of both cases: no name, no hexadecimal."""
+    if found is None:
+        return False
+    chars = set(found[0])
+    return (
+        any(map(str.isdigit, chars))
+        and any(map(str.islower, chars))
+        and any(map(str.isupper, chars))
+    )
+
+
+def _jwts(scanned: Scanned) -> Iterator[Span]:
+    """JSON Web Tokens whose header is JSON with an algorithm. Source: RFC 7519, RFC 7515."""
+    for at in scanned.places(b"eyJ"):
+        found = _JWT.match(scanned.text, at) if scanned.is_start(at) else None
+        if found and _is_jose_header(found[1]):
+            yield at, found.end(), "jwt"
+
+
+def _is_jose_header(text: str) -> bool:
+    try:
+        header = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, binascii.Error):
+        return False
+    return isinstance(header, dict) and "alg" in header
+
+
+def _pems(scanned: Scanned) -> Iterator[Span]:
+    """Blocks from BEGIN to END; one that is cut off, to the end of its text. Source: RFC 7468."""
+    text = scanned.text
+    for at in scanned.places(b"-----BEGIN "):
+        begin = _PEM_BEGIN.match(text, at)
+        if begin is None:
+            continue
+        limit = text.find(SEPARATOR, at)
+        limit = len(text) if limit < 0 else limit
+        end = _PEM_END.search(text, begin.end(), limit)
+        yield at, end.end() if end else limit, "pem"
+
+
+_FINDERS: Final[dict[str, Callable[[Scanned], Iterator[Span]]]] = {
+    "aws-access-key-id": _aws_key_ids,
+    "aws-secret-access-key": _aws_secrets,
+    "email": _emails,
+    "es-dni": _dnis,
+    "iban": _ibans,
+    "jwt": _jwts,
+    "pem": _pems,
+    "phone": _phones,
+}
+KNOWN_KINDS: Final = frozenset(_FINDERS) | DIGIT_KINDS
+"""Every kind that `scan` finds."""

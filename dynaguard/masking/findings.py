@@ -1,0 +1,141 @@
+"""Texts of an answer that detectors look through, all at once at the end of the walk.
+
+One scan over all texts joined costs far less than one scan each.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from dynaguard.masking.strategies import Strategy
+    from dynaguard.masking.tree import DetectionSet, MaskKey
+
+SEPARATOR: Final = "\0"
+"""Stands between texts that are looked through together, and between the elements of a set."""
+
+_Hit = tuple[int, int, "Strategy", "MaskKey"]
+
+
+class Findings:
+    """Texts by what is looked for in them. Used by one walk."""
+
+    __slots__ = ("_texts_by_set",)
+
+    def __init__(self) -> None:
+        self._texts_by_set: dict[DetectionSet, _Texts] = {}
+
+    def add(self, value: Any, slot: Any, text: str, detections: DetectionSet | None) -> None:
+        """Notes a text that stands at `value[slot]`."""
+        if detections is None:
+            return
+        texts = self._texts_by_set.get(detections)
+        if texts is None:
+            texts = self._texts_by_set[detections] = _Texts()
+        texts.places.append((value, slot))
+        texts.parts.append(text)
+
+    def mask(self, count: Callable[[MaskKey], None], plain: list[str] | None) -> None:
+        """Masks what is found, in place.
+
+        Args:
+            count: Is told of each masked value.
+            plain: Grows by what was masked, unless it is None.
+        """
+        for detections, texts in self._texts_by_set.items():
+            for index, hits in texts.find(detections).items():
+                value, slot = texts.places[index]
+                masked = _Rewriting(texts.parts[index], hits, plain)
+                masked.put(value, slot)
+                for key in masked.keys:
+                    count(key)
+
+
+class _Texts:
+    """The texts of one set of detections, and where they stand."""
+
+    __slots__ = ("parts", "places")
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.places: list[tuple[Any, Any]] = []
+
+    def find(self, detections: DetectionSet) -> dict[int, list[_Hit]]:
+        """Hits by the index of their text; positions count from the text's own start."""
+        parts = self.parts
+        joined = SEPARATOR.join(parts)
+        starts = [0, *accumulate(len(part) + 1 for part in parts)]
+        hits_by_index: dict[int, list[_Hit]] = {}
+        for detection, label in detections:
+            strategy = detection.strategy
+            for start, end, kind in detection.find(joined, parts):
+                index = bisect_right(starts, start) - 1
+                offset = starts[index]
+                key = (label, strategy.name, kind)
+                hit = (start - offset, min(end - offset, len(parts[index])), strategy, key)
+                if SEPARATOR in parts[index] and self.places[index][1] == "S":
+                    # A value that holds what no value holds may end elsewhere: all of it.
+                    hit = (0, len(parts[index]), strategy, key)
+                hits_by_index.setdefault(index, []).append(hit)
+        return hits_by_index
+
+
+class _Rewriting:
+    """One text with its hits.
+
+    Attributes:
+        keys: What each masked part is counted by.
+    """
+
+    __slots__ = ("_plain", "_spans", "_text", "keys")
+
+    def __init__(self, text: str, hits: list[_Hit], plain: list[str] | None) -> None:
+        self._text = text
+        self._spans = _joined(hits)
+        self._plain = plain
+        self.keys = [key for _, _, _, key in self._spans]
+
+    def put(self, value: Any, slot: Any) -> None:
+        """Puts the masked text where it stood: a number as a whole, a set element by element."""
+        if self._plain is not None:
+            self._plain += [self._text[start:end] for start, end, _, _ in self._spans]
+        strategy = self._spans[0][2]
+        if slot == "N":
+            del value["N"]
+            value["S"] = strategy.mask_number(self._text)
+        elif slot == "NS":
+            numbers = value.pop("NS")
+            value["SS"] = [strategy.mask_set(numbers)]
+        elif slot == "SS":
+            value["SS"] = list(dict.fromkeys(self._masked().split(SEPARATOR)))
+        else:
+            value[slot] = self._masked()
+
+    def _masked(self) -> str:
+        pieces, at = [], 0
+        for start, end, strategy, _ in self._spans:
+            pieces += [self._text[at:start], strategy.mask_text(self._text[start:end])]
+            at = end
+        return "".join([*pieces, self._text[at:]])
+
+
+def _joined(hits: list[_Hit]) -> list[_Hit]:
+    """Hits in order; those that overlap as one, under the strictest strategy."""
+    spans: list[_Hit] = []
+    for hit in sorted(hits, key=lambda each: each[:2]):
+        if spans and hit[0] < spans[-1][1]:
+            spans[-1] = _merged(spans[-1], hit)
+        else:
+            spans.append(hit)
+    return spans
+
+
+def _merged(one: _Hit, other: _Hit) -> _Hit:
+    longer = one if one[1] - one[0] >= other[1] - other[0] else other
+    stricter = min(one, other, key=lambda hit: hit[2].strictness)
+    if one[2].strictness == other[2].strictness:
+        stricter = longer
+    return min(one[0], other[0]), max(one[1], other[1]), stricter[2], stricter[3]

@@ -1,0 +1,165 @@
+"""The plan of one kind of call, and its application to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Protocol
+
+from dynaguard.call import MaskedValues
+from dynaguard.masking.cursors import CursorBinding, CursorSeals
+from dynaguard.masking.locations import BY_TABLE, EACH, Place, table_name
+from dynaguard.masking.scrubbing import Scrubber, has_messages, request_texts
+from dynaguard.masking.tree import Node
+from dynaguard.masking.walk import Counts, Sink, mask_item, mask_items
+
+CURSOR_MEMBER: Final = "LastEvaluatedKey"
+_CursorBinder = Callable[[], CursorBinding]
+
+
+class Plan(Protocol):
+    """What to mask in the answer of one call."""
+
+    def apply(self, parsed: Any, request: MaskedRequest) -> tuple[MaskedValues, ...]:
+        """Masks an answer in place and tells what was masked."""
+        ...
+
+
+class MaskedRequest(NamedTuple):
+    """What a plan asks about the call whose answer it masks.
+
+    Attributes:
+        params: The low-level parameters.
+        bind_cursor: Gives what a cursor of the call is bound to.
+        sensitive: Gives the sensitive members of the answer and of the request by the service's
+            model; None for DynamoDB.
+    """
+
+    params: Mapping[str, Any]
+    bind_cursor: _CursorBinder
+    sensitive: Callable[[], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MaskPlan:
+    """What to mask in the answer of one kind of call. Immutable, safe to share between threads.
+
+    Attributes:
+        places: Where the answer holds items.
+        tree: The masks of all tables of the call together.
+        tree_by_table: The masks of each table, for answers that name the table of an item; None
+            for a table without any.
+        seals: Seals masked attributes of `LastEvaluatedKey`.
+        tables: The tables of the call, for counts; empty when not known.
+    """
+
+    places: tuple[Place, ...]
+    tree: Node = field(repr=False)
+    tree_by_table: Mapping[str, Node | None] = field(repr=False)
+    seals: CursorSeals | None = field(default=None, repr=False)
+    tables: tuple[str, ...] = ()
+
+    def apply(self, parsed: Any, request: MaskedRequest) -> tuple[MaskedValues, ...]:
+        """Masks an answer in place.
+
+        Items under a table's name get that table's masks; where the answer does not tell the
+        table (transactions, PartiQL batches), they get those of every table of the call.
+
+        Args:
+            parsed: botocore's parsed answer, a success or an error, attribute values in DynamoDB
+                JSON. Unprocessed members are not touched.
+            request: What is asked about the call.
+
+        Returns:
+            Counts of masked values. A value that was masked before counts again, and is kept as
+            it is.
+
+        Effects: changes `parsed`; never raises on odd shapes: what is not understood is withheld.
+        Cost: O(items x named attributes that they hold).
+        """
+        if not isinstance(parsed, dict):
+            return ()
+        run = _Run(self, plain=[] if has_messages(parsed) else None)
+        for place in self.places:
+            run.mask_at(parsed, place, self.tree)
+        if self.seals is not None and CURSOR_MEMBER in parsed:
+            parsed[CURSOR_MEMBER] = self.seals.seal(
+                parsed[CURSOR_MEMBER], self.tree, request.bind_cursor(), run.sink
+            )
+        counted = run.finish()
+        if run.plain is not None:
+            self._scrub(parsed, request.params, run.plain)
+        return counted
+
+    def _scrub(self, parsed: dict[str, Any], params: Mapping[str, Any], plain: list[str]) -> None:
+        """Takes masked values out of the messages of an answer."""
+        scrubber = Scrubber(lambda: [*plain, *request_texts(params, self.tree)])
+        scrubber.scrub_answer(parsed)
+
+
+class _Run:
+    """One application of a plan."""
+
+    __slots__ = ("_counts_by_table", "_plan", "plain", "sink")
+
+    def __init__(self, plan: MaskPlan, plain: list[str] | None) -> None:
+        self._plan = plan
+        self._counts_by_table: dict[str | None, Counts] = {}
+        self.plain = plain
+        self.sink = self._sink_of(",".join(plan.tables) or None)
+
+    def finish(self) -> tuple[MaskedValues, ...]:
+        """Ends the walk; gives the counts."""
+        self.sink.finish()
+        return tuple(
+            [
+                MaskedValues(table, attribute, strategy, detector, count)
+                for table, counts in self._counts_by_table.items()
+                for (attribute, strategy, detector), count in counts.items()
+            ]
+        )
+
+    def mask_at(self, value: Any, place: Place, tree: Node | None) -> object:
+        """The part of an answer under `place`, masked; itself unless it is not understood."""
+        if value is None or tree is None:
+            return value
+        if not place:
+            return mask_item(value, tree, self.sink)
+        step, below = place[0], place[1:]
+        if step == EACH:
+            return self._mask_each(value, below, tree)
+        if not isinstance(value, dict):
+            return {}
+        if step == BY_TABLE:
+            self._mask_tables(value, below)
+        elif step in value:
+            value[step] = self.mask_at(value[step], below, tree)
+        return value
+
+    def _mask_tables(self, parts: dict[Any, Any], below: Place) -> None:
+        """Parts of an answer by the name of their table."""
+        of_all = self.sink
+        for table, part in parts.items():
+            self.sink = self._sink_of(table_name(table) if isinstance(table, str) else None)
+            parts[table] = self.mask_at(part, below, self._tree_of(table))
+            self.sink.finish()
+        self.sink = of_all
+
+    def _mask_each(self, value: Any, below: Place, tree: Node) -> object:
+        """A list of an answer, each element masked."""
+        if not isinstance(value, list):
+            # A stubbed answer may hold a tuple; anything else is no list of items.
+            value = list(value) if isinstance(value, tuple) else []
+        if not below:
+            mask_items(value, tree, self.sink)
+        else:
+            value[:] = [self.mask_at(part, below, tree) for part in value]
+        return value
+
+    def _sink_of(self, table: str | None) -> Sink:
+        return Sink(self._counts_by_table.setdefault(table, {}), self.plain)
+
+    def _tree_of(self, table: object) -> Node | None:
+        """The masks of a table by its name or ARN; those of all for one that was not asked."""
+        name = table_name(table) if isinstance(table, str) else ""
+        return self._plan.tree_by_table.get(name, self._plan.tree)
