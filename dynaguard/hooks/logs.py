@@ -18,21 +18,18 @@ from dynaguard.hooks.frames import LEFT_ALONE, current_frame
 
 _MODULES: Final = (
     *(
-        f"botocore.{name}"
+        f"{package}.{name}"
+        for package in ("botocore", "aiobotocore")
         for name in (
-            "auth awsrequest client compress credentials endpoint eventstream handlers hooks "
-            "httpchecksum httpsession paginate parsers regions response retries.adaptive "
-            "retries.standard retries.special retryhandler serialize session signers tokens utils "
-            "validate waiter"
+            "auth awsrequest client compress discovery endpoint handlers history hooks "
+            "httpchecksum httpsession paginate parsers response retries.adaptive retries.special "
+            "retries.standard retryhandler utils waiter"
         ).split()
     ),
-    *(f"aiobotocore.{name}" for name in "client endpoint hooks parsers retryhandler".split()),
-    "boto3.dynamodb.conditions",
-    "boto3.dynamodb.table",
-    "boto3.dynamodb.transform",
-    "boto3.resources.action",
-    "boto3.resources.collection",
+    *(f"boto3.{name}" for name in "dynamodb.table resources.action resources.collection".split()),
 )
+"""Loggers that see requests or answers; the others of botocore log configuration alone."""
+
 # An error of the parser has the answer in its text.
 _DATA: Final = (bytes, bytearray, Mapping, list, tuple, set, ResponseParserError)
 

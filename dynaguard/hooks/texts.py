@@ -52,7 +52,7 @@ def hide_in_report(err: ParamValidationError, params: Any, shape: Any) -> None:
 def _line(errors: Any, error: tuple[str, str, dict[str, Any]]) -> str:
     """One line of a report, in botocore's words but for the value."""
     kind, name, more = error
-    if "param" not in more and "type_error" not in more:
+    if kind == "invalid length" or not more.keys() & {"param", "type_error"}:
         return str(errors._format_error(error))
     allowed = ", ".join(
         f"{what.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}"

@@ -30,10 +30,10 @@ class Wire:
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
-        self.answers: list[tuple[int, dict[str, Any]]] = []
+        self.answers: list[tuple[int, dict[str, Any] | str]] = []
 
-    def answer(self, body: dict[str, Any], status: int = 200) -> None:
-        """Queues an answer; the last one queued is repeated."""
+    def answer(self, body: dict[str, Any] | str, status: int = 200) -> None:
+        """Queues an answer, JSON or text as it is; the last one queued is repeated."""
         self.answers.append((status, body))
 
     def throttle(self, times: int = 1) -> None:
@@ -52,7 +52,7 @@ class Wire:
         """What botocore calls."""
         self.sent.append(request)
         status, body = self.answers.pop(0) if len(self.answers) > 1 else self._last()
-        data = json.dumps(body).encode()
+        data = (body if isinstance(body, str) else json.dumps(body)).encode()
         headers = HeadersDict(
             {
                 "x-amzn-requestid": f"REQ{len(self.sent)}",
@@ -65,7 +65,7 @@ class Wire:
     def close(self) -> None:
         """botocore closes its sessions."""
 
-    def _last(self) -> tuple[int, dict[str, Any]]:
+    def _last(self) -> tuple[int, dict[str, Any] | str]:
         return self.answers[0] if self.answers else (200, {})
 
     def headers(self, index: int = -1) -> dict[str, str]:

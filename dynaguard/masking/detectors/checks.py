@@ -68,7 +68,7 @@ def has_luhn_digit(digits: str) -> bool:
 
 def is_iban(text: str) -> bool:
     """Country, its length, and 97 as the modulus. Source: ISO 13616, ISO 7064 MOD 97-10."""
-    if IBAN_LENGTH_BY_COUNTRY.get(text[:2]) != len(text):
+    if IBAN_LENGTH_BY_COUNTRY.get(text[:2]) != len(text) or not "02" <= text[2:4] <= "98":
         return False
     return int("".join(str(int(char, 36)) for char in text[4:] + text[:4])) % 97 == 1
 

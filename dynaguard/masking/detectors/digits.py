@@ -82,7 +82,10 @@ def values_in_run(text: str, start: int, end: int, kinds: frozenset[str]) -> Ite
     lengths = [stop - begin for begin, stop in groups]
     at = 0
     while at < len(groups):
-        found = _value_from(text, groups[at:], lengths[at : at + _MOST_GROUPS], kinds)
+        found = None
+        # Digits behind a point or a hyphen belong to what is before it.
+        if at == 0 or text[groups[at][0] - 1] == " ":
+            found = _value_from(text, groups[at:], lengths[at : at + _MOST_GROUPS], kinds)
         if found is None:
             at += 1
         else:
@@ -96,6 +99,8 @@ def _value_from(
 ) -> tuple[int, Span] | None:
     """The longest value that begins with the first group, and how many groups it has."""
     for count in range(len(lengths), 0, -1):
+        if count < len(groups) and text[groups[count - 1][1]] != " ":
+            continue
         for each in KINDS_BY_GROUPS.get(tuple(lengths[:count]), ()):
             if each.kind in kinds and _is_written_so(text, groups[:count], each):
                 digits = "".join(text[begin:stop] for begin, stop in groups[:count])

@@ -32,7 +32,7 @@ _LOCAL_CHARS: Final = (
 )
 _MAX_LOCAL: Final = 64
 _EMAIL_DOMAIN: Final = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}(?![\w@])")
-_PHONE: Final = re.compile(r"\+[1-9](?:[ .\-]?\(?[0-9]\)?){7,14}(?![0-9])")
+_PHONE: Final = re.compile(r"\+[1-9](?:[ .\-]?\(?[0-9]\)?){6,13}[ .\-]?[0-9](?![0-9])")
 _US_PHONE: Final = re.compile(r"\(([2-9][0-9]{2})\) ?([2-9][0-9]{2})[-. ]([0-9]{4})(?![0-9])")
 _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,29}")
 _DNI: Final = re.compile(r"(?:[0-9]{8}|[XYZ]-?[0-9]{7})-?[A-Z](?![A-Za-z0-9_])")
@@ -92,7 +92,7 @@ def scan(text: str, kinds: frozenset[str]) -> list[Span]:
         if kind in kinds:
             found += find(scanned)
     digit_kinds = kinds & DIGIT_KINDS
-    if digit_kinds and b"0000" in scanned.classes:
+    if digit_kinds and b"000" in scanned.classes:
         found += _in_runs(scanned, digit_kinds)
     return found
 
@@ -140,11 +140,14 @@ def _local_start(text: str, at: int) -> int:
 def _phones(scanned: Scanned) -> Iterator[Span]:
     """International numbers with `+`, and `(555) 123-4567`. Others: by their groups of digits."""
     text = scanned.text
+    ends = set()
     for at in scanned.class_places(b"+0"):
         if scanned.is_start(at) and (found := _PHONE.match(text, at)):
+            ends.add(found.end())
             yield at, found.end(), "phone"
     for at in scanned.class_places(b"(000)"):
-        if found := _US_PHONE.match(text, at):
+        found = _US_PHONE.match(text, at)
+        if found and found.end() not in ends:
             yield at, found.end(), "phone"
 
 

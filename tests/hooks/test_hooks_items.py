@@ -1,0 +1,118 @@
+"""Items that arrive elsewhere: `mask_item`."""
+
+from __future__ import annotations
+
+import base64
+import copy
+from typing import Any
+
+import pytest
+
+import dynaguard
+from dynaguard.masking import MARKER
+
+EVENT = {
+    "eventSourceARN": "arn:aws:dynamodb:eu-west-1:111122223333:table/orders/stream/2026-01-01T00",
+    "dynamodb": {
+        "NewImage": {
+            "pk": {"S": "1"},
+            "email": {"S": "ann@example.org"},
+            "photo": {"B": base64.b64encode(b"face").decode()},
+            "cards": {"L": [{"M": {"number": {"S": "4111111111111111"}}}]},
+        }
+    },
+}
+MASKS = [
+    {"tables": ["orders"], "attributes": ["email", "photo"], "with": "hash"},
+    {"tables": ["orders"], "attributes": ["cards[*].number"], "with": "partial"},
+]
+
+
+def test_a_stream_record_of_a_lambda_event_is_masked(policy: Any) -> None:
+    """By the ARN of its stream; the event stays as it came."""
+    dynaguard.install(policy(mask=MASKS), mask_key="k" * 32)
+    image: Any = EVENT["dynamodb"]["NewImage"]  # type: ignore[index]
+    before = copy.deepcopy(EVENT)
+
+    masked = dynaguard.mask_item(image, table=str(EVENT["eventSourceARN"]))
+
+    assert before == EVENT
+    assert masked["pk"] == {"S": "1"}
+    assert masked["email"]["S"].startswith(MARKER)
+    assert masked["cards"] == {"L": [{"M": {"number": {"S": f"{MARKER}***1111"}}}]}
+    in_bytes = dynaguard.mask_item({"photo": {"B": b"face"}}, table="orders")
+    assert masked["photo"] == in_bytes["photo"]
+    assert dynaguard.mask_item(image, table="other") == image
+
+
+def test_an_item_is_masked_for_whoever_acts(policy: Any) -> None:
+    """`unless` needs a certain match; without credentials groups of the scope can give it."""
+    spared = {**MASKS[1], "unless": {"Group": "support"}}
+    dynaguard.install(policy(mask=[spared], groups={"support": ["arn:aws:iam::*:role/s"]}))
+    item = {"cards": {"L": [{"M": {"number": {"S": "4111111111111111"}}}]}}
+
+    assert "41111" not in repr(dynaguard.mask_item(item, table="orders"))
+    with dynaguard.acting_as("carol", groups=("support",)):
+        assert dynaguard.mask_item(item, table="orders") == item
+
+
+def test_values_are_found_in_items_too(policy: Any) -> None:
+    """Detectors look into them."""
+    dynaguard.install(policy(mask=[{"tables": ["*"], "detect": ["email"], "with": "partial"}]))
+
+    masked = dynaguard.mask_item({"n": {"S": "mail ann@example.org now"}}, table="orders")
+
+    assert masked == {"n": {"S": f"mail {MARKER}***@example.org now"}}
+
+
+def test_without_masks_an_item_is_only_copied(policy: Any) -> None:
+    """Switched off by a setting, or not in the policy."""
+    item = {"email": {"S": "x"}}
+    dynaguard.install(policy(mask=MASKS), mask=False)
+
+    found = dynaguard.mask_item(item, table="orders")
+
+    assert found == item
+    assert found is not item
+
+
+def test_nothing_installed_is_an_error() -> None:
+    """No mask is known: an unmasked copy would be a lie."""
+    with pytest.raises(dynaguard.ConfigurationError, match="nothing is installed"):
+        dynaguard.mask_item({}, table="orders")
+
+
+def test_what_is_no_item_is_an_error(policy: Any) -> None:
+    """Names the kind, not the value."""
+    dynaguard.install(policy(mask=MASKS), mask_key="k" * 32)
+
+    with pytest.raises(dynaguard.ConfigurationError, match="this is a `str`") as caught:
+        dynaguard.mask_item("CANARY", table="orders")  # type: ignore[arg-type]
+
+    assert "CANARY" not in str(caught.value)
+
+
+def test_a_policy_names_strategies_of_the_program(
+    client: Any, wire: Any, policy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`custom:` strategies and detectors act once they are registered."""
+    monkeypatch.setattr("dynaguard.masking.registry._strategies", {})
+    monkeypatch.setattr("dynaguard.masking.registry._detectors", {})
+    masks = [
+        {"tables": ["*"], "attributes": ["name"], "with": "custom:initials"},
+        {"tables": ["*"], "attributes": ["note"], "detect": ["custom:badge", "room"]},
+    ]
+    document = policy(mask=masks, detectors={"room": "R-[0-9]{3}"})
+    with pytest.raises(dynaguard.ConfigurationError, match=r"custom:initials.*register_strategy"):
+        dynaguard.install(document)
+    dynaguard.register_strategy("initials", lambda text: "".join(w[0] for w in text.split()))
+    dynaguard.register_detector("badge", lambda text: [(0, 2)] if text.startswith("B7") else [])
+    dynaguard.install(document)
+    wire.answer({"Item": {"name": {"S": "Ada Lovelace"}, "note": {"S": "B7 in R-101"}}})
+
+    item = client.get_item(TableName="orders", Key={"pk": {"S": "1"}})["Item"]
+
+    assert item == {
+        "name": {"S": f"{MARKER}initials:AL"},
+        "note": {"S": f"{MARKER}redacted in {MARKER}redacted"},
+    }
