@@ -84,13 +84,13 @@ demo: venv ## a guarded job against an embedded AWS endpoint, in under a minute
 	@$(BIN)/dynaguard demo $(ARGS)
 
 # Quick and local first; the last step prints pytest's summary line last.
-test: lint types unit covered costs docs smoke-oldest smoke-aio integration ## all that must hold
+test: lint types unit covered costs canaries docs smoke-oldest smoke-aio integration ## all that must hold
 
 check: test ## the same as `make test`
 
 # --- the steps of `make test` ------------------------------------------------------------------
 
-.PHONY: lint types unit covered costs docs smoke-oldest smoke-aio integration
+.PHONY: lint types unit covered costs canaries docs smoke-oldest smoke-aio integration
 lint: venv ## ruff: rules and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -107,6 +107,9 @@ covered: venv ## the rooms that must be covered entirely, after `make unit`
 
 costs: venv ## shares of cost, measured in pairs and without coverage
 	$(BIN)/python -m pytest -m cost $(ARGS)
+
+canaries: venv ## 10,000 random answers with planted secrets under random masks
+	$(BIN)/python -m pytest -m "canary or not canary" tests/hooks/test_hooks_canaries.py $(ARGS)
 
 docs: venv ## build the documentation, warnings are errors
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
@@ -135,6 +138,7 @@ mutate: venv ## change the code of the deciding rooms: do the tests notice?
 	$(BIN)/mutmut results
 
 bench: venv ## the figures, as ratios in one run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: generate service-table clean

@@ -11,7 +11,7 @@ from typing import Any
 import botocore
 import wrapt
 
-from benchmarks import analysis_cost, call_cost, decision_cost, import_cost
+from benchmarks import analysis_cost, call_cost, decision_cost, import_cost, masking_cost
 
 RESULTS = Path(__file__).parent / "results"
 _BARS = {
@@ -47,6 +47,7 @@ def main() -> int:
         results["decision"][size] = str(ratio)
         bar = 1.2 if size == decision_cost.SIZES[-1] else None
         missed += _print_row(f"{size:,} statements", str(ratio), ratio.median, bar)
+    missed += _run_masking(results)
     share = import_cost.run()
     results["import"] = round(share, 4)
     print("\nCPU of `import dynaguard` after `import boto3`, over `import boto3`")
@@ -56,9 +57,34 @@ def main() -> int:
     return 1 if missed else 0
 
 
+def _run_masking(results: dict[str, Any]) -> int:
+    """Masks and detectors over botocore's own parse of a megabyte; gives the missed bars."""
+    missed = 0
+    found = results["masking"] = {}
+    print("\nMasking a Query answer of 1 MB: of botocore's parse, and of the whole client call")
+    for name, (of_parse, of_call) in masking_cost.run_sets().items():
+        found[name] = [round(of_parse, 4), round(of_call, 4)]
+        bar = masking_cost.BAR_BY_SET.get(name)
+        measured = of_parse if bar and bar[0] == "parse" else of_call
+        shown = f"{of_parse:.4f} {of_call:.4f}"
+        missed += _print_row(name, shown, measured, bar[1] if bar else None)
+    print("\nDetectors, of the parse")
+    for name, share in masking_cost.run_detectors().items():
+        found[name] = round(share, 4)
+        bar_of_search = masking_cost.BAR_BY_SEARCH.get(name)
+        missed += _print_row(name, f"{share:.4f}", share, bar_of_search)
+    times = masking_cost.run_powertools()
+    for name, faster in times.items():
+        found[f"powertools, {name}"] = round(faster, 1)
+        missed += _print_row(f"1 / powertools, {name}", f"{1 / faster:.4f}", 1 / faster, 1 / 50)
+    if not times:
+        print("  powertools is not installed, run `make bench`")
+    return missed
+
+
 def _print_row(name: str, shown: str, value: float, bar: float | None) -> bool:
     """Prints one figure; True where it misses its bar."""
-    verdict = "" if bar is None else f"  bar {bar:.2f} {'missed' if value > bar else 'held'}"
+    verdict = "" if bar is None else f"  bar {bar:.3g} {'missed' if value > bar else 'held'}"
     print(f"  {name:<40} {shown:<24}{verdict}", flush=True)
     return bar is not None and value > bar
 

@@ -51,11 +51,18 @@ class _Raw(io.BytesIO):
 
 
 class _Session:
-    """Stands where the socket would be: everything of a call runs but the sending itself."""
+    """Stands where the socket would be: everything of a call runs but the sending itself.
+
+    Attributes:
+        body: What every call is answered by, instead of the usual item or items.
+    """
+
+    body: bytes | None = None
 
     def send(self, request: Any) -> AWSResponse:
         """What botocore calls."""
-        body = _QUERY_BODY if b"Query" in request.headers["X-Amz-Target"] else _GET_BODY
+        is_query = b"Query" in request.headers["X-Amz-Target"]
+        body = self.body or (_QUERY_BODY if is_query else _GET_BODY)
         headers = HeadersDict(
             {
                 "x-amzn-requestid": "R",

@@ -296,8 +296,6 @@ class Status(enum.StrEnum):
     ERROR = "error"
     DENIED = "denied"
     PRESIGNED = "presigned"
-    DECIDED = "decided"
-    """Let through, its end not observed (asynchronous clients, until they are covered)."""
 
 
 @dataclass(frozen=True, slots=True)

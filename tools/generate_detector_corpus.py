@@ -1,4 +1,4 @@
-"""Writes `tests/vectors/detectors.jsonl`: texts with the values that detectors should find.
+"""Writes `tests/corpus/detectors.jsonl`: texts with the values that detectors should find.
 
     python tools/generate_detector_corpus.py
 
@@ -31,7 +31,7 @@ from stdnum.fr import nir
 from stdnum.nl import bsn
 from stdnum.pl import pesel
 
-TARGET: Final = Path(__file__).parent.parent / "tests" / "vectors" / "detectors.jsonl"
+TARGET: Final = Path(__file__).parent.parent / "tests" / "corpus" / "detectors.jsonl"
 SEED: Final = 20_260_101
 VALUES_OF_EACH_KIND: Final = 120
 NEGATIVES: Final = 3_000

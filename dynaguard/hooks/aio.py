@@ -1,7 +1,8 @@
-"""aiobotocore's twin of the deciding wrapper: the decision covers asynchronous clients too.
+"""aiobotocore's twins of the wrappers that observe and decide; awaits nothing of their own.
 
-Pacing, stamps, masks and outcomes come later for them; each decision is on record with status
-`decided`. A policy that has masks warns once, since answers reach the caller unmasked.
+Asynchronous clients get the decision, the masks, sealed cursors, spans and records. Stamps, the
+check of the seal, pacing and retry budgets come later for them: those wrap methods that are
+coroutines there.
 """
 
 from __future__ import annotations
@@ -9,13 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ParamValidationError
+
 from dynaguard.call import Status
 from dynaguard.hooks.events import CONTEXT_KEY
+from dynaguard.hooks.frames import LEFT_ALONE, Frame, current_frame
+from dynaguard.hooks.texts import hide_in_report
 from dynaguard.hooks.wrappers import UNGUARDED
 
 if TYPE_CHECKING:
     from dynaguard.hooks.installation import Installation
     from dynaguard.hooks.patching import Patch
+
+    Wrapped = Callable[..., Any]
 
 
 class AioWrappers:
@@ -26,10 +33,36 @@ class AioWrappers:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def _convert_to_request_dict(
-        self, wrapped: Callable[..., Any], patch: Patch
-    ) -> Callable[..., Any]:
-        """Decides, as the synchronous wrapper does; awaits nothing of its own."""
+    def _make_api_call(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
+        """Observes the whole call, as the synchronous wrapper does."""
+        installation = self._installation
+        monotonic = installation.guard.monotonic
+
+        async def make_api_call(
+            client: Any, /, operation_name: str, api_params: Any, *more: Any, **options: Any
+        ) -> Any:
+            if not patch.is_active:
+                return await wrapped(client, operation_name, api_params, *more, **options)
+            frame = LEFT_ALONE
+            if installation.covers(client, operation_name):
+                frame = Frame(client, monotonic())
+            token = current_frame.set(frame)
+            try:
+                result = await wrapped(client, operation_name, api_params, *more, **options)
+            except BaseException as err:
+                if frame is not LEFT_ALONE:
+                    installation.close_with_error(frame, operation_name, err, api_params)
+                raise
+            finally:
+                current_frame.reset(token)
+            if frame.passage is not None:
+                installation.close(frame.passage)
+            return result
+
+        return make_api_call
+
+    def _convert_to_request_dict(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
+        """Decides, as the synchronous wrapper does."""
         installation = self._installation
 
         async def convert_to_request_dict(
@@ -41,21 +74,35 @@ class AioWrappers:
             *more: Any,
             **options: Any,
         ) -> Any:
-            request = await wrapped(
-                client, api_params, operation_model, endpoint_url, *more, **options
-            )
+            async def convert(params: Any) -> Any:
+                return await wrapped(
+                    client, params, operation_model, endpoint_url, *more, **options
+                )
+
+            try:
+                request = await convert(api_params)
+            except ParamValidationError as err:
+                if patch.is_active and installation.is_masking:
+                    hide_in_report(err, api_params, operation_model.input_shape)
+                raise
             if not patch.is_active:
                 return request
             context, name = request["context"], operation_model.name
-            if installation.covers(client, name):
-                is_presign = "is_presign_request" in context
-                facts = installation.facts_of(client)
-                call = facts.call(name, api_params, endpoint_url, is_presign=is_presign)
-                passage = installation.guard.enter(call)
-                if passage.plan is not None:
-                    installation.warn_unmasked()
-                installation.guard.leave(passage, Status.DECIDED)
-            context[CONTEXT_KEY] = UNGUARDED
+            frame = current_frame.get()
+            if frame is None or frame.client is not client:
+                if frame is LEFT_ALONE or not installation.covers(client, name):
+                    context[CONTEXT_KEY] = UNGUARDED
+                    return request
+                frame = None
+            facts = installation.facts_of(client)
+            is_presign = "is_presign_request" in context
+            call = facts.call(name, api_params, endpoint_url, is_presign=is_presign)
+            passage = installation.decide(call, context, frame, facts.service_id)
+            if passage.call.params is not api_params:
+                request = await convert(passage.call.params)
+                request["context"][CONTEXT_KEY] = passage
+            if is_presign:
+                installation.guard.leave(passage, Status.PRESIGNED)
             return request
 
         return convert_to_request_dict

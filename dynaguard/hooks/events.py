@@ -74,6 +74,9 @@ class EventHandlers:
         if passage.answer is None and passage.late_answer is None:
             # Answered by a `before-call` handler: a stub, a cache.
             passage.answer = read_answer(parsed, http_response.status_code)
+            # Not seen attempt by attempt: an asynchronous client, or an answer that nobody sent.
+            metadata = parsed.get("ResponseMetadata") or {}
+            passage.attempts = passage.attempts or metadata.get("RetryAttempts", -1) + 1
         if passage.plan is not None:
             self._mask(passage, parsed, model)
         if passage.call.operation in TELLING_OPERATIONS and http_response.status_code < 300:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import warnings
 import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import botocore
 from botocore.exceptions import ClientError
 
 from dynaguard.call import Call, Status
-from dynaguard.errors import DynaguardWarning, GuardFailure, PatchPointError, PolicyDenied
+from dynaguard.errors import GuardFailure, PatchPointError, PolicyDenied
 from dynaguard.hooks import paging, useragent
 from dynaguard.hooks.clients import ClientFacts, ClientRegistry
 from dynaguard.hooks.events import CONTEXT_KEY, EventHandlers
@@ -68,7 +67,6 @@ class Installation:
         self.handlers = EventHandlers(self)
         self.patches: dict[PatchPoint, Patch] = {}
         self._has_detached = False
-        self._has_warned_unmasked = False
 
     # --- putting in place and taking back ------------------------------------------------------
 
@@ -244,17 +242,6 @@ class Installation:
             self.guard.leave(passage, status, code)
         elif not frame.is_decided:  # a denial was recorded by the deciding step
             self._record_unsent(frame, operation, code)
-
-    def warn_unmasked(self) -> None:
-        """Says, once, that masks do not reach the answers of asynchronous clients yet."""
-        if not self._has_warned_unmasked:
-            self._has_warned_unmasked = True
-            warnings.warn(
-                "the policy has masks, and answers of aiobotocore clients are not masked in this "
-                "version: only the decision covers them",
-                DynaguardWarning,
-                stacklevel=2,
-            )
 
     def _record_unsent(self, frame: Frame, operation: str, code: str) -> None:
         """Records a call that failed before it could be decided (parameter validation)."""

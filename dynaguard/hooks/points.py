@@ -108,6 +108,13 @@ OPTIONAL_POINTS: Final = (PAGING_POINT, *((USER_AGENT_POINT,) if IS_BUILT_TWICE 
 
 AIO_POINTS: Final = (
     PatchPoint(
+        "aiobotocore.client",
+        "AioBaseClient",
+        "_make_api_call",
+        ("operation_name", "api_params"),
+        "observes",
+    ),
+    PatchPoint(
         "aiobotocore.client", "AioBaseClient", "_convert_to_request_dict", _CONVERT, "decides"
     ),
 )

@@ -10,9 +10,10 @@ credentials (a session token is as secret as the key beside it).
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from inspect import iscoroutinefunction
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from botocore.eventstream import EventStream
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -135,9 +136,34 @@ class MaskedEvents:
         """Each event, masked."""
         return map(self._mask, self._stream)
 
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        """The same, of an asynchronous client."""
+        async for event in self._stream:
+            yield self._mask(event)
+
     def close(self) -> None:
         """Closes the connection."""
         self._stream.close()
+
+
+class _AsyncBody:
+    """The body of an asynchronous client's answer, which is a token."""
+
+    def __init__(self, data: bytes) -> None:
+        self._body = io.BytesIO(data)
+
+    async def read(self, amount: int | None = -1) -> bytes:
+        """As aiobotocore's own."""
+        return self._body.read(amount)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def stand_in(value: Any, token: str, mask: Callable[[Any], Any] | None) -> Any:
@@ -155,6 +181,8 @@ def stand_in(value: Any, token: str, mask: Callable[[Any], Any] | None) -> Any:
     if hasattr(value, "read"):
         value.close()
         data = token.encode()
+        if iscoroutinefunction(value.read):
+            return _AsyncBody(data)
         return StreamingBody(io.BytesIO(data), len(data))
     return token
 

@@ -38,6 +38,14 @@ class Findings:
         texts.places.append((value, slot))
         texts.parts.append(text)
 
+    def add_strings(
+        self, values: list[dict[str, Any]], parts: list[str], detections: DetectionSet
+    ) -> None:
+        """Notes the texts of strings in DynamoDB JSON."""
+        texts = self._texts_by_set.setdefault(detections, _Texts())
+        texts.places += [(value, "S") for value in values]
+        texts.parts += parts
+
     def mask(self, count: Callable[[MaskKey], None], plain: list[str] | None) -> None:
         """Masks what is found, in place.
 

@@ -236,7 +236,7 @@ class Masks:
                 for name, indexes in indexes_by_table.items()
             },
             seals=self._seals if operation in CURSOR_OPERATIONS else None,
-            tables=tuple(dict.fromkeys(name for name in names if not has_marks(name))),
+            table=",".join(dict.fromkeys(n for n in names if not has_marks(n))) or None,
         )
 
     def _make_secrets_plan(

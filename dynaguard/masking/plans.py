@@ -50,14 +50,14 @@ class MaskPlan:
         tree_by_table: The masks of each table, for answers that name the table of an item; None
             for a table without any.
         seals: Seals masked attributes of `LastEvaluatedKey`.
-        tables: The tables of the call, for counts; empty when not known.
+        table: The table of the call, for counts; several, joined by commas; None when not known.
     """
 
     places: tuple[Place, ...]
     tree: Node = field(repr=False)
     tree_by_table: Mapping[str, Node | None] = field(repr=False)
     seals: CursorSeals | None = field(default=None, repr=False)
-    tables: tuple[str, ...] = ()
+    table: str | None = None
 
     def apply(self, parsed: Any, request: MaskedRequest) -> tuple[MaskedValues, ...]:
         """Masks an answer in place.
@@ -79,7 +79,8 @@ class MaskPlan:
         """
         if not isinstance(parsed, dict):
             return ()
-        run = _Run(self, plain=[] if has_messages(parsed) else None)
+        plain: list[str] | None = [] if has_messages(parsed) else None
+        run = _Run(self, plain)
         for place in self.places:
             run.mask_at(parsed, place, self.tree)
         if self.seals is not None and CURSOR_MEMBER in parsed:
@@ -87,8 +88,8 @@ class MaskPlan:
                 parsed[CURSOR_MEMBER], self.tree, request.bind_cursor(), run.sink
             )
         counted = run.finish()
-        if run.plain is not None:
-            self._scrub(parsed, request.params, run.plain)
+        if plain is not None:
+            self._scrub(parsed, request.params, plain)
         return counted
 
     def _scrub(self, parsed: dict[str, Any], params: Mapping[str, Any], plain: list[str]) -> None:
@@ -100,22 +101,23 @@ class MaskPlan:
 class _Run:
     """One application of a plan."""
 
-    __slots__ = ("_counts_by_table", "_plan", "plain", "sink")
+    __slots__ = ("_counts_by_table", "_plain", "_plan", "sink")
 
     def __init__(self, plan: MaskPlan, plain: list[str] | None) -> None:
         self._plan = plan
-        self._counts_by_table: dict[str | None, Counts] = {}
-        self.plain = plain
-        self.sink = self._sink_of(",".join(plan.tables) or None)
+        self._plain = plain
+        self.sink = Sink({}, plain)
+        self._counts_by_table: dict[str | None, Counts] = {plan.table: self.sink.counts}
 
     def finish(self) -> tuple[MaskedValues, ...]:
         """Ends the walk; gives the counts."""
-        self.sink.finish()
+        if self.sink.findings is not None:
+            self.sink.finish()
         return tuple(
             [
-                MaskedValues(table, attribute, strategy, detector, count)
+                MaskedValues(table, *key, count)
                 for table, counts in self._counts_by_table.items()
-                for (attribute, strategy, detector), count in counts.items()
+                for key, count in counts.items()
             ]
         )
 
@@ -157,7 +159,7 @@ class _Run:
         return value
 
     def _sink_of(self, table: str | None) -> Sink:
-        return Sink(self._counts_by_table.setdefault(table, {}), self.plain)
+        return Sink(self._counts_by_table.setdefault(table, {}), self._plain)
 
     def _tree_of(self, table: object) -> Node | None:
         """The masks of a table by its name or ARN; those of all for one that was not asked."""

@@ -43,6 +43,7 @@ class Strategy:
         mask_number: Token of a number's decimal text.
         mask_bytes: Token of a binary value.
         mask_set: The one token of a number set (texts) or binary set.
+        token: The token of every value, where it is always the same; else None.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Strategy:
     mask_number: Callable[[str], str]
     mask_bytes: Callable[[bytes], str]
     mask_set: Callable[[Sequence[str | bytes]], str]
+    token: str | None = None
 
 
 def strategy_of(statement: MaskStatement, key: bytes | None) -> Strategy:
@@ -87,7 +89,7 @@ def _redact(_: object) -> str:
     return REDACTED
 
 
-REDACT: Final = Strategy("redact", (0, 0), _redact, _redact, _redact, _redact)
+REDACT: Final = Strategy("redact", (0, 0), _redact, _redact, _redact, _redact, REDACTED)
 
 
 def _tokenize_strategy(tokenizer: Tokenizer, mask: str) -> Strategy:

@@ -70,9 +70,21 @@ class Node:
         positions: The positions of elements that may be; None for any.
         members: Nodes of a map's members, by name.
         elements: Nodes of a list's elements, by index.
+        are_elements_alike: Whether one node stands for every element.
+        expected: The type that its values mostly are: `M` and `L` where paths go on, else `S`.
     """
 
-    __slots__ = ("detections", "elements", "key", "members", "names", "positions", "strategy")
+    __slots__ = (
+        "are_elements_alike",
+        "detections",
+        "elements",
+        "expected",
+        "key",
+        "members",
+        "names",
+        "positions",
+        "strategy",
+    )
 
     def __init__(
         self,
@@ -81,6 +93,7 @@ class Node:
         detections: DetectionSet | None,
         names: tuple[str, ...] | None,
         positions: tuple[int, ...] | None,
+        are_elements_alike: bool,  # noqa: FBT001 - made by the tree alone
         find_member: Callable[[str], Node | None],
         find_element: Callable[[int], Node | None],
     ) -> None:
@@ -89,6 +102,8 @@ class Node:
         self.detections = detections
         self.names = names
         self.positions = positions
+        self.are_elements_alike = are_elements_alike
+        self.expected = "M" if names else "L" if positions or names == () else "S"
         self.members: _Parts[str] = _Parts(find_member)
         self.elements: _Parts[int] = _Parts(find_element)
 
@@ -171,6 +186,7 @@ class _Tree:
             detections=self._detections(found),
             names=None if is_all else _names(steps),
             positions=None if is_all else _positions(steps),
+            are_elements_alike=not any(isinstance(step, int) for step in steps),
             find_member=lambda name: self._node(
                 self._beyond(ahead, lambda step: _takes_name(step, name)), whole, found
             ),

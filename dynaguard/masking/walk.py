@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from dynaguard.masking.findings import SEPARATOR, Findings
 from dynaguard.masking.strategies import REDACTED, Strategy
-from dynaguard.masking.tree import MaskKey, Node
+from dynaguard.masking.tree import DetectionSet, MaskKey, Node
 
 _ABSENT: Final = object()
-_LEAF_KINDS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS"})
+LEAF_KINDS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS"})
 
 _ELEMENT_TYPES: Final[Mapping[object, frozenset[type]]] = {
     "SS": frozenset({str}),
     "NS": frozenset({str}),
     "BS": frozenset({bytes, bytearray}),
 }
+
+ITEMS_AT_ONCE: Final = 100
+"""Items whose attributes are masked column by column: so many stay in a processor's cache."""
 
 Counts = dict[MaskKey, int]
 
@@ -54,6 +57,14 @@ class Sink:
             self.findings = Findings()
         self.findings.add(value, slot, text, node.detections)
 
+    def look_through_all(
+        self, values: list[dict[str, Any]], texts: list[str], detections: DetectionSet
+    ) -> None:
+        """Notes the texts of many strings at once."""
+        if self.findings is None:
+            self.findings = Findings()
+        self.findings.add_strings(values, texts, detections)
+
     def finish(self) -> None:
         """Masks what detectors find in the texts that were noted."""
         if self.findings is not None:
@@ -72,15 +83,17 @@ def mask_items(items: list[Any], root: Node, sink: Sink) -> None:
 
     Cost: O(items x named attributes that they hold); with patterns, O(size of the items).
     """
-    names = root.names
-    if names is None or not all(isinstance(item, dict) for item in items):
-        items[:] = [mask_item(item, root, sink) for item in items]
-        return
-    # By attribute, then by item: what an attribute needs is looked up once for all items.
-    for name in names:
-        node = root.members[name]
-        if node is not None:
-            _mask_attribute(items, name, node, sink)
+    if sink.plain is None and set(map(type, items)) <= {dict}:
+        from dynaguard.masking.columns import mask_columns  # it is made of the steps below
+
+        try:
+            for start in range(0, len(items), ITEMS_AT_ONCE):
+                mask_columns(items[start : start + ITEMS_AT_ONCE], root, sink)
+        except RecursionError:
+            pass  # only a stubbed answer can be so; what is masked already stays as it is
+        else:
+            return
+    items[:] = [mask_item(item, root, sink) for item in items]
 
 
 def mask_item(item: object, root: Node, sink: Sink) -> object:
@@ -95,30 +108,6 @@ def mask_item(item: object, root: Node, sink: Sink) -> object:
         if node is not None and value is not _ABSENT:
             item[name] = _mask_deep(value, node, sink)
     return item
-
-
-def _mask_attribute(items: Iterable[dict[str, Any]], name: str, node: Node, sink: Sink) -> None:
-    """Masks one attribute of every item in place."""
-    is_simple = node.strategy is not None and node.detections is None and sink.plain is None
-    mask_text = node.strategy.mask_text if is_simple and node.strategy else None
-    string_count = 0
-    for item in items:
-        value = item.get(name, _ABSENT)
-        if value is _ABSENT:
-            continue
-        # Strings are most of what is masked: they take the short way.
-        if (
-            mask_text is not None
-            and type(value) is dict
-            and len(value) == 1
-            and type(text := value.get("S")) is str
-        ):
-            item[name] = {"S": mask_text(text)}
-            string_count += 1
-        else:
-            item[name] = _mask_deep(value, node, sink)
-    if string_count:
-        sink.count(node.key, string_count)
 
 
 def _mask_deep(value: object, node: Node, sink: Sink) -> object:
@@ -150,7 +139,7 @@ def mask_value(value: object, node: Node, sink: Sink) -> object:
         return value
     if kind == "L" and isinstance(payload, (list, tuple)):
         value["L"] = payload = payload if isinstance(payload, list) else list(payload)
-        _mask_elements(payload, node, sink)
+        mask_elements(payload, node, sink)
         return value
     if kind == "NULL" and isinstance(payload, bool):
         return value
@@ -168,7 +157,7 @@ def _mask_members(members: dict[str, Any], node: Node, sink: Sink) -> None:
                 members[name] = mask_value(members[name], child, sink)
 
 
-def _mask_elements(elements: list[Any], node: Node, sink: Sink) -> None:
+def mask_elements(elements: list[Any], node: Node, sink: Sink) -> None:
     """Masks the elements of a list in place."""
     positions = range(len(elements)) if node.positions is None else node.positions
     for index in positions:
@@ -237,7 +226,7 @@ def _look_into(
     value: dict[str, Any], kind: object, payload: Any, node: Node, sink: Sink
 ) -> dict[str, Any]:
     """Has the texts of a leaf looked through, where there is something to look for."""
-    if kind not in _LEAF_KINDS:
+    if kind not in LEAF_KINDS:
         return _withhold(node, sink)
     if node.detections is None or kind in {"B", "BS", "BOOL"}:
         return value

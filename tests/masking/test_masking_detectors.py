@@ -31,7 +31,7 @@ from dynaguard.masking.strategies import REDACT
 from dynaguard.policy.mask_section import DETECTORS
 from dynaguard.policy.model import MaskStatement
 
-CORPUS = Path(__file__).parent.parent / "vectors" / "detectors.jsonl"
+CORPUS = Path(__file__).parent.parent / "corpus" / "detectors.jsonl"
 
 # What the documentation states. The rest of precision is random numbers that pass a check digit:
 # one in eleven of nine-digit numbers is a BSN.

@@ -67,7 +67,7 @@ class Detection:
             text: The parts, joined by `SEPARATOR`.
             parts: One text each: what is not known sees one at a time.
         """
-        found = scan(text, self.kinds) if self.kinds else []
+        found = scan(text, self.kinds, parts) if self.kinds else []
         for name, find in self.own:
             start = 0
             for part in parts:

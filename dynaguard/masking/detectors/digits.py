@@ -63,9 +63,11 @@ KINDS_BY_GROUPS: Final[dict[tuple[int, ...], tuple[DigitKind, ...]]] = {
 DIGIT_KINDS: Final = frozenset(each.kind for kinds in KINDS_BY_GROUPS.values() for each in kinds)
 _MOST_GROUPS: Final = max(map(len, KINDS_BY_GROUPS))
 
-# In a text whose digits are all `0` and capitals all `A`: nine digits or more, some apart by one
-# separator. A date has eight.
-RUN: Final = re.compile(rb"0(?:[ .\-]?0){8,80}")
+LEAST_DIGITS: Final = 9
+"""Of all forms, a date has eight."""
+SEPARATORS: Final = b" .-"
+# In a text whose digits are all `0`: so many or more, some apart by one separator.
+RUN: Final = re.compile(rb"0(?:[ .\-]?0){%d,80}" % (LEAST_DIGITS - 1))
 _GROUP: Final = re.compile(r"[0-9]+")
 
 

@@ -13,7 +13,8 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 from dynaguard.masking.detectors.checks import (
@@ -21,7 +22,14 @@ from dynaguard.masking.detectors.checks import (
     is_es_dni,
     is_iban,
 )
-from dynaguard.masking.detectors.digits import DIGIT_KINDS, RUN, Span, values_in_run
+from dynaguard.masking.detectors.digits import (
+    DIGIT_KINDS,
+    LEAST_DIGITS,
+    RUN,
+    SEPARATORS,
+    Span,
+    values_in_run,
+)
 from dynaguard.masking.findings import SEPARATOR
 
 _UPPER: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -39,7 +47,7 @@ _DNI: Final = re.compile(r"(?:[0-9]{8}|[XYZ]-?[0-9]{7})-?[A-Z](?![A-Za-z0-9_])")
 _AWS_KEY_ID: Final = re.compile(r"A(?:KIA|SIA)[A-Z2-7]{16}(?![A-Za-z0-9])")
 _AWS_SECRET: Final = re.compile(r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
 _AWS_SECRET_LENGTH: Final = 40
-_SECRET_WORD: Final = re.compile(r"[Ss]ecret|SECRET")
+_SECRET_WORD: Final = b"secret"
 _ASSIGNMENT: Final = re.compile(r"""[\w -]{0,24}["']?\s*(?:[:=]|=>)\s*["']?""")
 _JWT: Final = re.compile(r"(eyJ[A-Za-z0-9_-]{8,})\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*")
 _PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----")
@@ -49,13 +57,27 @@ _PEM_END: Final = re.compile(r"-----END [A-Z0-9 ]{1,40}-----")
 class Scanned:
     """A text, as bytes and as classes; positions are the same in all three."""
 
-    __slots__ = ("classes", "raw", "text")
+    __slots__ = ("_parts", "classes", "raw", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, parts: Sequence[str] | None = None) -> None:
         self.text = text
+        self._parts = parts
         # One `?` for each character that is not ASCII.
         self.raw = text.encode("ascii", "replace")
         self.classes = self.raw.translate(_CLASSES)
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """The texts that are joined; a set is one text among them and several here."""
+        parts = self._parts
+        if parts is None or self.text.count(SEPARATOR) != len(parts) - 1:
+            return self.text.split(SEPARATOR)
+        return parts
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether so many digits stand together, but for separators, that `RUN` may match."""
+        return b"0" * LEAST_DIGITS in self.raw.translate(_CLASSES, SEPARATORS)
 
     def is_start(self, at: int) -> bool:
         """Whether a word may start here."""
@@ -77,22 +99,23 @@ def _places(data: bytes, anchor: bytes) -> Iterator[int]:
         at = data.find(anchor, at + 1)
 
 
-def scan(text: str, kinds: frozenset[str]) -> list[Span]:
+def scan(text: str, kinds: frozenset[str], parts: Sequence[str] | None = None) -> list[Span]:
     """Start, end and kind of every value found, in no order; they may overlap.
 
     Args:
         text: One text, or several joined by `SEPARATOR`.
         kinds: The known kinds to look for.
+        parts: The several texts, where the caller has them.
 
     Cost: O(text), most of it substring searches; a few microseconds for each place looked at.
     """
-    scanned = Scanned(text)
+    scanned = Scanned(text, parts)
     found: list[Span] = []
     for kind, find in _FINDERS.items():
         if kind in kinds:
             found += find(scanned)
     digit_kinds = kinds & DIGIT_KINDS
-    if digit_kinds and b"000" in scanned.classes:
+    if digit_kinds and scanned.has_runs:
         found += _in_runs(scanned, digit_kinds)
     return found
 
@@ -139,13 +162,14 @@ def _local_start(text: str, at: int) -> int:
 
 def _phones(scanned: Scanned) -> Iterator[Span]:
     """International numbers with `+`, and `(555) 123-4567`. Others: by their groups of digits."""
-    text = scanned.text
+    text, raw = scanned.text, scanned.raw
     ends = set()
-    for at in scanned.class_places(b"+0"):
+    # One byte is found far faster than two.
+    for at in scanned.class_places(b"+0") if b"+" in raw else ():
         if scanned.is_start(at) and (found := _PHONE.match(text, at)):
             ends.add(found.end())
             yield at, found.end(), "phone"
-    for at in scanned.class_places(b"(000)"):
+    for at in scanned.class_places(b"(000)") if b"(" in raw else ():
         found = _US_PHONE.match(text, at)
         if found and found.end() not in ends:
             yield at, found.end(), "phone"
@@ -178,6 +202,8 @@ def _end_of(text: str, start: int, limit: int, length: int) -> int | None:
 
 def _dnis(scanned: Scanned) -> Iterator[Span]:
     text = scanned.text
+    if b"0000000" not in scanned.classes:
+        return
     for anchor in (b"00000000", b"A0000000", b"A-0000000"):
         for at in scanned.class_places(anchor):
             found = _DNI.match(text, at) if scanned.is_start(at) else None
@@ -186,6 +212,8 @@ def _dnis(scanned: Scanned) -> Iterator[Span]:
 
 
 def _aws_key_ids(scanned: Scanned) -> Iterator[Span]:
+    if b"AAAA" not in scanned.classes:
+        return
     for anchor in (b"AKIA", b"ASIA"):
         for at in scanned.places(anchor):
             if scanned.is_start(at) and (found := _AWS_KEY_ID.match(scanned.text, at)):
@@ -195,16 +223,17 @@ def _aws_key_ids(scanned: Scanned) -> Iterator[Span]:
 def _aws_secrets(scanned: Scanned) -> Iterator[Span]:
     """Forty characters that are a whole text, or that a word with `secret` in it is set to."""
     text = scanned.text
-    for word in _SECRET_WORD.finditer(text):
-        assignment = _ASSIGNMENT.match(text, word.end())
+    for at in _places(scanned.raw.lower(), _SECRET_WORD):
+        assignment = _ASSIGNMENT.match(text, at + len(_SECRET_WORD))
         start = assignment.end() if assignment else len(text)
         if _looks_random(_AWS_SECRET.match(text, start)):
             yield start, start + _AWS_SECRET_LENGTH, "aws-secret-access-key"
-    start = 0
-    for each in text.split(SEPARATOR):
-        if len(each) == _AWS_SECRET_LENGTH and _looks_random(_AWS_SECRET.fullmatch(each)):
-            yield start, start + _AWS_SECRET_LENGTH, "aws-secret-access-key"
-        start += len(each) + 1
+    lengths = list(map(len, scanned.parts))
+    if _AWS_SECRET_LENGTH in lengths:
+        starts = accumulate((length + 1 for length in lengths), initial=0)
+        for start, length in zip(starts, lengths, strict=False):
+            if length == _AWS_SECRET_LENGTH and _looks_random(_AWS_SECRET.match(text, start)):
+                yield start, start + length, "aws-secret-access-key"
 
 
 def _looks_random(found: re.Match[str] | None) -> bool:
@@ -221,7 +250,7 @@ def _looks_random(found: re.Match[str] | None) -> bool:
 
 def _jwts(scanned: Scanned) -> Iterator[Span]:
     """JSON Web Tokens whose header is JSON with an algorithm. Source: RFC 7519, RFC 7515."""
-    for at in scanned.places(b"eyJ"):
+    for at in scanned.places(b"eyJ") if b"J" in scanned.raw else ():
         found = _JWT.match(scanned.text, at) if scanned.is_start(at) else None
         if found and _is_jose_header(found[1]):
             yield at, found.end(), "jwt"
