@@ -1,22 +1,6 @@
 """Detectors: values of known kinds, found in texts of any attribute.
 
-| detector | finds |
-|---|---|
-| `aws-access-key-id` | `AKIA...`, `ASIA...` of 20 characters |
-| `aws-secret-access-key` | 40 characters that are a whole text, or set to a word with `secret` |
-| `br-cpf` | Brazil's CPF, with both check digits |
-| `de-tax-id` | Germany's tax identification number, with its check digit |
-| `email` | addresses |
-| `es-dni` | Spain's DNI and NIE, with their letter |
-| `fr-nir` | France's social security number with its key, from digits alone |
-| `iban` | account numbers of the registry's countries, modulo 97 |
-| `jwt` | JSON Web Tokens |
-| `nl-bsn` | the Netherlands' BSN, by its 11-test |
-| `payment-card` | issuer prefix, length and Luhn digit |
-| `pem` | PEM blocks |
-| `phone` | `+` and 8 to 15 digits; `(555) 234-5678`, `555-234-5678` |
-| `pl-pesel` | Poland's PESEL, with date and check digit |
-| `us-ssn` | `123-45-6789`, of an assigned range |
+docs/masking.md says what each of the known kinds is, and with what precision it is found.
 
 A policy adds regular expressions under `[detectors]` (compiled by google-re2 where the extra `re2`
 is installed, in time linear in the text), a program functions by `register_detector`.
