@@ -6,7 +6,7 @@ thread (or task) that makes the call alone, and becomes a frozen `Outcome` at th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,8 @@ class Passage:
         wait_s: Seconds waited so far.
         answer: What the last answer tells, once it was asked for; None when none came.
         late_answer: A success that nobody has asked about: what reads it, and its arguments.
-        masked: What was masked in the answer.
+        masked: Counts of what was masked in the answer, by table and by attribute, strategy and
+            detector; None when nothing was.
         budget_refusal: Why a further attempt was refused, or None.
         seal: What was decided, as `hooks/` wants to find it again when it is sent.
         is_observed: Whether the outermost wrapper watches the call and will record its end.
@@ -91,7 +92,7 @@ class Passage:
     wait_s: float = 0.0
     answer: Answer | None = None
     late_answer: tuple[Callable[..., Answer], Any, int] | None = None
-    masked: tuple[MaskedValues, ...] = ()
+    masked: Mapping[str | None, Mapping[tuple[str, str, str | None], int]] | None = None
     budget_refusal: str | None = None
     seal: Any = None
     is_observed: bool = False
@@ -114,7 +115,7 @@ class Passage:
             self.throttles,
             self.wait_s,
             now_s - self.started_s,
-            self.masked,
+            _masked_values(self.masked) if self.masked else (),
             answer.capacity,
             answer.item_count,
             answer.unprocessed_count,
@@ -123,3 +124,16 @@ class Passage:
 
 
 _NO_ANSWER = Answer()
+
+
+def _masked_values(
+    counts_by_table: Mapping[str | None, Mapping[tuple[str, str, str | None], int]],
+) -> tuple[MaskedValues, ...]:
+    """The counts as an outcome has them."""
+    return tuple(
+        [
+            MaskedValues(table, attribute, strategy, detector, count)
+            for table, counts in counts_by_table.items()
+            for (attribute, strategy, detector), count in counts.items()
+        ]
+    )

@@ -16,6 +16,7 @@ from dynaguard.masking import walk
 from dynaguard.masking.tree import Node
 
 if TYPE_CHECKING:
+    from dynaguard.masking.strategies import Strategy
     from dynaguard.masking.walk import Sink
 
 _Typed = dict[str, Any]
@@ -28,13 +29,11 @@ def mask_columns(maps: list[_Typed], node: Node, sink: Sink) -> None:
         return
     for name in node.names:
         child = node.members[name]
-        if child is None:
-            continue
         try:
             values = [members[name] for members in maps]
         except KeyError:
             values = [members[name] for members in maps if name in members]
-        if not _are_masked(values, child, sink):
+        if child is not None and not _are_masked(values, child, sink):
             _carefully(((members, name) for members in maps if name in members), child, sink)
 
 
@@ -96,7 +95,9 @@ def _are_alike_masked(
     elif kind == "L" and types == {list}:
         _mask_lists(payloads, node, sink)
     elif node.strategy is not None and node.detections is None:
-        return _are_texts_masked(values, kind, payloads, types, node, sink)
+        if not _are_texts_masked(values, kind, payloads, types, node.strategy):
+            return False
+        sink.count(node.key, len(values))
     elif kind == "S" and types == {str} and node.strategy is None and node.detections is not None:
         sink.look_through_all(values, payloads, node.detections)
     else:
@@ -109,13 +110,9 @@ def _are_texts_masked(
     kind: str,
     payloads: list[Any],
     types: set[type],
-    node: Node,
-    sink: Sink,
+    strategy: Strategy,
 ) -> bool:
     """Masks strings, or sets of strings, as a whole."""
-    strategy = node.strategy
-    if strategy is None:
-        return False
     token, mask_text = strategy.token, strategy.mask_text
     if kind == "S" and types == {str}:
         if token is None:
@@ -130,7 +127,6 @@ def _are_texts_masked(
             value["SS"] = [token] if token else list(dict.fromkeys(map(mask_text, texts)))
     else:
         return False
-    sink.count(node.key, len(values))
     return True
 
 

@@ -28,13 +28,9 @@ class Findings:
     def __init__(self) -> None:
         self._texts_by_set: dict[DetectionSet, _Texts] = {}
 
-    def add(self, value: Any, slot: Any, text: str, detections: DetectionSet | None) -> None:
+    def add(self, value: Any, slot: Any, text: str, detections: DetectionSet) -> None:
         """Notes a text that stands at `value[slot]`."""
-        if detections is None:
-            return
-        texts = self._texts_by_set.get(detections)
-        if texts is None:
-            texts = self._texts_by_set[detections] = _Texts()
+        texts = self._texts_by_set.setdefault(detections, _Texts())
         texts.places.append((value, slot))
         texts.parts.append(text)
 

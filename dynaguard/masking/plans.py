@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
-from dynaguard.call import MaskedValues
 from dynaguard.masking.cursors import CursorBinding, CursorSeals
 from dynaguard.masking.locations import BY_TABLE, EACH, Place, table_name
 from dynaguard.masking.scrubbing import Scrubber, has_messages, request_texts
 from dynaguard.masking.tree import Node
 from dynaguard.masking.walk import Counts, Sink, mask_item, mask_items
+
+MaskedCounts = Mapping[str | None, Counts]
+"""Masked values by table (None where it is not known), and by path, strategy and detector."""
 
 CURSOR_MEMBER: Final = "LastEvaluatedKey"
 _CursorBinder = Callable[[], CursorBinding]
@@ -20,7 +22,7 @@ _CursorBinder = Callable[[], CursorBinding]
 class Plan(Protocol):
     """What to mask in the answer of one call."""
 
-    def apply(self, parsed: Any, request: MaskedRequest) -> tuple[MaskedValues, ...]:
+    def apply(self, parsed: Any, request: MaskedRequest) -> MaskedCounts:
         """Masks an answer in place and tells what was masked."""
         ...
 
@@ -59,7 +61,7 @@ class MaskPlan:
     seals: CursorSeals | None = field(default=None, repr=False)
     table: str | None = None
 
-    def apply(self, parsed: Any, request: MaskedRequest) -> tuple[MaskedValues, ...]:
+    def apply(self, parsed: Any, request: MaskedRequest) -> MaskedCounts:
         """Masks an answer in place.
 
         Items under a table's name get that table's masks; where the answer does not tell the
@@ -71,18 +73,21 @@ class MaskPlan:
             request: What is asked about the call.
 
         Returns:
-            Counts of masked values. A value that was masked before counts again, and is kept as
-            it is.
+            Counts by table and `MaskKey`. A value that was masked before counts again, and is
+            kept as it is.
 
         Effects: changes `parsed`; never raises on odd shapes: what is not understood is withheld.
         Cost: O(items x named attributes that they hold).
         """
         if not isinstance(parsed, dict):
-            return ()
+            return {}
         plain: list[str] | None = [] if has_messages(parsed) else None
         run = _Run(self, plain)
         for place in self.places:
-            run.mask_at(parsed, place, self.tree)
+            if len(place) > 1:
+                run.mask_at(parsed, place, self.tree)
+            elif (item := parsed.get(place[0])) is not None:
+                parsed[place[0]] = mask_item(item, self.tree, run.sink)
         if self.seals is not None and CURSOR_MEMBER in parsed:
             parsed[CURSOR_MEMBER] = self.seals.seal(
                 parsed[CURSOR_MEMBER], self.tree, request.bind_cursor(), run.sink
@@ -109,17 +114,11 @@ class _Run:
         self.sink = Sink({}, plain)
         self._counts_by_table: dict[str | None, Counts] = {plan.table: self.sink.counts}
 
-    def finish(self) -> tuple[MaskedValues, ...]:
+    def finish(self) -> MaskedCounts:
         """Ends the walk; gives the counts."""
         if self.sink.findings is not None:
             self.sink.finish()
-        return tuple(
-            [
-                MaskedValues(table, *key, count)
-                for table, counts in self._counts_by_table.items()
-                for key, count in counts.items()
-            ]
-        )
+        return self._counts_by_table
 
     def mask_at(self, value: Any, place: Place, tree: Node | None) -> object:
         """The part of an answer under `place`, masked; itself unless it is not understood."""

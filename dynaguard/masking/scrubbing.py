@@ -136,18 +136,16 @@ def request_texts(params: Mapping[str, Any], tree: Node | None) -> Iterator[str]
             yield from leaf_texts(part.get(member))
         for member in _CONDITIONS:
             yield from leaf_texts(part.get(member))
-        for member in ("Statement", "KeyConditionExpression", "FilterExpression"):
-            text = part.get(member)
-            if isinstance(text, str):
-                yield from _literals(text)
+        statement = part.get("Statement")
+        if isinstance(statement, str):
+            yield from _literals(statement)
 
 
-def _parts(value: Any) -> Iterator[Mapping[str, Any]]:
+def _parts(params: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The parameters, and every request inside of a batch or transaction."""
-    if isinstance(value, Mapping):
-        yield value
-        for name in ("RequestItems", "TransactItems", "TransactStatements", "Statements"):
-            yield from _parts_of_batch(value.get(name))
+    yield params
+    for name in ("RequestItems", "TransactItems", "TransactStatements", "Statements"):
+        yield from _parts_of_batch(params.get(name))
 
 
 def _parts_of_batch(value: Any) -> Iterator[Mapping[str, Any]]:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dynaguard.call import MaskedValues
-from dynaguard.masking.plans import MaskedRequest
+from dynaguard.masking.plans import MaskedCounts, MaskedRequest
 from dynaguard.masking.scrubbing import Scrubber, has_messages, leaf_texts
 from dynaguard.masking.strategies import REDACTED, Strategy
 
@@ -60,24 +59,22 @@ class SecretsPlan:
 
     strategy: Strategy
 
-    def apply(self, parsed: Any, request: MaskedRequest) -> tuple[MaskedValues, ...]:
+    def apply(self, parsed: Any, request: MaskedRequest) -> MaskedCounts:
         """Masks an answer in place; see `MaskPlan.apply`.
 
         Cost: O(sensitive members of the answer).
         """
         model = request.sensitive() if request.sensitive is not None else None
         if not isinstance(model, SensitiveModel) or not isinstance(parsed, dict):
-            return ()
+            return {}
         run = _Run(self.strategy, model.stand_in, [] if has_messages(parsed) else None)
         run.mask(parsed, model.answer, "")
         if run.plain is not None:
             plain = run.plain
             asked = _sensitive_texts(request.params, model.request)
             Scrubber(lambda: [*plain, *asked]).scrub_answer(parsed)
-        return tuple(
-            MaskedValues(None, path, self.strategy.name, None, count)
-            for path, count in run.counts.items()
-        )
+        name = self.strategy.name
+        return {None: {(path, name, None): count for path, count in run.counts.items()}}
 
 
 class _Run:

@@ -15,7 +15,6 @@ from dynaguard.masking.findings import SEPARATOR, Findings
 from dynaguard.masking.strategies import REDACTED, Strategy
 from dynaguard.masking.tree import DetectionSet, MaskKey, Node
 
-_ABSENT: Final = object()
 LEAF_KINDS: Final = frozenset({"S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS"})
 
 _ELEMENT_TYPES: Final[Mapping[object, frozenset[type]]] = {
@@ -51,11 +50,11 @@ class Sink:
         """Counts masked values."""
         self.counts[key] = self.counts.get(key, 0) + times
 
-    def look_through(self, value: Any, slot: Any, text: str, node: Node) -> None:
+    def look_through(self, value: Any, slot: Any, text: str, detections: DetectionSet) -> None:
         """Notes a text to be looked through: `value[slot]`, as DynamoDB JSON has it."""
         if self.findings is None:
             self.findings = Findings()
-        self.findings.add(value, slot, text, node.detections)
+        self.findings.add(value, slot, text, detections)
 
     def look_through_all(
         self, values: list[dict[str, Any]], texts: list[str], detections: DetectionSet
@@ -102,11 +101,14 @@ def mask_item(item: object, root: Node, sink: Sink) -> object:
         return None
     if not isinstance(item, dict):
         return _withheld_item(root, sink)
-    for name in list(item) if root.names is None else root.names:
-        node = root.members[name] if isinstance(name, str) else None
-        value = item.get(name, _ABSENT) if node is not None else _ABSENT
-        if node is not None and value is not _ABSENT:
-            item[name] = _mask_deep(value, node, sink)
+    try:
+        _mask_members(item, root, sink)
+    except RecursionError:
+        # Only a stubbed answer contains itself: the attribute that does is withheld.
+        for name in list(item):
+            node = root.members[name] if isinstance(name, str) else None
+            if node is not None:
+                item[name] = _mask_deep(item[name], node, sink)
     return item
 
 
@@ -133,7 +135,9 @@ def mask_value(value: object, node: Node, sink: Sink) -> object:
     """The value as the caller may see it: itself, changed in place, or another."""
     if not isinstance(value, dict) or len(value) != 1:
         return _withhold(node, sink)
-    ((kind, payload),) = value.items()
+    kind, payload = "", None
+    for kind, payload in value.items():  # noqa: B007 - there is one: the quickest way to it
+        pass
     if kind == "M" and isinstance(payload, dict):
         _mask_members(payload, node, sink)
         return value
@@ -145,13 +149,13 @@ def mask_value(value: object, node: Node, sink: Sink) -> object:
         return value
     if node.strategy is None:
         return _look_into(value, kind, payload, node, sink)
-    return _mask_leaf(kind, payload, node, sink)
+    return _mask_leaf(kind, payload, node, node.strategy, sink)
 
 
 def _mask_members(members: dict[str, Any], node: Node, sink: Sink) -> None:
     """Masks the members of a map in place."""
     for name in list(members) if node.names is None else node.names:
-        if name in members:
+        if name in members and isinstance(name, str):
             child = node.members[name]
             if child is not None:
                 members[name] = mask_value(members[name], child, sink)
@@ -166,11 +170,10 @@ def mask_elements(elements: list[Any], node: Node, sink: Sink) -> None:
             elements[index] = mask_value(elements[index], child, sink)
 
 
-def _mask_leaf(kind: object, payload: Any, node: Node, sink: Sink) -> dict[str, Any]:
+def _mask_leaf(
+    kind: object, payload: Any, node: Node, strategy: Strategy, sink: Sink
+) -> dict[str, Any]:
     """The token, or set of tokens, for a leaf; the token that tells nothing when it is odd."""
-    strategy = node.strategy
-    if strategy is None:
-        return _withhold(node, sink)
     key = node.key
     if node.detections is not None:
         strategy, key = _strictest(kind, payload, node, strategy)
@@ -233,11 +236,11 @@ def _look_into(
     if kind in {"S", "N"}:
         if not isinstance(payload, str):
             return _withhold(node, sink)
-        sink.look_through(value, kind, payload, node)
+        sink.look_through(value, kind, payload, node.detections)
         return value
     if not isinstance(payload, (list, tuple)) or {*map(type, payload)} - {str}:
         return _withhold(node, sink)
-    sink.look_through(value, kind, SEPARATOR.join(payload), node)
+    sink.look_through(value, kind, SEPARATOR.join(payload), node.detections)
     return value
 
 

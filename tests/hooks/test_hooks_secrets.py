@@ -347,3 +347,71 @@ def test_a_value_of_another_shape_than_the_model_s_is_withheld() -> None:
 
     assert parsed == {"Credentials": REDACTED, "List": REDACTED}
     assert REDACTED.startswith(MARKER)
+
+
+def test_without_a_model_nothing_is_masked() -> None:
+    """A request that never had an operation's model has no answer that is parsed by one."""
+    parsed = {"SecretString": "x"}
+    request = MaskedRequest({}, lambda: ("", "", "", "", "", ""), None)
+
+    assert SecretsPlan(REDACT).apply(parsed, request) == {}
+
+
+def test_messages_lose_the_secrets_of_lists_and_maps(
+    make_client: Any, wire: Any, guarded: Any
+) -> None:
+    """Of the request, as deep as they stand."""
+    client = make_client("lambda")
+    wire.answer(
+        {
+            "Type": "User",
+            "message": "bad CANARY1 for CANARY2",
+            "Environment": {"Error": {"Message": "CANARY3"}},
+        },
+        400,
+    )
+    dynaguard.install(guarded)
+
+    with as_agent(), pytest.raises(ClientError) as caught:
+        client.update_function_configuration(
+            FunctionName="f", Environment={"Variables": {"A": "CANARY1", "B": "CANARY2"}}
+        )
+
+    assert "CANARY" not in f"{caught.value} {caught.value.response['Error']}"
+
+
+def test_values_of_a_map_and_members_that_are_not_there_keep_the_shape() -> None:
+    """The names of a map's entries are the caller's own, and are not told in counts."""
+    entry = Members(
+        by_name={"secret": Members(is_sensitive=True), "gone": Members(is_sensitive=True)}
+    )
+    parsed: dict[str, Any] = {"map": {"ada": {"secret": "CANARY"}}, "list": [{"secret": None}]}
+    answer = Members(by_name={"map": Members(each=entry), "list": Members(each=entry)})
+
+    counts = apply(parsed, answer)
+
+    assert parsed == {"map": {"ada": {"secret": REDACTED}}, "list": [{"secret": None}]}
+    assert counts == {None: {("map{}.secret", "redact", None): 1}}
+
+
+def test_a_message_loses_what_the_answer_had_masked() -> None:
+    """An error answer may carry the secret beside the text."""
+    parsed: dict[str, Any] = {
+        "Error": {"Code": "X", "Message": "no CANARY, no CANARYREQUEST"},
+        "Detail": "CANARY",
+    }
+    from dynaguard.masking.secrets import SensitiveModel
+
+    marked = Members(is_sensitive=True)
+    model = SensitiveModel(
+        Members(by_name={"Detail": marked}),
+        Members(by_name={"List": Members(each=marked)}),
+        stand_in,
+    )
+    request = MaskedRequest(
+        {"List": ["CANARYREQUEST"], "Other": "x"}, lambda: ("", "", "", "", "", ""), lambda: model
+    )
+
+    SecretsPlan(REDACT).apply(parsed, request)
+
+    assert "CANARY" not in repr(parsed)

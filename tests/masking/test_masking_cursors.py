@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -218,6 +219,18 @@ def test_a_portable_cursor_opens_in_another_process(clock: Clock) -> None:
     assert there.unseal(sealed, BINDING) == CURSOR
     with pytest.raises(CursorFault):
         foreign.unseal(sealed, BINDING)
+
+
+def test_without_the_extra_cursors_stay_in_the_process(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """a key alone is not enough; nothing fails."""
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+
+    seals = CursorSeals(key=KEY, max_age_s=60, clock_s=clock)
+
+    assert not seals.is_portable
+    assert seals.unseal(seal(seals), BINDING) == CURSOR
 
 
 def test_a_process_forgets_old_cursors(clock: Clock) -> None:

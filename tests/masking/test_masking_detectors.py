@@ -168,6 +168,7 @@ CASES = [
     ("email", "<ada@example.org>", "ada@example.org"),
     ("email", "mailto:ada@example.org?x", "ada@example.org"),
     ("email", "https://u:p@db.example.org/", "p@db.example.org"),
+    ("email", ".ada@example.org", "ada@example.org"),
     ("email", "ada@example", None),
     ("email", "@example.org", None),
     ("email", "ada@@example.org", None),
@@ -178,6 +179,7 @@ CASES = [
     ("payment-card", "4111111111111112", None),
     ("payment-card", "1111111111111117", None),
     ("payment-card", "X4111111111111111", None),
+    ("payment-card", "4444444444444444", None),
     ("payment-card", "4111111111111111Y", None),
     ("payment-card", "4444444444444448", "4444444444444448"),
     ("payment-card", "id 1234 4111 1111 1111 1111", "4111 1111 1111 1111"),
@@ -219,6 +221,7 @@ CASES = [
     ),
     ("aws-secret-access-key", "value: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None),
     ("aws-secret-access-key", "da39a3ee5e6b4b0d3255bfef95601890afd80709", None),
+    ("aws-secret-access-key", "forty characters of words are no secret!", None),
     ("es-dni", "12345678Z", "12345678Z"),
     ("es-dni", "12345678-Z", "12345678-Z"),
     ("es-dni", "X-1234567-L", "X-1234567-L"),
@@ -252,6 +255,17 @@ def test_any_text_can_be_looked_through(text: str) -> None:
         assert 0 <= start < end <= len(text)
         assert kind in KNOWN_KINDS
         assert SEPARATOR not in text[start:end]
+
+
+def test_a_set_among_the_texts_is_looked_into_element_by_element() -> None:
+    """finds what is a whole element."""
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    for parts in (["first", f"a{SEPARATOR}{secret}"], ["first", secret]):
+        joined = SEPARATOR.join(parts)
+
+        (span,) = scan(joined, frozenset({"aws-secret-access-key"}), parts)
+
+        assert joined[span[0] : span[1]] == secret
 
 
 # --- the document's and the program's own -------------------------------------------------------

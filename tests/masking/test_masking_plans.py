@@ -48,8 +48,9 @@ REQUEST = MaskedRequest({}, lambda: ("eu-west-1", "", "", "", "", ""))
 def apply(plan: Any, parsed: Any) -> dict[str, int]:
     """Masks an answer; gives counts by attribute."""
     found: dict[str, int] = {}
-    for each in plan.apply(parsed, REQUEST):
-        found[each.attribute] = found.get(each.attribute, 0) + each.value_count
+    for counts in plan.apply(parsed, REQUEST).values():
+        for (attribute, _, _), count in counts.items():
+            found[attribute] = found.get(attribute, 0) + count
     return found
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynaguard.call import StatementRef
+from dynaguard.call import Principal, StatementRef
 from dynaguard.errors import ConfigurationError
 from dynaguard.masking import MARKER, Masks
 from dynaguard.masking.strategies import REDACTED, Strategy, strategy_of
+from dynaguard.masking.walk import Sink, mask_item
 from dynaguard.policy.model import MaskStatement
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -150,3 +152,38 @@ def test_other_masks_need_no_key() -> None:
     )
 
     assert not Masks(statements, key=None).is_empty
+
+
+@pytest.mark.parametrize(
+    ("show", "expected"),
+    [
+        (lambda text: text[0], f"{MARKER}mine:x"),
+        (lambda text: 1 / 0, REDACTED),
+        (lambda text: None, REDACTED),
+    ],
+)
+def test_a_strategy_of_the_program_shows_what_it_gives(
+    show: Any, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """and nothing where it fails, or where the value is masked already."""
+    monkeypatch.setattr("dynaguard.masking.registry._strategies", {"mine": show})
+    strategy = make("custom:mine")
+
+    assert strategy.mask_text("xyz") == expected
+    assert strategy.mask_text(f"{MARKER}mine:x") == REDACTED
+    assert strategy.mask_bytes(b"xyz") == REDACTED
+    assert strategy.strictness > make("partial", keep=64).strictness
+
+
+def test_a_binary_value_of_an_event_hashes_as_its_bytes() -> None:
+    """Lambda writes it in base64; what is no base64 is redacted."""
+    statement = MaskStatement(StatementRef("m"), ("*",), (("a",),), "hash")
+    tree = Masks((statement,), key=KEY).tree_for("t", Principal())
+    assert tree is not None
+
+    def masked(payload: Any) -> Any:
+        found: Any = mask_item({"a": {"B": payload}}, tree, Sink())
+        return found["a"]["S"]
+
+    assert masked("ZmFjZQ==") == masked(b"face")
+    assert masked("no base64!") == masked(5) == REDACTED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import fnmatch
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from typing import Any
 
 import pytest
@@ -530,6 +530,90 @@ def test_a_text_with_the_separator_is_masked_whole_when_something_is_found() -> 
     run([item], path(("n",), "redact", 0, ("pem",)))
 
     assert item == {"n": {"S": REDACTED}}
+
+
+def test_overlapping_hits_of_one_strategy_count_as_the_longer() -> None:
+    """an IBAN, not the digits in it."""
+    item = {"n": {"S": "DE89370400440532013000"}}
+    sink = Sink()
+    paths = [
+        path(("n",), "redact", 0, ("digits",)),
+        path(("n",), "redact", 1, ("iban",)),
+    ]
+
+    mask_item(item, compile_tree(paths), sink)
+    sink.finish()
+
+    assert item == {"n": {"S": REDACTED}}
+    assert sink.counts == {("n", "redact", "iban"): 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"N": "4711"}, {"S": REDACTED}),
+        ({"NS": ["1", "4711"]}, {"SS": [REDACTED]}),
+        ({"SS": ["a", "is 4711"]}, {"SS": ["a", f"is {REDACTED}"]}),
+        ({"B": b"4711"}, {"B": b"4711"}),
+        ({"S": 4711}, {"S": REDACTED}),
+        ({"SS": [4711]}, {"S": REDACTED}),
+        ({"SS": "4711"}, {"S": REDACTED}),
+        ({"X": "4711"}, {"S": REDACTED}),
+        ({"NULL": True}, {"NULL": True}),
+    ],
+)
+def test_values_of_every_type_are_looked_into(value: Any, expected: Any) -> None:
+    """numbers and number sets are masked whole, what is not understood is withheld."""
+    items = [{"a": copy.deepcopy(value)}, {"a": {"S": "x"}}]
+
+    run(items, path((ANY_DEPTH,), "redact", 0, ("digits",)))
+
+    assert items == [{"a": expected}, {"a": {"S": "x"}}]
+
+
+@pytest.mark.parametrize("odd", [{"S": 5}, {"SS": [5]}, {"SS": 5}])
+def test_an_odd_value_under_a_mask_and_a_detection_is_withheld(odd: Any) -> None:
+    """there is no text to look into."""
+    item = {"a": copy.deepcopy(odd)}
+
+    run([item], path(("a",), "partial"), path(("a",), "redact", 1, ("digits",)))
+
+    assert item == {"a": {"S": REDACTED}}
+
+
+def test_mappings_of_another_class_are_masked_too() -> None:
+    """a stub may answer with them."""
+    items: list[Any] = [
+        {"a": OrderedDict(S="x"), "b": OrderedDict(SS=["x"])},
+        {"a": OrderedDict(N="1"), "b": OrderedDict(SS=("y",))},
+    ]
+
+    run(items, path(("a",)), path(("b",)))
+
+    token = {"S": REDACTED}
+    assert items == [{"a": token, "b": {"SS": [REDACTED]}}] * 2
+
+
+def test_an_odd_value_at_any_depth_is_withheld_where_it_stands() -> None:
+    """and its neighbours are masked."""
+    items: list[Any] = [{"p": {"M": {"x": "odd", "y": {"S": "s"}}}}, {"p": {"M": {"y": 5}}}]
+
+    run(items, path(("p", NamePattern("*"))))
+
+    token = {"S": REDACTED}
+    assert items == [{"p": {"M": {"x": token, "y": token}}}, {"p": {"M": {"y": token}}}]
+
+
+def test_a_tree_that_remembers_nothing_masks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """beyond the bound nodes are made anew each time."""
+    monkeypatch.setattr("dynaguard.masking.tree.MAX_NODES", 0)
+    monkeypatch.setattr("dynaguard.masking.tree.MAX_NAMES", 0)
+    items = [{"a": {"L": [{"M": {"b": {"S": SECRET}, "c": {"S": "kept"}}}]}} for _ in range(3)]
+
+    run(items, path((ANY_DEPTH, "b")), path(("a", EACH, NamePattern("d*")), position=1))
+
+    assert SECRET not in repr(items)
+    assert repr(items).count("kept") == 3
 
 
 def test_no_paths_make_an_empty_tree() -> None:

@@ -21,6 +21,7 @@ from dynaguard.policy.loading import load_policy
 from dynaguard.policy.model import (
     KeySchema,
     MaskStep,
+    NamePattern,
     PolicyDocument,
     PrincipalPattern,
     TableSchema,
@@ -171,6 +172,40 @@ def test_the_example_of_the_documentation_loads(write: Any) -> None:
         ("cards", MaskStep.EACH, "number"),
     )
     assert document.budgets[0].jobs == ("nightly-*",)
+
+
+def test_every_form_of_a_mask_loads() -> None:
+    """Paths by steps, detectors, services, audiences, operations."""
+    masks = [
+        {
+            "Sid": "A",
+            "tables": "t",
+            "attributes": [["a.b", 0, "[*]", "**", "c*"], "x?.y", "**.z"],
+            "operations": ["Query", "Batch*"],
+            "detect": ["email", "badge", "custom:mine"],
+            "with": "tokenize",
+            "unseal": "*",
+        },
+        {"services": "ssm", "except": ["kms"], "with": "custom:mine", "keep": 0},
+    ]
+    document = load_policy(
+        {"version": 1, "default": "deny", "detectors": {"badge": "B+"}, "mask": masks}, environ={}
+    )
+
+    first, second = document.masks
+    assert first.attributes == (
+        ("a.b", 0, MaskStep.EACH, MaskStep.ANY_DEPTH, "c*"),
+        (NamePattern("x?"), "y"),
+        (MaskStep.ANY_DEPTH, "z"),
+    )
+    assert (first.operations, first.detectors) == (
+        ("Query", "Batch*"),
+        ("email", "badge", "custom:mine"),
+    )
+    assert first.unseal == (PrincipalPattern("arn", "*"),)
+    assert (second.services, second.except_services) == (("ssm",), ("kms",))
+    assert (second.strategy, second.tables, second.keep) == ("custom:mine", (), 0)
+    assert document.detectors == {"badge": "B+"}
 
 
 def test_a_variable_comes_from_the_environment(write: Any) -> None:
@@ -353,6 +388,7 @@ BAD_TOML = [
         "did you mean `Query`",
     ),
     ("[[mask]]\nservices = '*'\nattributes = 'a'\n", 5, "does not go with `services`"),
+    ("[[mask]]\nservices = '*'\nwith = 'drop'\n", 5, "would lose the attribute"),
     ("[detectors]\nemail = 'x'\n", 4, "is a detector already"),
     ("[detectors]\nMine = 'x'\n", 4, "small letters"),
     ("[detectors]\nmine = 7\n", 4, "must be a regular expression"),
