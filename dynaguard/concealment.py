@@ -46,8 +46,6 @@ class Concealment:
             CursorRefused: A cursor is forged, foreign or expired.
         """
         masks, call = self._masks, passage.call
-        if type(call.params) is not dict:
-            return
         cursor = call.params.get("ExclusiveStartKey")
         if cursor is not None and masks.seals is not None and isinstance(cursor, Mapping):
             passage.call = call = self._with_true_cursor(passage, masks.seals, cursor)

@@ -104,6 +104,16 @@ def test_a_forged_or_foreign_cursor_is_refused_before_the_call(
     assert "ada" not in str(caught.value)
 
 
+def test_a_key_that_the_caller_knows_may_begin_a_page(client: Any, wire: Any, policy: Any) -> None:
+    """What is not masked is not touched, and not serialised twice."""
+    wire.answer({"Items": []})
+    dynaguard.install(policy(mask=[MASKED_KEY]))
+
+    client.query(**QUERY, ExclusiveStartKey=LAST)
+
+    assert sent(wire)["ExclusiveStartKey"] == LAST
+
+
 def test_scans_and_queries_do_not_share_cursors(client: Any, wire: Any, policy: Any) -> None:
     """A cursor is bound to its operation."""
     scans = {

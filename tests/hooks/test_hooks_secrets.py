@@ -382,15 +382,31 @@ def test_messages_lose_the_secrets_of_lists_and_maps(
 
 def test_values_of_a_map_and_members_that_are_not_there_keep_the_shape() -> None:
     """The names of a map's entries are the caller's own, and are not told in counts."""
-    entry = Members(
-        by_name={"secret": Members(is_sensitive=True), "gone": Members(is_sensitive=True)}
+    marked = Members(is_sensitive=True)
+    entry = Members(by_name=dict.fromkeys(("secret", "gone"), marked))
+    parsed: dict[str, Any] = {
+        "map": {"ada": {"secret": "CANARY"}},
+        "list": [{"secret": None}],
+        "whole": {"none": None},
+        "empty": "",
+    }
+    answer = Members(
+        by_name={
+            "map": Members(each=entry),
+            "list": Members(each=entry),
+            "whole": marked,
+            "empty": Members(),
+        }
     )
-    parsed: dict[str, Any] = {"map": {"ada": {"secret": "CANARY"}}, "list": [{"secret": None}]}
-    answer = Members(by_name={"map": Members(each=entry), "list": Members(each=entry)})
 
     counts = apply(parsed, answer)
 
-    assert parsed == {"map": {"ada": {"secret": REDACTED}}, "list": [{"secret": None}]}
+    assert parsed == {
+        "map": {"ada": {"secret": REDACTED}},
+        "list": [{"secret": None}],
+        "whole": {"none": None},
+        "empty": "",
+    }
     assert counts == {None: {("map{}.secret", "redact", None): 1}}
 
 
@@ -405,11 +421,11 @@ def test_a_message_loses_what_the_answer_had_masked() -> None:
     marked = Members(is_sensitive=True)
     model = SensitiveModel(
         Members(by_name={"Detail": marked}),
-        Members(by_name={"List": Members(each=marked)}),
+        Members(by_name={"List": Members(each=marked), "Odd": Members(each=marked)}),
         stand_in,
     )
     request = MaskedRequest(
-        {"List": ["CANARYREQUEST"], "Other": "x"}, lambda: ("", "", "", "", "", ""), lambda: model
+        {"List": ["CANARYREQUEST"], "Odd": 5}, lambda: ("", "", "", "", "", ""), lambda: model
     )
 
     SecretsPlan(REDACT).apply(parsed, request)
