@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+import dynaguard
 from dynaguard import errors
+from dynaguard.policy.loading import load_policy
 
 
 def _load_generator() -> ModuleType:
@@ -74,3 +79,52 @@ def test_the_architecture_page_lists_every_room(repository: Path) -> None:
 
     assert -1 not in places
     assert places == sorted(places)
+
+
+def _blocks(repository: Path, page: str, language: str) -> list[str]:
+    """The code blocks of a page in one language."""
+    text = (repository / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_policies_of_the_masking_page_load(repository: Path) -> None:
+    """Each fragment, put into a document."""
+    fragments = _blocks(repository, "docs/masking.md", "toml")
+
+    masks = [
+        mask
+        for fragment in fragments
+        for mask in load_policy(
+            {**tomllib.loads(fragment), "version": 1, "default": "deny"}, environ={}
+        ).masks
+    ]
+
+    assert [mask.strategy for mask in masks] == ["partial", "redact", "redact", "tokenize"]
+
+
+def test_the_programs_of_the_masking_page_run(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Registering, and the records of an event."""
+    for registry in ("_strategies", "_detectors"):
+        monkeypatch.setattr(f"dynaguard.masking.registry.{registry}", {})
+    names: dict[str, Any] = {
+        "dynaguard": dynaguard,
+        "BADGE": re.compile("B-[0-9]+"),
+        "event": {
+            "Records": [
+                {
+                    "eventSourceARN": "arn:aws:dynamodb:eu-west-1:111122223333:table/t/stream/1",
+                    "dynamodb": {"NewImage": {"name": {"S": "Ada Lovelace"}}},
+                }
+            ]
+        },
+    }
+    register, records = _blocks(repository, "docs/masking.md", "python")
+    exec(register.replace("dynaguard.install()", ""), names)  # noqa: S102 - our own page
+    mask = {"tables": ["t"], "attributes": ["name"], "with": "custom:initials"}
+
+    with dynaguard.install({"version": 1, "default": "deny", "mask": [mask]}):
+        exec(records, names)  # noqa: S102 - our own page
+
+    assert names["image"] == {"name": {"S": "masked!dg1:initials:AL"}}

@@ -60,6 +60,8 @@ class GuardStatus:
         lookup_failures: Identity look-ups that raised or gave no ARN.
         telemetry_failures: Failures of spans and metrics that were caught.
         audit_written, audit_dropped: Records since `install()`.
+        cursors: Where sealed cursors go on: `portable` (every process with the key),
+            `in-process`, or nothing without masks.
         buckets: Retry budget buckets: mappings of their fields.
     """
 
@@ -80,6 +82,7 @@ class GuardStatus:
     telemetry_failures: int = 0
     audit_written: int = 0
     audit_dropped: int = 0
+    cursors: str = ""
     buckets: tuple[Mapping[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -178,7 +181,16 @@ def _counts(guard: Guard) -> dict[str, Any]:
         "telemetry_failures": guard.rooms.telemetry.failure_count,
         "audit_written": guard.rooms.audit.written_count,
         "audit_dropped": guard.rooms.audit.dropped_count,
+        "cursors": _cursors(guard),
         "buckets": tuple(
             dataclasses.asdict(bucket) for bucket in (budgets.snapshot() if budgets else ())
         ),
     }
+
+
+def _cursors(guard: Guard) -> str:
+    """Where sealed cursors go on."""
+    seals = guard.rooms.masks.seals if guard.rooms.masks is not None else None
+    if seals is None:
+        return ""
+    return "portable" if seals.is_portable else "in-process"

@@ -25,9 +25,10 @@ REDACTED: Final = MARKER + "redacted"
 _HASHED: Final = MARKER + "hmac:"
 _HIDDEN: Final = MARKER + "***"
 _HEX_DIGITS: Final = 32  # 128 bits: no two of 2**60 values are likely to share a token
-_DOMAIN: Final = r"@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}"
+# Possessive, so that nothing is tried twice.
+_DOMAIN: Final = r"@(?:[A-Za-z0-9-]++\.)++[A-Za-z]{2,}+"
 # A local part with `:` or `/` is more likely the credentials of a URL than an address.
-_EMAIL: Final = re.compile(rf"[^@\s:/]+({_DOMAIN})")
+_EMAIL: Final = re.compile(rf"[^@\s:/]++({_DOMAIN})")
 _KEPT_DOMAIN: Final = re.compile(_DOMAIN)
 _HASH_DIGITS: Final = re.compile(rf"[0-9a-f]{{{_HEX_DIGITS}}}")
 
@@ -157,11 +158,12 @@ def _partial_strategy(keep: int) -> Strategy:
         )
 
     def mask_text(text: str) -> str:
-        if text.startswith(MARKER) and (_is_opaque_token(text) or is_partial_token(text)):
+        if text[:1] == MARKER[0] and (_is_opaque_token(text) or is_partial_token(text)):
             return text
-        email = _EMAIL.fullmatch(text) if "@" in text else None
-        kept = min(keep, len(text) // 2)
-        return _HIDDEN + (email[1] if email else text[len(text) - kept :])
+        if "@" in text and (email := _EMAIL.fullmatch(text)):
+            return _HIDDEN + email[1]
+        length = len(text)
+        return _HIDDEN + text[length - (keep if 2 * keep <= length else length // 2) :]
 
     return Strategy("partial", (3, keep), mask_text, mask_text, _redact, _redact)
 

@@ -114,6 +114,15 @@ def test_a_key_that_the_caller_knows_may_begin_a_page(client: Any, wire: Any, po
     assert sent(wire)["ExclusiveStartKey"] == LAST
 
 
+@pytest.mark.parametrize(("key", "expected"), [(None, "in-process"), ("k" * 32, "portable")])
+def test_status_says_where_cursors_go_on(policy: Any, key: Any, expected: str) -> None:
+    """An operator sees whether the next process can go on."""
+    assert dynaguard.status().cursors == ""
+    dynaguard.install(policy(mask=[MASKED_KEY]), mask_key=key)
+
+    assert dynaguard.status().cursors == expected
+
+
 def test_scans_and_queries_do_not_share_cursors(client: Any, wire: Any, policy: Any) -> None:
     """A cursor is bound to its operation."""
     scans = {
