@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dynaguard.aws.analysis import authorizations, is_write, tables_of
 from dynaguard.errors import CursorRefused, MaskedWriteRefused, TamperedRequest
 from dynaguard.masking import CursorFault, MaskedRequest, Masks, binding_of, find_marker
+from dynaguard.masking.locations import SECRET_WRITES
 from dynaguard.passage import Passage
 
 if TYPE_CHECKING:
@@ -91,7 +92,10 @@ class Concealment:
             MaskedWriteRefused: It would.
         """
         call = passage.call
-        if not is_write(call.service, call.operation, call.params):
+        if call.service == "dynamodb":
+            if not is_write(call.service, call.operation, call.params):
+                return
+        elif (call.service, call.operation) not in SECRET_WRITES:
             return
         place = find_marker(call.params)
         if place is not None:

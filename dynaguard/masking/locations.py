@@ -62,6 +62,17 @@ ITEM_SERVICES: Final = frozenset(service for service, _ in PLACES_BY_OPERATION)
 CURSOR_OPERATIONS: Final = frozenset({"Query", "Scan"})
 """Operations whose `LastEvaluatedKey` is sent back as `ExclusiveStartKey`."""
 
+SECRET_WRITES: Final = frozenset(
+    {
+        ("secretsmanager", "CreateSecret"),
+        ("secretsmanager", "PutSecretValue"),
+        ("secretsmanager", "UpdateSecret"),
+        ("ssm", "PutParameter"),
+    }
+)
+"""Operations that store a secret: a masked one would replace it. Elsewhere masked values may go as
+any other text: into a message, a log, a file."""
+
 PARTIQL_OPERATIONS: Final = frozenset(
     {"BatchExecuteStatement", "ExecuteStatement", "ExecuteTransaction"}
 )

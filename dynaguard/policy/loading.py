@@ -136,8 +136,9 @@ class _Loader:
         included = self._include(data.get("policies", []))
         statements += [statement for each in included for statement in each.statements]
         settings = findings.table(settings, ("settings",))
-        detectors = check_detectors(findings, data.get("detectors", {}))
-        masks = check_masks(findings, data.get("mask", []), names, detectors)
+        patterns = findings.table(data.get("detectors", {}), ("detectors",))
+        detectors = check_detectors(findings, patterns)
+        masks = check_masks(findings, data.get("mask", []), names, patterns)
         masks += tuple(mask for each in included for mask in each.masks)
         budgets = check_budgets(findings, data.get("budget", []))
         budgets += tuple(budget for each in included for budget in each.budgets)

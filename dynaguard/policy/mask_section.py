@@ -14,6 +14,7 @@ from dynaguard.policy.naming import check_principals
 from dynaguard.policy.sections import ref_of
 
 STRATEGIES: Final = ("redact", "partial", "hash", "tokenize")
+"""Those that are known; `unseal` goes with the last."""
 CUSTOM: Final = "custom:"
 """Before the name of a strategy or detector that the program registers."""
 
@@ -71,13 +72,14 @@ _KEYS: Final = (
 )
 _OF_TABLES_ONLY: Final = ("attributes", "detect", "operations", "unseal")
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_CUSTOM_FORM: Final = f"write `{CUSTOM}` and small letters, digits and hyphens"
 _DROP: Final = "`drop` would lose the attribute when an item is written back, write `redact`"
 
 
-def check_detectors(findings: Findings, value: Any) -> dict[str, str]:
+def check_detectors(findings: Findings, patterns: Mapping[str, Any]) -> dict[str, str]:
     """`[detectors]`: regular expressions by the name of the kind that they find."""
     detectors = {}
-    for name, pattern in findings.table(value, ("detectors",)).items():
+    for name, pattern in patterns.items():
         path = ("detectors", name)
         if name in DETECTORS:
             findings.add(path, f"`{name}` is a detector already, choose another name")
@@ -133,7 +135,7 @@ def _has_fitting_keys(
         findings.add(path, "`attributes` is missing, or `detect` for values of known kinds")
     if "except" in table:
         findings.add((*path, "except"), "`except` goes with `services` only")
-    if "unseal" in table and table.get("with") != "tokenize":
+    if "unseal" in table and table.get("with", "redact") in STRATEGIES[:-1]:
         findings.add((*path, "unseal"), '`unseal` goes with `with = "tokenize"` only')
     return len(findings.problems) == before
 
@@ -210,6 +212,9 @@ def _strategy(findings: Findings, value: Any, path: Path_) -> str | None:
         return None
     if _is_custom(value):
         return str(value)
+    if isinstance(value, str) and value.startswith(CUSTOM):
+        findings.add(path, f"`{value}` is no name, {_CUSTOM_FORM}")
+        return None
     return findings.choice(value, path, STRATEGIES)
 
 
@@ -223,8 +228,11 @@ def _detectors(
     names = findings.texts(table["detect"], place)
     known = (*DETECTORS, *own)
     for name in names:
-        if name not in known and not _is_custom(name):
-            findings.add(place, f"`{name}` is no detector{hint(name, known)}")
+        if name.startswith(CUSTOM) and not _is_custom(name):
+            findings.add(place, f"`{name}` is no name, {_CUSTOM_FORM}")
+        elif name not in known and not _is_custom(name):
+            listed = ", ".join(f"`{each}`" for each in sorted(known))
+            findings.add(place, f"`{name}` is no detector, known are {listed}{hint(name, known)}")
     return names
 
 

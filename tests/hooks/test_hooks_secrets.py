@@ -168,6 +168,17 @@ def test_a_masked_secret_is_not_written_back(make_client: Any, wire: Any, guarde
     assert len(wire.sent) == 1
 
 
+def test_masked_text_may_go_elsewhere(make_client: Any, wire: Any, guarded: Any) -> None:
+    """A report of masked values in a message is no write-back."""
+    sqs = make_client("sqs")
+    dynaguard.install(guarded)
+
+    with as_agent():
+        sqs.send_message(QueueUrl="https://sqs/q", MessageBody=f"seen: {REDACTED}")
+
+    assert len(wire.sent) == 1
+
+
 def test_masks_of_secrets_are_counted_by_member(
     make_client: Any, wire: Any, guarded: Any, tmp_path: Any
 ) -> None:

@@ -382,6 +382,8 @@ BAD_TOML = [
     ("[[mask]]\nattributes = ['a']\n", 3, "`tables` is missing, or `services`"),
     ("[[mask]]\ntables = ['*']\nattributes = 'a'\nexcept = 'kms'\n", 6, "`services` only"),
     ("[[mask]]\ntables = ['*']\nattributes = 'a'\nunseal = '*'\n", 6, "tokenize"),
+    ("[[mask]]\ntables = ['*']\nattributes = 'a'\nwith = 'custom:A'\n", 6, "is no name"),
+    ("[[mask]]\ntables = ['*']\ndetect = 'custom:A'\n", 5, "is no name, write `custom:`"),
     (
         "[[mask]]\ntables = ['*']\nattributes = 'a'\noperations = 'Querry'\n",
         6,
@@ -392,6 +394,7 @@ BAD_TOML = [
     ("[detectors]\nemail = 'x'\n", 4, "is a detector already"),
     ("[detectors]\nMine = 'x'\n", 4, "small letters"),
     ("[detectors]\nmine = 7\n", 4, "must be a regular expression"),
+    ("detectors = 5\n", 3, "must be a table"),
     ("[detectors]\nmine = '('\n", 4, "is no regular expression"),
     ("[detectors]\nmine = 'a*'\n", 4, "matches the empty text"),
     ("[[mask]]\ntables = ['*']\nattributes = []\n", 5, "empty list"),
