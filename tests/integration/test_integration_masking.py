@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -156,6 +158,52 @@ def write_all(table: Any, items: list[dict[str, Any]]) -> None:
     with table.batch_writer() as batch:
         for item in items:
             batch.put_item(Item=item)
+
+
+PAGE_PROGRAM = """
+import json, sys
+import boto3, dynaguard
+policy, url, table, cursor = sys.argv[1:]
+dynaguard.install(json.loads(policy), mask_key=("k" if cursor != "foreign" else "x") * 32)
+client = boto3.client("dynamodb", endpoint_url=url)
+more = json.loads(sys.stdin.read() or "{}")
+page = client.query(
+    TableName=table, KeyConditionExpression="pk = :p", Limit=100,
+    ExpressionAttributeValues={":p": {"S": "p"}}, **more,
+)
+photos = [item["photo"]["B"].hex() for item in page["Items"]]
+print(json.dumps({"photos": photos, "last": page.get("LastEvaluatedKey")}))
+"""
+
+
+def read_page(server: Server, last: Any, key: str = "own") -> subprocess.CompletedProcess[str]:
+    """One page, read by a process of its own."""
+    more = {"ExclusiveStartKey": last} if last else {}
+    arguments = [json.dumps(POLICY), server.url, TABLE, key]
+    return subprocess.run(
+        [sys.executable, "-c", PAGE_PROGRAM, *arguments],
+        input=json.dumps(more),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_next_process_goes_on_with_the_page(table: Any, server: Server) -> None:
+    """With the same key; one with another key refuses the cursor."""
+    photos: list[str] = []
+    last: Any = None
+    while True:
+        page = json.loads(read_page(server, last).stdout)
+        photos += page["photos"]
+        last = page["last"]
+        if last is None:
+            break
+        assert last["sk"]["S"].startswith(MARKER)
+        refused = read_page(server, last, key="foreign")
+        assert "CursorRefused" in refused.stderr
+
+    assert photos == [make_item(number)["photo"].hex() for number in range(ITEMS)]
 
 
 def test_round_trips_corrupt_nothing(table: Any) -> None:
