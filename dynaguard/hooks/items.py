@@ -15,6 +15,7 @@ from dynaguard.masking.tokens import Tokenizer
 from dynaguard.masking.walk import Sink
 from dynaguard.masking.walk import mask_item as mask_in_place
 from dynaguard.scope import current_scope
+from dynaguard.settings.table import MIN_MASK_KEY_LENGTH
 
 
 def mask_item(item: Mapping[str, Any], *, table: str) -> dict[str, Any]:
@@ -35,12 +36,14 @@ def mask_item(item: Mapping[str, Any], *, table: str) -> dict[str, Any]:
         The masked copy; equal to the item where no mask names anything in it.
 
     Raises:
-        ConfigurationError: Nothing is installed, or the item is no mapping.
+        ConfigurationError: Nothing is installed, the item is no mapping, or the table no name.
 
     Effects: calls nothing; counts nothing. Thread-safe.
     """
     masks = _guard_in_force().rooms.masks
     found = copy.deepcopy(_checked(item))
+    if not isinstance(table, str) or not table:
+        raise ConfigurationError("`table` is the name or the ARN of a table, as text")
     if masks is None:
         return found
     principal = _guard_in_force().rooms.resolver.resolve(NO_CREDENTIALS, current_scope())
@@ -63,10 +66,13 @@ def unmask_item(item: Mapping[str, Any], *, key: str | None = None) -> dict[str,
         key: The key; not given: that of the guard in force.
 
     Raises:
-        ConfigurationError: The item is no mapping, no key is given and none is in force.
+        ConfigurationError: The item is no mapping, no key is given and none is in force, or the
+            key is shorter than keys may be.
         MissingExtraError: `cryptography` is not installed.
     """
     found = copy.deepcopy(_checked(item))
+    if key is not None and len(key) < MIN_MASK_KEY_LENGTH:
+        raise ConfigurationError(f"a key has at least {MIN_MASK_KEY_LENGTH} characters")
     if key is not None:
         tokenizer: Tokenizer | None = Tokenizer(key.encode())
     else:

@@ -92,6 +92,18 @@ def test_what_is_no_item_is_an_error(policy: Any) -> None:
     assert "CANARY" not in str(caught.value)
 
 
+def test_a_table_and_a_key_are_checked(policy: Any) -> None:
+    """Neither a number for a name, nor a key that nobody could have set."""
+    dynaguard.install(policy(mask=MASKS), mask_key="k" * 32)
+
+    with pytest.raises(dynaguard.ConfigurationError, match="`table` is the name"):
+        dynaguard.mask_item({}, table=5)  # type: ignore[arg-type]
+    with pytest.raises(dynaguard.ConfigurationError, match="at least 16 characters"):
+        dynaguard.unmask_item({}, key="short")
+    with pytest.raises(dynaguard.ConfigurationError, match="no key for tokens"):
+        dynaguard.unmask_item({})
+
+
 def test_a_policy_names_strategies_of_the_program(
     client: Any, wire: Any, policy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
