@@ -42,12 +42,11 @@ def mask_item(item: Mapping[str, Any], *, table: str) -> dict[str, Any]:
     """
     masks = _guard_in_force().rooms.masks
     found = copy.deepcopy(_checked(item))
-    if not isinstance(table, str) or not table:
-        raise ConfigurationError("`table` is the name or the ARN of a table, as text")
+    name = _checked_table(table)
     if masks is None:
         return found
     principal = _guard_in_force().rooms.resolver.resolve(NO_CREDENTIALS, current_scope())
-    tree = masks.tree_for(table, principal)
+    tree = masks.tree_for(name, principal)
     if tree is not None:
         sink = Sink()
         mask_in_place(found, tree, sink)
@@ -87,6 +86,12 @@ def _checked(item: object) -> dict[str, Any]:
     if not isinstance(item, Mapping):
         raise ConfigurationError(f"an item is a mapping, this is a `{type(item).__name__}`")
     return dict(item)
+
+
+def _checked_table(table: object) -> str:
+    if not isinstance(table, str) or not table:
+        raise ConfigurationError("`table` is the name or the ARN of a table, as text")
+    return table
 
 
 def _guard_in_force() -> Guard:
