@@ -44,9 +44,13 @@ class Concealment:
         The caller's own parameters stay as they are; the call goes on with a copy.
 
         Raises:
-            CursorRefused: A cursor is forged, foreign or expired.
+            CursorRefused: A cursor is forged, foreign or expired, or would go into a URL.
+            MaskedWriteRefused: A masked value would go into a URL.
         """
         masks, call = self._masks, passage.call
+        if call.is_presign:
+            self._refuse_in_url(passage)
+            return
         cursor = call.params.get("ExclusiveStartKey")
         if cursor is not None and masks.seals is not None and isinstance(cursor, Mapping):
             passage.call = call = self._with_true_cursor(passage, masks.seals, cursor)
@@ -54,6 +58,24 @@ class Concealment:
             tables = tables_of(authorizations(call, passage.principal.account_id))
             params = masks.restored(call.params, tables, passage.principal)
             passage.call = call._replace(params=params)
+
+    def _refuse_in_url(self, passage: Passage) -> None:
+        """A presigned URL shows its parameters to whoever holds it, so nothing is opened in it.
+
+        Raises:
+            CursorRefused: It would hold a cursor.
+            MaskedWriteRefused: It would hold another masked value.
+        """
+        call = passage.call
+        place = find_marker(call.params) if call.service == "dynamodb" else None
+        if place is None:
+            return
+        is_cursor = find_marker({"": call.params.get("ExclusiveStartKey")}) is not None
+        message = (
+            f"no URL is presigned for {call.operation}: it would show the true value of `{place}` "
+            f"to whoever has it, make the call itself"
+        )
+        raise self._refuse(CursorRefused if is_cursor else MaskedWriteRefused, passage, message)
 
     def _with_true_cursor(
         self, passage: Passage, seals: CursorSeals, cursor: Mapping[str, Any]

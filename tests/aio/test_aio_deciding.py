@@ -80,6 +80,15 @@ def test_a_presigned_url_for_a_denied_call_is_not_made() -> None:
         run(lambda client: client.generate_presigned_url("scan", Params={"TableName": "orders"}))
 
 
+def test_no_url_is_presigned_with_a_masked_value() -> None:
+    """A sealed cursor is not opened into a URL there either."""
+    dynaguard.install({**POLICY, "mask": [{"tables": ["orders"], "attributes": ["pk"]}]})
+    params = {"TableName": "orders", "Key": {"pk": {"S": "masked!dg1:redacted"}}}
+
+    with pytest.raises(dynaguard.MaskedWriteRefused, match="no URL is presigned"):
+        run(lambda client: client.generate_presigned_url("get_item", Params=params))
+
+
 def test_uninstall_restores_the_class() -> None:
     """The twin is taken off like the others."""
     from aiobotocore.client import AioBaseClient

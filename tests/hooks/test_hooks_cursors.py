@@ -175,6 +175,21 @@ def test_a_cursor_that_goes_around_the_client_is_refused(
     assert len(wire.sent) == 1
 
 
+def test_no_url_is_presigned_with_a_cursor(client: Any, wire: Any, policy: Any) -> None:
+    """A URL would show the true key; the caller is told what to do instead."""
+    wire.answer({"Items": [], "LastEvaluatedKey": LAST})
+    guard = dynaguard.install(policy(mask=[MASKED_KEY]))
+    params = {**QUERY, "ExclusiveStartKey": client.query(**QUERY)["LastEvaluatedKey"]}
+
+    with pytest.raises(dynaguard.CursorRefused, match=r"no URL is presigned for Query.*`pk`"):
+        client.generate_presigned_url("query", Params=params)
+
+    assert guard.counters.denials == 1
+    assert "ada%40example.org" in client.generate_presigned_url(
+        "query", Params={**QUERY, "ExclusiveStartKey": LAST}
+    )
+
+
 TOKENIZED = {
     "Sid": "Emails",
     "tables": ["orders"],
@@ -199,6 +214,25 @@ def test_a_trusted_writer_writes_the_values_of_tokens(client: Any, wire: Any, po
 
     assert sent(wire)["Item"] == {**ITEM, "state": {"S": "new"}}
     assert item == before
+
+
+@pytest.mark.parametrize("operation", ["put_item", "get_item"])
+def test_no_url_is_presigned_with_a_token(
+    client: Any, wire: Any, policy: Any, operation: str
+) -> None:
+    """Not even for a trusted writer: the URL would show the value to whoever has it."""
+    wire.answer({"Item": ITEM})
+    dynaguard.install(policy(mask=[TOKENIZED]), mask_key="k" * 32)
+    token = client.get_item(TableName="orders", Key={"pk": {"S": "1"}})["Item"]["email"]
+    member = "Item" if operation == "put_item" else "Key"
+
+    with (
+        dynaguard.acting_as("clerk", groups=("writers",)),
+        pytest.raises(dynaguard.MaskedWriteRefused, match=r"no URL is presigned.*`email`"),
+    ):
+        client.generate_presigned_url(
+            operation, Params={"TableName": "orders", member: {"email": token}}
+        )
 
 
 def test_another_writer_is_refused(client: Any, wire: Any, policy: Any) -> None:
