@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from dynaguard.masking.detectors import checks
 
@@ -67,39 +67,63 @@ LEAST_DIGITS: Final = 9
 """Of all forms, a date has eight."""
 SEPARATORS: Final = b" .-"
 # In a text whose digits are all `0`: so many or more, some apart by one separator.
-RUN: Final = re.compile(rb"0(?:[ .\-]?0){%d,80}" % (LEAST_DIGITS - 1))
+RUN: Final = re.compile(rb"0(?:[ .\-]?0){%d,}+" % (LEAST_DIGITS - 1))
 _GROUP: Final = re.compile(r"[0-9]+")
 
 
-def values_in_run(text: str, start: int, end: int, kinds: frozenset[str]) -> Iterator[Span]:
+class DigitRun(NamedTuple):
+    """Digits in groups, apart by one separator each, and what stands around them.
+
+    Attributes:
+        start: Where the run starts in its text.
+        end: Where it ends.
+        first: The first place at which a value may begin: what is before it belongs to something
+            else, such as the id whose letters the run continues.
+        is_free: Whether a value may end with the run: no letter goes on where it ends.
+    """
+
+    start: int
+    end: int
+    first: int
+    is_free: bool
+
+
+def values_in_run(text: str, run: DigitRun, kinds: frozenset[str]) -> Iterator[Span]:
     """The values of some kinds in a run of digits, from left to right, the longest first.
 
     Args:
         text: The text.
-        start: Where the run starts.
-        end: Where it ends.
+        run: The run.
+        kinds: The kinds that are looked for.
+
+    Cost: O(groups of the run).
+    """
+    groups = [found.span() for found in _GROUP.finditer(text, run.start, run.end)]
+    lengths = [stop - begin for begin, stop in groups]
+    free = len(groups) - (not run.is_free)
+    at = 0
+    while at < free:
+        begin, count = groups[at][0], 0
+        # Digits behind a point or a hyphen belong to what is before it.
+        if begin >= run.first and (at == 0 or text[begin - 1] == " "):
+            upto = min(at + _MOST_GROUPS, free)
+            count, kind = _value_in(text, groups[at : upto + 1], lengths[at:upto], kinds)
+            if count:
+                yield begin, groups[at + count - 1][1], kind
+        at += count or 1
+
+
+def _value_in(
+    text: str, groups: list[tuple[int, int]], lengths: list[int], kinds: frozenset[str]
+) -> tuple[int, str]:
+    """How many groups the longest value has that begins with the first, and its kind; or 0.
+
+    Args:
+        text: The text.
+        groups: Start and end of the groups, one more than may belong to the value if there is one.
+        lengths: Their lengths, of those that may belong to it.
         kinds: The kinds that are looked for.
     """
-    groups = [(found.start(), found.end()) for found in _GROUP.finditer(text, start, end)]
-    lengths = [stop - begin for begin, stop in groups]
-    at = 0
-    while at < len(groups):
-        found = None
-        # Digits behind a point or a hyphen belong to what is before it.
-        if at == 0 or text[groups[at][0] - 1] == " ":
-            found = _value_from(text, groups[at:], lengths[at : at + _MOST_GROUPS], kinds)
-        if found is None:
-            at += 1
-        else:
-            count, span = found
-            at += count
-            yield span
-
-
-def _value_from(
-    text: str, groups: list[tuple[int, int]], lengths: list[int], kinds: frozenset[str]
-) -> tuple[int, Span] | None:
-    """The longest value that begins with the first group, and how many groups it has."""
     for count in range(len(lengths), 0, -1):
         if count < len(groups) and text[groups[count - 1][1]] != " ":
             continue
@@ -107,8 +131,8 @@ def _value_from(
             if each.kind in kinds and _is_written_so(text, groups[:count], each):
                 digits = "".join(text[begin:stop] for begin, stop in groups[:count])
                 if each.is_valid(digits):
-                    return count, (groups[0][0], groups[count - 1][1], each.kind)
-    return None
+                    return count, each.kind
+    return 0, ""
 
 
 def _is_written_so(text: str, groups: list[tuple[int, int]], kind: DigitKind) -> bool:

@@ -10,11 +10,10 @@ The text may be many texts joined by `SEPARATOR`, which no value contains.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Final
 
 from dynaguard.masking.detectors.checks import (
@@ -27,6 +26,7 @@ from dynaguard.masking.detectors.digits import (
     LEAST_DIGITS,
     RUN,
     SEPARATORS,
+    DigitRun,
     Span,
     values_in_run,
 )
@@ -35,11 +35,17 @@ from dynaguard.masking.findings import SEPARATOR
 _UPPER: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _CLASSES: Final = bytes.maketrans(b"0123456789" + _UPPER, b"0" * 10 + b"A" * 26)
 _WORD_BYTES: Final = frozenset(b"0123456789_" + _UPPER + _UPPER.lower())
+_DIGIT: Final = ord("0")
+_PLUS: Final = ord("+")
+_LEAST_PHONE_DIGITS: Final = 8
 _LOCAL_CHARS: Final = (
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'+-/=?^_`{|}~"
 )
 _MAX_LOCAL: Final = 64
-_EMAIL_DOMAIN: Final = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}(?![\w@])")
+# Text in a script without spaces may go on right after a domain: only ASCII continues one.
+_EMAIL_DOMAIN: Final = re.compile(
+    r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+(?:[A-Za-z]{2,24}+|[^\W\d_]{2,24})(?![A-Za-z0-9@])"
+)
 _PHONE: Final = re.compile(r"\+[1-9](?:[ .\-]?\(?[0-9]\)?){6,13}[ .\-]?[0-9](?![0-9])")
 _US_PHONE: Final = re.compile(r"\(([2-9][0-9]{2})\) ?([2-9][0-9]{2})[-. ]([0-9]{4})(?![0-9])")
 _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,29}")
@@ -49,7 +55,13 @@ _AWS_SECRET: Final = re.compile(r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
 _AWS_SECRET_LENGTH: Final = 40
 _SECRET_WORD: Final = b"secret"
 _ASSIGNMENT: Final = re.compile(r"""[\w -]{0,24}["']?\s*(?:[:=]|=>)\s*["']?""")
-_JWT: Final = re.compile(r"(eyJ[A-Za-z0-9_-]{8,})\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*")
+_JWT_START: Final = b"eyJ"
+_JWT_PART: Final = re.compile(r"[A-Za-z0-9_-]*+")
+_JWT_REST: Final = re.compile(r"\.[A-Za-z0-9_-]{4,}+\.[A-Za-z0-9_-]*+")
+_MIN_JWT_HEADER: Final = 11
+_MAX_JWT_HEADER: Final = 65_536
+_MOST_JWT_STARTS: Final = 16
+"""Places at which one header is tried to begin: nobody writes more, so more are not trusted."""
 _PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----")
 _PEM_END: Final = re.compile(r"-----END [A-Z0-9 ]{1,40}-----")
 
@@ -92,11 +104,11 @@ class Scanned:
         return _places(self.classes, anchor)
 
 
-def _places(data: bytes, anchor: bytes) -> Iterator[int]:
-    at = data.find(anchor)
+def _places(data: bytes, anchor: bytes, start: int = 0, end: int | None = None) -> Iterator[int]:
+    at = data.find(anchor, start, end)
     while at >= 0:
         yield at
-        at = data.find(anchor, at + 1)
+        at = data.find(anchor, at + 1, end)
 
 
 def scan(text: str, kinds: frozenset[str], parts: Sequence[str] | None = None) -> list[Span]:
@@ -123,14 +135,27 @@ def scan(text: str, kinds: frozenset[str], parts: Sequence[str] | None = None) -
 def _in_runs(scanned: Scanned, kinds: frozenset[str]) -> Iterator[Span]:
     """Values that are digits in groups."""
     classes = scanned.classes
-    for run in RUN.finditer(classes):
-        start, end = run.span()
-        # Digits right after a letter belong to an id, an IBAN or the like, as do those before one.
-        if not scanned.is_start(start) or classes[start - 1 : start] == b"+":
-            continue
-        if end < len(classes) and classes[end] in _WORD_BYTES:
-            continue
-        yield from values_in_run(scanned.text, start, end, kinds)
+    for found in RUN.finditer(classes):
+        start, end = found.span()
+        is_free = end == len(classes) or classes[end] not in _WORD_BYTES
+        first = start if start == 0 else _first_place(scanned, start, end)
+        if (is_free and first == start) or classes.find(b" ", start, end) >= 0:
+            yield from values_in_run(scanned.text, DigitRun(start, end, first, is_free), kinds)
+
+
+def _first_place(scanned: Scanned, start: int, end: int) -> int:
+    """Where in a run of digits the first value of its own may begin.
+
+    Digits right after a letter belong to an id, those of an account number all belong to it, and
+    after `+` stands an international number.
+    """
+    before = scanned.classes[start - 1]
+    if before == _PLUS:
+        digits = (at for at in range(start, end) if scanned.classes[at] == _DIGIT)
+        return next(islice(digits, _LEAST_PHONE_DIGITS, None), end)
+    if before not in _WORD_BYTES:
+        return start
+    return _iban_end(scanned, start - 2) or start + 1
 
 
 def _emails(scanned: Scanned) -> Iterator[Span]:
@@ -177,17 +202,21 @@ def _phones(scanned: Scanned) -> Iterator[Span]:
 
 def _ibans(scanned: Scanned) -> Iterator[Span]:
     """Account numbers, in one piece or in groups of four."""
-    text = scanned.text
     for at in scanned.class_places(b"AA00"):
-        length = IBAN_LENGTH_BY_COUNTRY.get(text[at : at + 2])
-        if length is None or not scanned.is_start(at):
-            continue
-        found = _IBAN.match(text, at)
-        if found is None:
-            continue
-        end = _end_of(text, at, found.end(), length)
-        if end is not None and is_iban(text[at:end].replace(" ", "")):
+        end = _iban_end(scanned, at)
+        if end is not None:
             yield at, end, "iban"
+
+
+def _iban_end(scanned: Scanned, at: int) -> int | None:
+    """Where the account number ends that begins at a place, or None when none does."""
+    text = scanned.text
+    length = IBAN_LENGTH_BY_COUNTRY.get(text[at : at + 2]) if at >= 0 else None
+    if length is None or not scanned.is_start(at):
+        return None
+    found = _IBAN.match(text, at)
+    end = None if found is None else _end_of(text, at, found.end(), length)
+    return end if end is not None and is_iban(text[at:end].replace(" ", "")) else None
 
 
 def _end_of(text: str, start: int, limit: int, length: int) -> int | None:
@@ -196,7 +225,9 @@ def _end_of(text: str, start: int, limit: int, length: int) -> int | None:
     for at in range(start, limit):
         count += text[at] != " "
         if count == length:
-            return None if text[at + 1 : at + 2].isalnum() else at + 1
+            # What is written without spaces may go on in letters of its own.
+            following = text[at + 1 : at + 2]
+            return None if following.isascii() and following.isalnum() else at + 1
     return None
 
 
@@ -250,30 +281,54 @@ def _looks_random(found: re.Match[str] | None) -> bool:
 
 def _jwts(scanned: Scanned) -> Iterator[Span]:
     """JSON Web Tokens whose header is JSON with an algorithm. Source: RFC 7519, RFC 7515."""
-    for at in scanned.places(b"eyJ") if b"J" in scanned.raw else ():
-        found = _JWT.match(scanned.text, at) if scanned.is_start(at) else None
-        if found and _is_jose_header(found[1]):
-            yield at, found.end(), "jwt"
+    text, done = scanned.text, 0
+    for at in scanned.places(_JWT_START) if b"J" in scanned.raw else ():
+        if at < done or not scanned.is_start(at):
+            continue
+        # All places up to the end of these characters share that end: looked at together, once.
+        done = _JWT_PART.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing
+        rest = _JWT_REST.match(text, done)
+        start = _jwt_start(scanned, at, done) if rest else None
+        if rest and start is not None:
+            yield start, rest.end(), "jwt"
+
+
+def _jwt_start(scanned: Scanned, first: int, end: int) -> int | None:
+    """Where a header begins that ends at `end`; `first` itself where there is much to try."""
+    starts = (at for at in _places(scanned.raw, _JWT_START, first, end) if scanned.is_start(at))
+    for tried, at in enumerate(starts):
+        if tried == _MOST_JWT_STARTS:
+            return first
+        if _is_jose_header(scanned.text[at:end]):
+            return at
+    return None
 
 
 def _is_jose_header(text: str) -> bool:
+    """Whether a text is the header of a token; one too long to be read counts."""
+    if len(text) > _MAX_JWT_HEADER:
+        return True
+    if len(text) < _MIN_JWT_HEADER:
+        return False
     try:
         header = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, binascii.Error):
+    except (ValueError, RecursionError):
         return False
     return isinstance(header, dict) and "alg" in header
 
 
 def _pems(scanned: Scanned) -> Iterator[Span]:
     """Blocks from BEGIN to END; one that is cut off, to the end of its text. Source: RFC 7468."""
-    text = scanned.text
+    text, covered = scanned.text, 0
     for at in scanned.places(b"-----BEGIN "):
-        begin = _PEM_BEGIN.match(text, at)
+        begin = _PEM_BEGIN.match(text, at) if at >= covered else None
         if begin is None:
             continue
         limit = text.find(SEPARATOR, at)
         limit = len(text) if limit < 0 else limit
         end = _PEM_END.search(text, begin.end(), limit)
+        # The END's own hyphens may be those of the next BEGIN.
+        covered = end.start() if end else limit
         yield at, end.end() if end else limit, "pem"
 
 
