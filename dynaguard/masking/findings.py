@@ -6,7 +6,7 @@ One scan over all texts joined costs far less than one scan each.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dynaguard.masking.tree import DetectionSet, MaskKey
 
 SEPARATOR: Final = "\0"
-"""Stands between texts that are looked through together, and between the elements of a set."""
+"""Stands between texts that are looked through together."""
 
 _Hit = tuple[int, int, "Strategy", "MaskKey"]
 
@@ -28,11 +28,20 @@ class Findings:
     def __init__(self) -> None:
         self._texts_by_set: dict[DetectionSet, _Texts] = {}
 
-    def add(self, value: Any, slot: Any, text: str, detections: DetectionSet) -> None:
+    def add(self, value: Any, slot: str, text: str, detections: DetectionSet) -> None:
         """Notes a text that stands at `value[slot]`."""
         texts = self._texts_by_set.setdefault(detections, _Texts())
         texts.places.append((value, slot))
         texts.parts.append(text)
+
+    def add_set(
+        self, value: Any, slot: str, elements: Sequence[str], detections: DetectionSet
+    ) -> None:
+        """Notes the elements of a set in DynamoDB JSON: each is a text of its own."""
+        texts = self._texts_by_set.setdefault(detections, _Texts())
+        slots = range(len(elements)) if slot == "SS" else [slot] * len(elements)
+        texts.places += [(value, each) for each in slots]
+        texts.parts += elements
 
     def add_strings(
         self, values: list[dict[str, Any]], parts: list[str], detections: DetectionSet
@@ -50,12 +59,26 @@ class Findings:
             plain: Grows by what was masked, unless it is None.
         """
         for detections, texts in self._texts_by_set.items():
+            sets: dict[int, tuple[Any, list[Strategy]]] = {}
             for index, hits in texts.find(detections).items():
                 value, slot = texts.places[index]
                 masked = _Rewriting(texts.parts[index], hits, plain)
                 masked.put(value, slot)
                 for key in masked.keys:
                     count(key)
+                if slot not in {"S", "N"}:
+                    sets.setdefault(id(value), (value, []))[1].append(masked.strategy)
+            for value, strategies in sets.values():
+                _finish_set(value, strategies)
+
+
+def _finish_set(value: Any, strategies: list[Strategy]) -> None:
+    """A set of which elements are masked: of numbers masked as one, of strings each once."""
+    if "NS" in value:
+        strictest = min(strategies, key=lambda strategy: strategy.strictness)
+        value["SS"] = [strictest.mask_set(value.pop("NS"))]
+    else:
+        value["SS"] = list(dict.fromkeys(value["SS"]))
 
 
 class _Texts:
@@ -80,7 +103,7 @@ class _Texts:
                 offset = starts[index]
                 key = (label, strategy.name, kind)
                 hit = (start - offset, min(end - offset, len(parts[index])), strategy, key)
-                if SEPARATOR in parts[index] and self.places[index][1] == "S":
+                if SEPARATOR in parts[index]:
                     # A value that holds what no value holds may end elsewhere: all of it.
                     hit = (0, len(parts[index]), strategy, key)
                 hits_by_index.setdefault(index, []).append(hit)
@@ -92,31 +115,29 @@ class _Rewriting:
 
     Attributes:
         keys: What each masked part is counted by.
+        strategy: The strictest of those that mask a part.
     """
 
-    __slots__ = ("_plain", "_spans", "_text", "keys")
+    __slots__ = ("_plain", "_spans", "_text", "keys", "strategy")
 
     def __init__(self, text: str, hits: list[_Hit], plain: list[str] | None) -> None:
         self._text = text
         self._spans = _joined(hits)
         self._plain = plain
         self.keys = [key for _, _, _, key in self._spans]
+        self.strategy = min((span[2] for span in self._spans), key=lambda each: each.strictness)
 
     def put(self, value: Any, slot: Any) -> None:
-        """Puts the masked text where it stood: a number as a whole, a set element by element."""
+        """Puts the masked text where it stood: a number as a whole, one of a set later."""
         if self._plain is not None:
             self._plain += [self._text[start:end] for start, end, _, _ in self._spans]
-        strategy = self._spans[0][2]
         if slot == "N":
             del value["N"]
-            value["S"] = strategy.mask_number(self._text)
-        elif slot == "NS":
-            numbers = value.pop("NS")
-            value["SS"] = [strategy.mask_set(numbers)]
-        elif slot == "SS":
-            value["SS"] = list(dict.fromkeys(self._masked().split(SEPARATOR)))
-        else:
-            value[slot] = self._masked()
+            value["S"] = self.strategy.mask_number(self._text)
+        elif slot == "S":
+            value["S"] = self._masked()
+        elif slot != "NS":
+            value["SS"][slot] = self._masked()
 
     def _masked(self) -> str:
         pieces, at = [], 0

@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
-from dynaguard.masking.findings import SEPARATOR, Findings
+from dynaguard.masking.findings import Findings
 from dynaguard.masking.strategies import REDACTED, Strategy
 from dynaguard.masking.tree import DetectionSet, MaskKey, Node
 
@@ -50,11 +50,19 @@ class Sink:
         """Counts masked values."""
         self.counts[key] = self.counts.get(key, 0) + times
 
-    def look_through(self, value: Any, slot: Any, text: str, detections: DetectionSet) -> None:
+    def look_through(self, value: Any, slot: str, text: str, detections: DetectionSet) -> None:
         """Notes a text to be looked through: `value[slot]`, as DynamoDB JSON has it."""
         if self.findings is None:
             self.findings = Findings()
         self.findings.add(value, slot, text, detections)
+
+    def look_through_set(
+        self, value: Any, slot: str, elements: list[str], detections: DetectionSet
+    ) -> None:
+        """Notes the elements of the set `value[slot]`, each to be looked through by itself."""
+        if self.findings is None:
+            self.findings = Findings()
+        self.findings.add_set(value, slot, elements, detections)
 
     def look_through_all(
         self, values: list[dict[str, Any]], texts: list[str], detections: DetectionSet
@@ -236,11 +244,13 @@ def _look_into(
     if kind in {"S", "N"}:
         if not isinstance(payload, str):
             return _withhold(node, sink)
-        sink.look_through(value, kind, payload, node.detections)
+        sink.look_through(value, str(kind), payload, node.detections)
         return value
     if not isinstance(payload, (list, tuple)) or {*map(type, payload)} - {str}:
         return _withhold(node, sink)
-    sink.look_through(value, kind, SEPARATOR.join(payload), node.detections)
+    if not isinstance(payload, list):
+        value[str(kind)] = payload = list(payload)
+    sink.look_through_set(value, str(kind), payload, node.detections)
     return value
 
 

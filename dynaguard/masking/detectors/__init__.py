@@ -65,11 +65,16 @@ def _safely(find: _OwnFinder, text: str) -> list[tuple[int, int]]:
     everything = [(0, len(text))] if text else []
     try:
         spans = list(find(text))
-        if all(0 <= start < end <= len(text) for start, end in spans):
+        if all(_is_place(start, end, len(text)) for start, end in spans):
             return spans
     except Exception:  # noqa: BLE001 - its message may hold the value: all is masked instead
         return everything
     return everything
+
+
+def _is_place(start: object, end: object, length: int) -> bool:
+    """Whether a finder's answer can be cut out of a text of that length."""
+    return isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= length
 
 
 def detection_of(
