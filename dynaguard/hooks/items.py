@@ -10,7 +10,7 @@ from dynaguard.call import NO_CREDENTIALS
 from dynaguard.errors import ConfigurationError
 from dynaguard.guard import Guard
 from dynaguard.hooks.lifecycle import current
-from dynaguard.masking.restoring import restore
+from dynaguard.masking.restoring import restore_item
 from dynaguard.masking.tokens import Tokenizer
 from dynaguard.masking.walk import Sink
 from dynaguard.masking.walk import mask_item as mask_in_place
@@ -79,7 +79,7 @@ def unmask_item(item: Mapping[str, Any], *, key: str | None = None) -> dict[str,
         tokenizer = masks.tokenizer if masks is not None else None
     if tokenizer is None:
         raise ConfigurationError("no key for tokens is in force, give `key`")
-    return dict(restore(found, tokenizer, None))
+    return dict(restore_item(found, tokenizer))
 
 
 def _checked(item: object) -> dict[str, Any]:

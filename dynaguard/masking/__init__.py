@@ -13,7 +13,7 @@ success and error answers alike.
 | `strategies.py`, `tokens.py`, `registry.py` | how a value becomes a token |
 | `detectors/`, `findings.py` | values of known kinds, found in texts |
 | `cursors.py` | masked keys of `LastEvaluatedKey`, sealed and unsealed |
-| `restoring.py`, `marker.py` | tokens in requests: given back, or refused |
+| `restoring.py`, `targets.py`, `marker.py` | tokens in requests: given back, or refused |
 | `scrubbing.py` | masked values in messages |
 | `secrets.py` | sensitive members of other services |
 

@@ -201,16 +201,16 @@ class Masks:
         """
         if self._tokenizer is None or not tables:
             return params
-        trusted = frozenset(
-            statement.ref.sid
-            for statement in self._statements
-            if is_trusted_by(statement, principal)
-            and all(
+        trusted: dict[str, list[int]] = {}
+        for index, statement in enumerate(self._statements):
+            if is_trusted_by(statement, principal) and all(
                 any(text_matches(pattern, name) for pattern in statement.tables)
                 for name in map(table_name, tables)
-            )
-        )
-        return restore(params, self._tokenizer, trusted) if trusted else params
+            ):
+                trusted.setdefault(statement.ref.sid, []).append(index)
+        form = _Form(is_renumbered=False, is_partiql=False)
+        trees = {sid: self._tree(indexes, form) for sid, indexes in trusted.items()}
+        return restore(params, self._tokenizer, trees) if trees else params
 
     def _make_plan(
         self,

@@ -245,6 +245,29 @@ def test_another_writer_is_refused(client: Any, wire: Any, policy: Any) -> None:
         client.put_item(TableName="orders", Item=item)
 
 
+def test_a_token_does_not_open_at_another_attribute(client: Any, wire: Any, policy: Any) -> None:
+    """A trusted writer could read there what he may only write; `email` itself may be set."""
+    writes = {"Effect": "Allow", "Action": "dynamodb:*Item", "Resource": "*"}
+    wire.answer({"Item": ITEM})
+    dynaguard.install(policy(writes, mask=[TOKENIZED]), mask_key="k" * 32)
+    token = client.get_item(TableName="orders", Key={"pk": {"S": "1"}})["Item"]["email"]
+    update = {
+        "TableName": "orders",
+        "Key": {"pk": {"S": "1"}},
+        "ExpressionAttributeValues": {":t": token},
+        "ReturnValues": "UPDATED_NEW",
+    }
+
+    with dynaguard.acting_as("clerk", groups=("writers",)):
+        with pytest.raises(dynaguard.MaskedWriteRefused, match="`:t`"):
+            client.update_item(**update, UpdateExpression="SET note = :t")
+        with pytest.raises(dynaguard.MaskedWriteRefused, match="`note`"):
+            client.put_item(TableName="orders", Item={"pk": {"S": "1"}, "note": token})
+        client.update_item(**update, UpdateExpression="SET email = :t")
+
+    assert sent(wire)["ExpressionAttributeValues"] == {":t": ITEM["email"]}
+
+
 def test_a_token_opens_for_holders_of_the_key(client: Any, wire: Any, policy: Any) -> None:
     """In process by the guard's key, elsewhere by the key itself, never by another."""
     wire.answer({"Item": ITEM})
