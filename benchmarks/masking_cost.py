@@ -18,6 +18,7 @@ from typing import Any, Final
 from benchmarks.stub import QUERY, make_client
 from dynaguard.call import UNKNOWN_PRINCIPAL, StatementRef
 from dynaguard.masking import MaskedRequest, Masks
+from dynaguard.masking.cursors import CursorBinding
 from dynaguard.masking.detectors import scan
 from dynaguard.masking.detectors.scanning import KNOWN_KINDS
 from dynaguard.policy.mask_paths import read_mask_path
@@ -28,7 +29,7 @@ HIT_SHARE: Final = 0.2
 """Of the texts of an item that hold a value where there are hits: about three of each item's."""
 PAIRS: Final = 25
 KEY: Final = b"k" * 32
-REQUEST: Final = MaskedRequest({}, lambda: ("", "", "", "", "", ""))
+REQUEST: Final = MaskedRequest({}, lambda: CursorBinding("", "", "", "", "", "", ""))
 COMMON_KINDS: Final = frozenset(
     {"email", "payment-card", "aws-access-key-id", "jwt", "iban", "phone"}
 )

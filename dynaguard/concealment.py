@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dynaguard.aws.analysis import authorizations, is_write, tables_of
 from dynaguard.errors import CursorRefused, MaskedWriteRefused, TamperedRequest
 from dynaguard.masking import CursorFault, MaskedRequest, Masks, binding_of, find_marker
+from dynaguard.masking.cursors import openings_of
 from dynaguard.masking.locations import SECRET_WRITES
 from dynaguard.passage import Passage
 
@@ -85,7 +86,7 @@ class Concealment:
         if find_marker({"ExclusiveStartKey": cursor}) is None:
             return call
         try:
-            unsealed = seals.unseal(cursor, binding_of(call, passage.principal))
+            unsealed = seals.unseal(cursor, *openings_of(call, passage.principal))
         except CursorFault as fault:
             message = (
                 f"{call.operation} was not sent: the cursor in `ExclusiveStartKey` (attribute "

@@ -94,3 +94,8 @@ def last_part(arn: str) -> str:
 def account_of(arn: str) -> str:
     """The account part of an ARN; empty for services that have none."""
     return arn.split(":", _PARTS - 1)[4]
+
+
+def region_of(arn: str) -> str:
+    """The region part of an ARN; empty for services that have none."""
+    return arn.split(":", _PARTS - 1)[3]

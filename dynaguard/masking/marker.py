@@ -18,6 +18,9 @@ written by somebody else that begins so is taken for a masked one.
 
 _KeyT = TypeVar("_KeyT")
 _MARKER_BYTES: Final = MARKER.encode()
+_MARK: Final = "!"
+"""Rare in values, so that most are looked through once, at the speed of memory."""
+_MARK_BYTE: Final = b"!"
 
 # Request members that map attribute names (or `:placeholders`) to values.
 _VALUES_BY_NAME: Final = frozenset(
@@ -39,8 +42,8 @@ _VALUES_BY_NAME: Final = frozenset(
 def find_marker(params: Mapping[str, Any]) -> str | None:
     """Where the first masked value of a request stands, or None when it holds none.
 
-    Strings and binary values that merely contain the marker count, and so do attribute names and
-    PartiQL text. Streams given as binary values are not read.
+    Strings and binary values that merely contain the marker count, in letters of any case, and so
+    do attribute names and PartiQL text. Streams given as binary values are not read.
 
     Args:
         params: Low-level request parameters, attribute values in DynamoDB JSON.
@@ -55,27 +58,27 @@ def find_marker(params: Mapping[str, Any]) -> str | None:
     Cost: O(size of the request); one substring search per string.
     """
     for member, value in params.items():
-        if _holds_marker(value):
+        if holds_marker(value):
             return _locate_in_request(member, value)
     return None
 
 
-def _holds_marker(value: object) -> bool:
-    """Whether the marker stands anywhere in a value, names of maps included."""
+def holds_marker(value: object) -> bool:
+    """Whether the marker stands anywhere in a value, names of maps included, in any case."""
     if isinstance(value, str):
-        return MARKER in value
+        return _MARK in value and (MARKER in value or MARKER in value.lower())
     if isinstance(value, dict):
-        return any(map(_holds_marker, value)) or any(map(_holds_marker, value.values()))
+        return any(map(holds_marker, value)) or any(map(holds_marker, value.values()))
     if isinstance(value, (list, tuple, set, frozenset)):
-        return any(map(_holds_marker, value))
+        return any(map(holds_marker, value))
     if isinstance(value, (bytes, bytearray)):
-        return _MARKER_BYTES in value
+        return _MARK_BYTE in value and _MARKER_BYTES in value.lower()
     return False
 
 
 def _first_holder(parts: Iterable[tuple[_KeyT, object]]) -> tuple[_KeyT, object] | None:
     """The first part that holds the marker, with its name or index."""
-    return next(((key, part) for key, part in parts if _holds_marker(part)), None)
+    return next(((key, part) for key, part in parts if holds_marker(part)), None)
 
 
 def _locate_in_request(member: str, value: object) -> str:
@@ -97,7 +100,7 @@ def _locate_in_request(member: str, value: object) -> str:
 def _locate_in_map(values: Mapping[str, Any]) -> str:
     """`name...` of the first member that holds the marker; empty when a name itself does."""
     named = _first_holder(values.items())
-    if named is None or any(map(_holds_marker, values)):
+    if named is None or any(map(holds_marker, values)):
         return ""
     return f"{named[0]}{_locate_in_value(named[1])}"
 

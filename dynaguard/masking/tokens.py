@@ -67,9 +67,15 @@ class AuthenticatedCipher:
         self._purpose = f"dynaguard {purpose}".encode()
         self._cipher = AESSIV(hmac.new(key, self._purpose, hashlib.sha512).digest())
 
-    def close(self, plain: bytes, bound_to: bytes = b"") -> str:
-        """Encrypts and authenticates; each time to another text, in base64url."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
+    def close(self, plain: bytes, bound_to: bytes = b"", unique: bytes | None = None) -> str:
+        """Encrypts and authenticates; each time to another text, in base64url.
+
+        Args:
+            plain: What is closed.
+            bound_to: What must be given again to open it.
+            unique: Stands in for a random nonce: where it is equal, equal texts close alike.
+        """
+        nonce = (unique or secrets.token_bytes(_NONCE_BYTES))[:_NONCE_BYTES]
         closed = self._cipher.encrypt(plain, [self._purpose, bound_to, nonce])
         return base64.urlsafe_b64encode(nonce + closed).rstrip(b"=").decode()
 

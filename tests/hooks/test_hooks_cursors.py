@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from boto3.dynamodb.conditions import Key
+from botocore.exceptions import PaginationError
 
 import dynaguard
 from dynaguard.masking import MARKER
@@ -51,6 +52,40 @@ def test_pages_go_on_over_keys_that_the_caller_does_not_see(
     ]
 
 
+@pytest.mark.parametrize("key", [None, "k" * 32])
+def test_a_paginator_ends_a_cursor_that_does_not_move(
+    client: Any, wire: Any, policy: Any, key: str | None
+) -> None:
+    """botocore compares a page's cursor with the one before, which sealing must not hide."""
+    for _ in range(9):
+        wire.answer({"Items": [], "LastEvaluatedKey": LAST})
+    dynaguard.install(policy(mask=[MASKED_KEY]), mask_key=key)
+
+    with pytest.raises(PaginationError):
+        list(client.get_paginator("query").paginate(**QUERY))
+
+    assert len(wire.sent) < 5
+
+
+def test_a_cursor_is_bound_to_the_table_that_an_arn_names(
+    client: Any, wire: Any, policy: Any
+) -> None:
+    """A table of that name in another account or region is another table."""
+    everywhere = {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": "*"}
+    arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders"
+    wire.answer({"Items": [], "LastEvaluatedKey": LAST})
+    dynaguard.install(policy(everywhere, mask=[MASKED_KEY]))
+    query = {**QUERY, "TableName": arn}
+    query["ExclusiveStartKey"] = client.query(**query)["LastEvaluatedKey"]
+
+    client.query(**query)
+    for other in (arn.replace("1111", "4444"), arn.replace("west", "south")):
+        with pytest.raises(dynaguard.CursorRefused):
+            client.query(**{**query, "TableName": other})
+
+    assert sent(wire)["ExclusiveStartKey"] == LAST
+
+
 def test_a_resource_pages_by_hand(wire: Any, policy: Any) -> None:
     """`LastEvaluatedKey` of a resource is text, and its types come back."""
     resource = boto3.resource("dynamodb", region_name="eu-west-1")
@@ -85,6 +120,8 @@ def test_the_caller_s_own_parameters_stay_as_they_are(client: Any, wire: Any, po
     [
         {"ExclusiveStartKey": {"pk": {"S": CURSOR_PREFIX + "forged"}}},
         {"ExclusiveStartKey": {"pk": {"S": MARKER + "redacted"}}},
+        {"ExclusiveStartKey": {"pk": {"SS": [CURSOR_PREFIX + "forged"]}}},
+        {"ExclusiveStartKey": {"pk": {"B": (CURSOR_PREFIX + "forged").encode()}}},
         {"IndexName": "by_status"},
     ],
 )

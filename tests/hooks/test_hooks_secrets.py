@@ -15,6 +15,7 @@ from botocore.response import StreamingBody
 import dynaguard
 from dynaguard.hooks.sensitive import MaskedEvents, sensitive_model, stand_in
 from dynaguard.masking import MARKER
+from dynaguard.masking.cursors import CursorBinding
 from dynaguard.masking.plans import MaskedRequest
 from dynaguard.masking.secrets import Members, SecretsPlan
 from dynaguard.masking.strategies import REDACT, REDACTED
@@ -278,7 +279,7 @@ def apply(parsed: Any, answer: Members) -> Any:
 
     request = MaskedRequest(
         {},
-        lambda: ("", "", "", "", "", ""),
+        lambda: CursorBinding("", "", "", "", "", "", ""),
         lambda: SensitiveModel(answer, Members(), stand_in),
     )
     return SecretsPlan(REDACT).apply(parsed, request)
@@ -363,7 +364,7 @@ def test_a_value_of_another_shape_than_the_model_s_is_withheld() -> None:
 def test_without_a_model_nothing_is_masked() -> None:
     """A request that never had an operation's model has no answer that is parsed by one."""
     parsed = {"SecretString": "x"}
-    request = MaskedRequest({}, lambda: ("", "", "", "", "", ""), None)
+    request = MaskedRequest({}, lambda: CursorBinding("", "", "", "", "", "", ""), None)
 
     assert SecretsPlan(REDACT).apply(parsed, request) == {}
 
@@ -436,7 +437,9 @@ def test_a_message_loses_what_the_answer_had_masked() -> None:
         stand_in,
     )
     request = MaskedRequest(
-        {"List": ["CANARYREQUEST"], "Odd": 5}, lambda: ("", "", "", "", "", ""), lambda: model
+        {"List": ["CANARYREQUEST"], "Odd": 5},
+        lambda: CursorBinding("", "", "", "", "", "", ""),
+        lambda: model,
     )
 
     SecretsPlan(REDACT).apply(parsed, request)

@@ -15,10 +15,11 @@ import pytest
 
 from dynaguard.call import UNKNOWN_PRINCIPAL, StatementRef
 from dynaguard.masking import MaskedRequest, Masks
+from dynaguard.masking.cursors import CursorBinding
 from dynaguard.policy.model import MaskStatement, MaskStep, PathStep
 
 ITEM_COUNT = 1000
-REQUEST = MaskedRequest({}, lambda: ("", "", "", "", "", ""))
+REQUEST = MaskedRequest({}, lambda: CursorBinding("", "", "", "", "", "", ""))
 ROUNDS = 9
 
 

@@ -18,6 +18,7 @@ from dynaguard.masking.cursors import (
     CursorFault,
     CursorSeals,
     binding_of,
+    openings_of,
 )
 from dynaguard.masking.strategies import REDACTED
 from dynaguard.masking.tree import Node
@@ -28,7 +29,10 @@ from dynaguard.scope import EMPTY_SCOPE
 KEY = b"k" * 32
 ROLE = "arn:aws:iam::111122223333:role/etl"
 SESSION = "arn:aws:sts::111122223333:assumed-role/etl"
-CALLER = Principal(name="etl", arns=(f"{SESSION}/one", ROLE), arns_complete=True)
+CALLER = Principal(
+    name="etl", arns=(f"{SESSION}/one", ROLE), arns_complete=True, account_id="111122223333"
+)
+ARN = "arn:aws:dynamodb:eu-west-1:111122223333:table/customers"
 CURSOR = {
     "pk": {"S": "ada@example.org"},
     "sk": {"N": "41.50"},
@@ -103,8 +107,33 @@ def test_masked_keys_are_sealed_and_come_back_as_they_were(seals: CursorSeals) -
 
 
 def test_every_page_has_another_token(seals: CursorSeals) -> None:
-    """a paginator must never be told the same token twice."""
-    assert seal(seals)["pk"] != seal(seals)["pk"]
+    """although they share the masked key: which pages do is not shown."""
+    pages = [{**CURSOR, "o": {"S": str(number)}} for number in range(3)]
+
+    sealed = [seals.seal(page, tree("pk"), BINDING, Sink()) for page in pages]
+
+    assert len({page["pk"]["S"] for page in sealed}) == len(pages)
+    assert [seals.unseal(page, BINDING) for page in sealed] == pages
+
+
+def test_the_same_page_has_the_same_token_for_a_while(seals: CursorSeals, clock: Clock) -> None:
+    """so a paginator sees that a cursor does not move; another caller's differs."""
+    first = seal(seals)
+    clock.now_s += 2
+    assert seal(seals) == first
+    assert seal(seals, BINDING._replace(arn="other"))["pk"] != first["pk"]
+
+    clock.now_s += 1
+    assert seal(seals)["pk"] != first["pk"]
+    assert len({first[name]["S"] for name in ("pk", "sk", "b")}) == 3
+
+
+def test_a_token_is_not_told_by_its_page(clock: Clock) -> None:
+    """it is keyed, by the process or by the key."""
+    keys = (None, None, KEY, b"x" * 32)
+    tokens = {seal(CursorSeals(key=key, max_age_s=60, clock_s=clock))["pk"]["S"] for key in keys}
+
+    assert len(tokens) == len(keys)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +143,10 @@ def test_every_page_has_another_token(seals: CursorSeals) -> None:
         binding_of(call(IndexName="by_status"), CALLER),
         binding_of(call("Scan"), CALLER),
         binding_of(call(region="us-east-1"), CALLER),
+        binding_of(call(TableName=ARN.replace("eu-west-1", "us-east-1")), CALLER),
+        binding_of(call(TableName=ARN.replace("111122223333", "444455556666")), CALLER),
+        binding_of(call(), replace(CALLER, account_id="444455556666")),
+        binding_of(call(), replace(CALLER, account_id=None)),
         binding_of(call(), replace(CALLER, acting_name="helper")),
         binding_of(call(), replace(CALLER, arns=(f"{ROLE}2",))),
     ],
@@ -131,7 +164,7 @@ def test_a_cursor_opens_for_what_it_was_made_for_only(
 @pytest.mark.parametrize(
     ("table", "principal"),
     [
-        ("arn:aws:dynamodb:eu-west-1:111122223333:table/customers", CALLER),
+        (ARN, CALLER),
         ("customers", replace(CALLER, arns=(f"{SESSION}/other", ROLE))),
     ],
 )
@@ -140,6 +173,29 @@ def test_the_same_table_and_role_go_on(
 ) -> None:
     """opens for the table by its ARN, and for another session of the role."""
     assert seals.unseal(seal(seals), binding_of(call(TableName=table), principal)) == CURSOR
+
+
+def test_a_cursor_goes_on_when_the_account_becomes_known(seals: CursorSeals) -> None:
+    """as credentials are fetched by the first call; not for a table that is named by its ARN."""
+    unknown = replace(CALLER, account_id=None)
+    sealed = seal(seals, binding_of(call(), unknown))
+
+    assert seals.unseal(sealed, *openings_of(call(), CALLER)) == CURSOR
+    assert seals.unseal(sealed, *openings_of(call(), unknown)) == CURSOR
+    with pytest.raises(CursorFault):
+        seals.unseal(sealed, *openings_of(call(TableName=ARN), CALLER))
+
+
+@pytest.mark.parametrize("text", ["cursor", "redacted", "CURSOR"])
+def test_a_token_in_another_type_is_refused(seals: CursorSeals, text: str) -> None:
+    """it would be sent to AWS as a key."""
+    token = seal(seals)["pk"]["S"] if text == "cursor" else f"{MARKER}{text}"
+    odd = token.upper() if text.isupper() else token
+    values = ({"SS": [odd]}, {"B": odd.encode()}, {"S": f" {odd}"}, {"M": {odd: {"S": "x"}}})
+
+    for value in values:
+        with pytest.raises(CursorFault, match="not a cursor"):
+            seals.unseal({"pk": value}, BINDING)
 
 
 def test_the_token_of_one_attribute_is_none_of_another(seals: CursorSeals) -> None:
@@ -237,11 +293,12 @@ def test_a_process_forgets_old_cursors(clock: Clock) -> None:
     """remembers a bounded number, the youngest at least."""
     seals = CursorSeals(key=None, max_age_s=60, clock_s=clock)
     assert not seals.is_portable
-    first = seal(seals)
-    for _ in range(2 * GENERATION // 3 + 1):
-        last = seal(seals)
+    first, tree_of_pk = seal(seals), tree("pk")
+    for number in range(2 * GENERATION + 1):
+        page = {"pk": {"S": str(number)}}
+        last = seals.seal(page, tree_of_pk, BINDING, Sink())
 
-    assert seals.unseal(last, BINDING) == CURSOR
+    assert seals.unseal(last, BINDING) == {"pk": {"S": str(2 * GENERATION)}}
     with pytest.raises(CursorFault, match="long ago"):
         seals.unseal(first, BINDING)
     assert len(seals._young) + len(seals._old) <= 2 * GENERATION

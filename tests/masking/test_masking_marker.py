@@ -23,6 +23,10 @@ FOUND = [
     ({"Item": {"blob": {"B": M.encode()}}}, "blob"),
     ({"Item": {"blob": {"B": bytearray(M.encode())}}}, "blob"),
     ({"Item": {"blobs": {"BS": [b"a", M.encode()]}}}, "blobs"),
+    ({"Item": {"email": {"S": M.upper()}}}, "email"),
+    ({"Item": {"email": {"S": f"Hello! {M.title()}"}}}, "email"),
+    ({"Item": {"blob": {"B": M.upper().encode()}}}, "blob"),
+    ({"Item": {M.upper(): PLAIN}}, "Item"),
     ({"Item": {M: PLAIN}}, "Item"),
     ({"Item": {"profile": {"M": {M: PLAIN}}}}, "profile"),
     ({"Item": {"odd": M}}, "odd"),
@@ -70,6 +74,7 @@ def test_a_masked_value_is_found_and_named(params: dict[str, Any], path: str) ->
     [
         {},
         {"Item": {"a": {"S": "masked"}, "n": {"N": "5"}, "t": {"BOOL": True}}},
+        {"Item": {"a": {"S": "masked! DG1:"}, "b": {"B": b"dg1:!"}}},
         {"Item": {"b": {"B": b"masked!dg"}, "none": {"NULL": True}, "odd": None}},
         {"Item": {1: 2}, "Limit": 5},
     ],

@@ -16,6 +16,7 @@ from dynaguard.call import (
     StatementRef,
 )
 from dynaguard.masking import Masks
+from dynaguard.masking.cursors import CursorBinding
 from dynaguard.masking.locations import PLACES_BY_OPERATION
 from dynaguard.masking.masks import MAX_PLANS
 from dynaguard.masking.plans import MaskedRequest, MaskPlan
@@ -42,7 +43,7 @@ def make_plan(operation: str, *tables: str, service: str = "dynamodb") -> MaskPl
     return plan
 
 
-REQUEST = MaskedRequest({}, lambda: ("eu-west-1", "", "", "", "", ""))
+REQUEST = MaskedRequest({}, lambda: CursorBinding("eu-west-1", "", "", "", "", "", ""))
 
 
 def apply(plan: Any, parsed: Any) -> dict[str, int]:

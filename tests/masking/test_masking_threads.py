@@ -16,7 +16,7 @@ from dynaguard.policy.model import MaskStatement
 
 THREADS = 8
 ROUNDS = 200
-BINDING: CursorBinding = ("eu-west-1", "t", "", "Query", "", "")
+BINDING = CursorBinding("eu-west-1", "", "t", "", "Query", "", "")
 REQUEST = MaskedRequest({}, lambda: BINDING)
 
 
