@@ -36,6 +36,7 @@ _ITEMS: Final = ("Item", "Key", "Expected", "AttributeUpdates", "ExclusiveStartK
 _NAMELESS: Final = ("ExpressionAttributeValues", "Parameters")
 _CONDITIONS: Final = ("KeyConditions", "QueryFilter", "ScanFilter")
 _LITERAL: Final = re.compile(r"'((?:[^']|'')*)'|(?<![\w.])-?[0-9]+(?:\.[0-9]+)?(?![\w.])")
+_WORD: Final = re.compile(r"\w\w")
 _MESSAGES: Final = ("Message", "message")
 
 
@@ -46,20 +47,27 @@ class Scrubber:
         values: Gives the values; asked once, when there is a text to scrub.
     """
 
-    __slots__ = ("_pattern", "_values")
+    __slots__ = ("_ask", "_values")
 
     def __init__(self, values: Callable[[], Iterable[str]]) -> None:
-        self._values = values
-        self._pattern: re.Pattern[str] | None = None
+        self._ask = values
+        self._values: frozenset[str] | None = None
 
     def scrub(self, text: str) -> str:
         """The text with the stand-in for each value.
 
         A value counts where it stands for itself, not inside of a longer word or number.
+
+        Cost: one substring search for each value that is not longer than the text.
         """
-        if self._pattern is None:
-            self._pattern = _pattern_of(self._values())
-        return _without_sure_kinds(self._pattern.sub(REDACTED, text))
+        if self._values is None:
+            values = {value for value in self._ask() if value}
+            # Messages of Python's own quote values as `repr` writes them.
+            self._values = frozenset(values | {repr(value)[1:-1] for value in values})
+        length = len(text)
+        held = [value for value in self._values if len(value) <= length and value in text]
+        places = sorted(place for value in held for place in _places_of(value, text))
+        return _without_sure_kinds(_without(places, text))
 
     def scrub_answer(self, parsed: dict[str, Any]) -> None:
         """Scrubs the messages of a parsed answer in place."""
@@ -93,30 +101,36 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _pattern_of(values: Iterable[str]) -> re.Pattern[str]:
-    """Matches each of some values, the longest first."""
-    found = {value for value in values if value}
-    found |= {repr(value)[1:-1] for value in found}
-    choices = [_bounded(value) for value in sorted(found, key=len, reverse=True)]
-    return re.compile("|".join(choices) if choices else r"(?!)")
+def _places_of(value: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where a value stands in a text and does not go on as a word."""
+    at = text.find(value)
+    while at >= 0:
+        end = at + len(value)
+        if not (_is_within_word(text, at) or _is_within_word(text, end)):
+            yield at, end
+        at = text.find(value, at + 1)
 
 
-def _bounded(value: str) -> str:
-    """A value where it does not go on as a word."""
-    before = r"(?<!\w)" if re.match(r"\w", value) else ""
-    after = r"(?!\w)" if re.match(r"\w", value[-1]) else ""
-    return f"{before}{re.escape(value)}{after}"
+def _is_within_word(text: str, at: int) -> bool:
+    """Whether a word goes on from before a place to behind it."""
+    return 0 < at < len(text) and _WORD.fullmatch(text, at - 1, at + 1) is not None
+
+
+def _without(places: Iterable[tuple[int, int]], text: str) -> str:
+    """The text with a stand-in for places, given from left to right; one where they overlap."""
+    shown: list[str] = []
+    end = 0
+    for start, stop in places:
+        if start >= end:
+            shown += [text[end:start], REDACTED]
+        end = max(end, stop)
+    return "".join([*shown, text[end:]])
 
 
 def _without_sure_kinds(text: str) -> str:
     from dynaguard.masking.detectors import scan  # only messages and detecting masks need them
 
-    end = len(text)
-    shown: list[str] = []
-    for start, stop, _ in sorted(scan(text, SURE_KINDS), reverse=True):
-        shown += [text[min(stop, end) : end], REDACTED]
-        end = min(start, end)
-    return text[:end] + "".join(reversed(shown))
+    return _without(sorted(hit[:2] for hit in scan(text, SURE_KINDS)), text)
 
 
 def request_texts(params: Mapping[str, Any], tree: Node | None) -> Iterator[str]:
