@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from dynaguard.aws.arns import NAME_CHARS, is_arn, is_made_of
+from dynaguard.aws.dynamodb.resources import names_in
 from dynaguard.call import NO_CREDENTIALS
 from dynaguard.errors import ConfigurationError
 from dynaguard.guard import Guard
@@ -16,6 +18,8 @@ from dynaguard.masking.walk import Sink
 from dynaguard.masking.walk import mask_item as mask_in_place
 from dynaguard.scope import current_scope
 from dynaguard.settings.table import MIN_MASK_KEY_LENGTH
+
+_MAX_NAME_LENGTH: Final = 255
 
 
 def mask_item(item: Mapping[str, Any], *, table: str) -> dict[str, Any]:
@@ -36,7 +40,8 @@ def mask_item(item: Mapping[str, Any], *, table: str) -> dict[str, Any]:
         The masked copy; equal to the item where no mask names anything in it.
 
     Raises:
-        ConfigurationError: Nothing is installed, the item is no mapping, or the table no name.
+        ConfigurationError: Nothing is installed, the item is no mapping, or the table is neither
+            a name nor an ARN that holds one.
 
     Effects: calls nothing; counts nothing. Thread-safe.
     """
@@ -89,8 +94,19 @@ def _checked(item: object) -> dict[str, Any]:
 
 
 def _checked_table(table: object) -> str:
-    if not isinstance(table, str) or not table:
-        raise ConfigurationError("`table` is the name or the ARN of a table, as text")
+    """The table, as it was given.
+
+    Raises:
+        ConfigurationError: It is neither a name nor an ARN that holds one. No mask would name such
+            a table, and the copy would be plain.
+    """
+    name = names_in(table)[0] if isinstance(table, str) and is_arn(table, "dynamodb") else table
+    if not isinstance(table, str) or not is_made_of(name, NAME_CHARS, _MAX_NAME_LENGTH):
+        raise ConfigurationError(
+            "`table` is the name of a DynamoDB table or an ARN that begins with the table's "
+            "(`arn:aws:dynamodb:...:table/NAME`), pass the table's name where there is only "
+            "another ARN, such as that of a Kinesis stream"
+        )
     return table
 
 

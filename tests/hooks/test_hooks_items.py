@@ -104,6 +104,51 @@ def test_a_table_and_a_key_are_checked(policy: Any) -> None:
         dynaguard.unmask_item({})
 
 
+ARN = "arn:aws:dynamodb:eu-west-1:111122223333"
+
+
+@pytest.mark.parametrize("table", ["orders", f"{ARN}:table/orders", f"{ARN}:table/orders/index/i"])
+def test_a_table_is_known_by_name_and_arn(policy: Any, table: str) -> None:
+    """Of itself, or of what belongs to it."""
+    dynaguard.install(policy(mask=[{"tables": ["orders"], "attributes": ["email"]}]))
+
+    assert dynaguard.mask_item({"email": {"S": "x"}}, table=table) != {"email": {"S": "x"}}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "",
+        " orders",
+        "orders/",
+        f"{ARN}:global-table/orders",
+        f"{ARN}:table/",
+        f"{ARN}:table/ orders",
+        "arn:aws:kinesis:eu-west-1:111122223333:stream/orders-cdc",
+        "arn:aws:dynamodb:eu-west-1",
+        b"orders",
+    ],
+)
+def test_what_tells_no_table_is_an_error(policy: Any, table: Any) -> None:
+    """No mask names such a table: a plain copy would pass for a masked one."""
+    dynaguard.install(policy(mask=[{"tables": ["orders"], "attributes": ["email"]}]))
+
+    with pytest.raises(dynaguard.ConfigurationError, match="pass the table's name"):
+        dynaguard.mask_item({"email": {"S": "x"}}, table=table)
+
+
+def test_tokens_in_elements_of_a_set_open_for_holders_of_the_key(policy: Any) -> None:
+    """Those that a detector put into a text, too."""
+    mask = {"Sid": "Mails", "tables": ["*"], "detect": ["email"], "with": "tokenize"}
+    dynaguard.install(policy(mask=[mask]), mask_key="k" * 32)
+    item = {"notes": {"SS": ["mail ann@example.org", "none"]}}
+
+    masked = dynaguard.mask_item(item, table="orders")
+
+    assert "ann" not in repr(masked)
+    assert dynaguard.unmask_item(masked) == item
+
+
 def test_a_policy_names_strategies_of_the_program(
     client: Any, wire: Any, policy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
