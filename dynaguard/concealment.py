@@ -73,8 +73,8 @@ class Concealment:
             return
         is_cursor = find_marker({"": call.params.get("ExclusiveStartKey")}) is not None
         message = (
-            f"no URL is presigned for {call.operation}: it would show the true value of `{place}` "
-            f"to whoever has it, make the call itself"
+            f"no URL is presigned for {call.operation}: the masked value of `{place}` is opened "
+            "into no URL, which shows what it holds, make the call itself"
         )
         raise self._refuse(CursorRefused if is_cursor else MaskedWriteRefused, passage, message)
 
@@ -127,6 +127,8 @@ class Concealment:
                 f"{call.operation} would write the masked value of {what} `{place}` back, read it "
                 f"as an identity that the mask leaves out, or leave the {what} out of the write"
             )
+            if self._masks.restores and what == "attribute":
+                message += "; a token opens only for its mask's writers, where that mask names it"
             raise self._refuse(MaskedWriteRefused, passage, message)
 
     def mask(
