@@ -58,8 +58,9 @@ def register_detector(name: str, detector: Detector) -> None:
 
     Args:
         name: Small letters, digits and hyphens.
-        detector: Takes a text and gives start and end (exclusive) of each value that it finds.
-            Called on the call path, by any thread; where it raises, the whole text is masked.
+        detector: Takes a text, one element where it is of a set, and gives start and end
+            (exclusive) of each value that it finds. Called on the call path, by any thread; where
+            it raises, or tells places that are not within the text, the whole text is masked.
 
     Raises:
         ConfigurationError: As `register_strategy`.

@@ -80,7 +80,7 @@ class Scanned:
 
     @property
     def parts(self) -> Sequence[str]:
-        """The texts that are joined; a set is one text among them and several here."""
+        """The texts that are joined; one that holds the separator is several here."""
         parts = self._parts
         if parts is None or self.text.count(SEPARATOR) != len(parts) - 1:
             return self.text.split(SEPARATOR)
