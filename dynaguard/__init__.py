@@ -23,11 +23,12 @@ from dynaguard.errors import (
     TamperedRequest,
 )
 from dynaguard.hooks.lifecycle import attach, detach, install, uninstall
-from dynaguard.scope import acting_as, correlation, job
+from dynaguard.scope import acting_as, correlation, deadline, job
 
 if _typing.TYPE_CHECKING:
     from dynaguard.explaining import Explanation, explain
     from dynaguard.guard import Guard
+    from dynaguard.hooks.batch_writer import unwritten
     from dynaguard.hooks.items import mask_item, unmask_item
     from dynaguard.hooks.status import GuardStatus, status
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
@@ -43,6 +44,7 @@ _MODULE_BY_LAZY_NAME = {
     "register_strategy": "dynaguard.masking.registry",
     "status": "dynaguard.hooks.status",
     "unmask_item": "dynaguard.hooks.items",
+    "unwritten": "dynaguard.hooks.batch_writer",
 }
 
 __all__ = [
@@ -66,6 +68,7 @@ __all__ = [
     "acting_as",
     "attach",
     "correlation",
+    "deadline",
     "detach",
     "explain",
     "install",
@@ -76,6 +79,7 @@ __all__ = [
     "status",
     "uninstall",
     "unmask_item",
+    "unwritten",
 ]
 
 

@@ -107,6 +107,7 @@ def build_guard(
     lookup: IdentityLookup | None = None,
     describe: Describe | None = None,
     time_ns: Callable[[], int] = time.time_ns,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Guard:
     """A guard that is ready to decide. Opens the audit file; patches nothing.
 
@@ -116,6 +117,7 @@ def build_guard(
         lookup: Gives the caller's ARN for credentials, used if `identity_lookup` is `sts`.
         describe: Describes a table, used if `key_schema_lookup` is `describe-table`.
         time_ns: The clock of records and of `aws:CurrentTime`, in nanoseconds since the epoch.
+        monotonic: The clock of durations, waits and retry budgets, in seconds.
 
     Raises:
         ConfigurationError: The audit file cannot be opened, or a mask needs a key that is not set.
@@ -135,9 +137,9 @@ def build_guard(
         policy=None if document is None else CompiledPolicy(document),
         context=None if document is None else _context(document, settings, time_ns, describe),
         masks=_masks(document, settings, time_ns),
-        budgets=_budgets(document, settings),
+        budgets=_budgets(document, settings, monotonic),
     )
-    return Guard(configuration.resolved, document, rooms)
+    return Guard(configuration.resolved, document, rooms, monotonic=monotonic)
 
 
 def process_scope(settings: Settings) -> Scope:
@@ -218,8 +220,10 @@ def _mask_key(settings: Settings) -> bytes | None:
     return key
 
 
-def _budgets(document: PolicyDocument | None, settings: Settings) -> RetryBudgets | None:
+def _budgets(
+    document: PolicyDocument | None, settings: Settings, monotonic: Callable[[], float]
+) -> RetryBudgets | None:
     """The retry budgets, or None when they are switched off."""
     if not settings.budget:
         return None
-    return RetryBudgets(document.budgets if document else ())
+    return RetryBudgets(document.budgets if document else (), monotonic=monotonic)

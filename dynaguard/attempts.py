@@ -5,17 +5,42 @@ Keeps the books on the passage; says how long to wait and never sleeps. `hooks/`
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from dynaguard.aws.analysis import is_write
-from dynaguard.budgets.budget import Admission, BucketKey, RetryRuling
+from dynaguard.aws.dynamodb.repeats import is_additive
+from dynaguard.budgets.budget import GO, Admission, RetryRuling
+from dynaguard.budgets.load import Lesson, Limit
+from dynaguard.budgets.rulings import Asked
 from dynaguard.budgets.signals import Signal, classify
+from dynaguard.loads import Loads
 from dynaguard.passage import Answer, Passage
 
 if TYPE_CHECKING:
     from dynaguard.budgets.budget import RetryBudgets
+    from dynaguard.budgets.load import Load
 
-_AT_ONCE: Final = Admission(wait_s=0.0, refusal=None)
+MEASURED: Final = frozenset(
+    {
+        "BatchExecuteStatement",
+        "BatchGetItem",
+        "BatchWriteItem",
+        "DeleteItem",
+        "ExecuteStatement",
+        "ExecuteTransaction",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "Scan",
+        "TransactGetItems",
+        "TransactWriteItems",
+        "UpdateItem",
+    }
+)
+"""Operations of DynamoDB that tell the capacity which they consumed."""
+_ASKED: Final = "ReturnConsumedCapacity"
+_LOAD_SIGNALS: Final = frozenset({Signal.THROTTLE, Signal.LEFTOVERS})
 
 
 class Attempts:
@@ -23,58 +48,174 @@ class Attempts:
 
     Args:
         budgets: The budgets, or None where they are switched off.
+        loads: Reads what calls ask.
+        monotonic: Clock in seconds, that of the budgets.
+
+    Attributes:
+        is_on: Whether there are budgets.
     """
 
-    __slots__ = ("_budgets",)
+    __slots__ = ("_budgets", "_loads", "_monotonic", "is_on")
 
-    def __init__(self, budgets: RetryBudgets | None) -> None:
+    def __init__(
+        self,
+        budgets: RetryBudgets | None,
+        loads: Loads | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._budgets = budgets
+        self._loads = loads or Loads()
+        self._monotonic = monotonic
+        self.is_on = budgets is not None
+
+    # --- before an attempt -------------------------------------------------------------------
 
     def admit(self, passage: Passage) -> Admission:
-        """How long a first try waits, in seconds, or why it cannot be made in time."""
+        """Whether the next attempt may go, what to ask until it may, or why it never will."""
         budgets = self._budgets
-        if budgets is None or budgets.is_quiet:
-            return _AT_ONCE
-        return budgets.admit(_bucket_of(passage), passage.call.scope)
+        scope = passage.call.scope
+        if budgets is None or budgets.is_untouched_by(scope):
+            return GO
+        admission = budgets.admit(self._load_of(passage), scope, started_s=passage.started_s)
+        if admission is GO:
+            passage.sent_at_s = self._monotonic()
+        elif admission.refusal is not None:
+            passage.budget_refusal = admission.refusal
+        return admission
+
+    def note_admitted(self, passage: Passage, wait_s: float) -> None:
+        """Takes in that the call waited for its turn and goes now."""
+        passage.sent_at_s = self._monotonic()
+        passage.wait_s += wait_s
+        if self._budgets is not None and wait_s > 0:
+            load, scope = self._load_of(passage), passage.call.scope
+            self._budgets.note_wait(load, scope, wait_s)
+            passage.budget = self._budgets.state(load, scope)
+
+    def measure(self, passage: Passage) -> None:
+        """Has the answer tell what it consumed, where a budget wants to know and nobody asked.
+
+        The call goes on with a copy of its parameters; the caller's own stay as they are.
+        """
+        budgets, call = self._budgets, passage.call
+        if budgets is None or not budgets.measures_capacity or call.is_presign:
+            return
+        if call.operation not in MEASURED or call.params.get(_ASKED, "NONE") != "NONE":
+            return
+        if budgets.is_measured(self._load_of(passage), call.scope):
+            passage.call = call._replace(params={**call.params, _ASKED: "TOTAL"})
+            passage.is_measured = True
+
+    def part_size(self, passage: Passage) -> int | None:
+        """How many members of a batch to send at once; None: all."""
+        budgets, scope = self._budgets, passage.call.scope
+        if budgets is None or budgets.is_untouched_by(scope):
+            return None
+        return budgets.part_size(self._load_of(passage), scope)
+
+    def narrow(self, passage: Passage, units_by_place: Mapping[str | int, int]) -> None:
+        """The next attempt has only some of a batch's members, counted by table or statement."""
+        whole = self._loads.of(passage.call, passage.principal)
+        tables = passage.call.params.get("RequestItems")
+        if tables is None:  # statements: all of one part
+            parts = [whole.parts[0]._replace(units=float(len(units_by_place)))]
+        else:
+            parts = [
+                part._replace(units=float(units_by_place[table]))
+                for table, part in zip(tables, whole.parts, strict=True)
+                if table in units_by_place
+            ]
+        passage.load = whole._replace(parts=tuple(parts))
+
+    # --- after an attempt --------------------------------------------------------------------
 
     def learn_success(self, passage: Passage) -> None:
         """Takes in an attempt that ended well, with nothing left over."""
         passage.attempts += 1
         passage.answer = None
-        budgets = self._budgets
-        if budgets is not None and not budgets.is_quiet:
-            budgets.learn(_bucket_of(passage), Signal.OK)
+        budgets, scope = self._budgets, passage.call.scope
+        if budgets is not None and not budgets.is_untouched_by(scope):
+            lesson = Lesson(Signal.OK, passage.sent_at_s or passage.started_s)
+            budgets.learn(self._load_of(passage), scope, lesson)
 
     def learn(self, passage: Passage, answer: Answer | None, exception_name: str | None) -> Signal:
         """Takes in one attempt's end: an answer, or the class name of what was raised instead."""
         passage.attempts += 1
         passage.answer, passage.late_answer = answer, None
         signal = _signal_of(answer, exception_name)
-        if signal is Signal.THROTTLE or signal is Signal.LEFTOVERS:
+        if signal in _LOAD_SIGNALS:
             passage.throttles += 1
         if self._budgets is not None:
-            self._budgets.learn(_bucket_of(passage), signal)
+            lesson = _lesson_of(signal, answer, passage.sent_at_s or passage.started_s)
+            load, scope = self._load_of(passage), passage.call.scope
+            self._budgets.learn(load, scope, lesson)
+            if signal is not Signal.FATAL:
+                passage.budget = self._budgets.state(load, scope)
         if passage.span is not None and signal is not Signal.OK:
             code = answer.error_code if answer else exception_name
             passage.span.add_attempt(passage.attempts, code, passage.wait_s)
         return signal
 
     def rule_retry(
-        self, passage: Passage, signal: Signal, suggested_delay_s: float | None
+        self,
+        passage: Passage,
+        signal: Signal,
+        suggested_s: float | None,
+        max_attempts: int | None = None,
     ) -> RetryRuling | None:
-        """Whether the call may be tried once more, and after how long; None: botocore decides."""
+        """Whether the call may be tried once more, and after how long; None: botocore decides.
+
+        Args:
+            passage: The call.
+            signal: What its last attempt said.
+            suggested_s: The delay that botocore would take; None: it would not repeat it.
+            max_attempts: What the application set, or None.
+        """
         if self._budgets is None:
             return None
-        ruling = self._budgets.rule_retry(
-            _bucket_of(passage),
-            passage.call.scope,
-            attempt=passage.attempts,
-            signal=signal,
-            suggested_delay_s=suggested_delay_s,
+        load, call, answer = self._load_of(passage), passage.call, passage.answer
+        causes = answer.causes if answer else ()
+        asked = Asked(
+            signal,
+            passage.attempts,
+            passage.started_s,
+            suggested_s,
+            max_attempts,
+            load.is_dynamodb,
+            signal is Signal.TRANSIENT
+            and load.is_dynamodb
+            and is_additive(call.operation, call.params),
+            not any(
+                cause.limit is Limit.KEY_RANGE and load.parts[0].key_hash is None
+                for cause in causes
+            ),
+            answer.retry_after_s if answer else 0.0,
         )
-        if ruling.refusal:
-            passage.budget_refusal = ruling.refusal
+        ruling = self._budgets.rule_retry(load, call.scope, asked)
+        passage.budget_refusal = ruling.refusal
         return ruling
+
+    def _load_of(self, passage: Passage) -> Load:
+        """What the call asks; read when it is first needed."""
+        if passage.load is None:
+            passage.load = self._loads.of(passage.call, passage.principal)
+        return passage.load
+
+
+def _lesson_of(signal: Signal, answer: Answer | None, sent_at_s: float) -> Lesson:
+    """An answer as the budgets take it."""
+    if answer is None:
+        return Lesson(signal, sent_at_s)
+    consumed = sum(each.total_units for each in answer.capacity) if answer.capacity else None
+    return Lesson(
+        signal,
+        sent_at_s,
+        answer.causes,
+        float(answer.unprocessed_count),
+        consumed,
+        answer.retry_after_s,
+    )
 
 
 def _signal_of(answer: Answer | None, exception_name: str | None) -> Signal:
@@ -86,15 +227,3 @@ def _signal_of(answer: Answer | None, exception_name: str | None) -> Signal:
     return classify(
         answer.error_code, answer.http_status, cancellation_codes=answer.cancellation_codes
     )
-
-
-def _bucket_of(passage: Passage) -> BucketKey:
-    """The retry budget that the call draws on; made when it is first asked for."""
-    if passage.bucket is None:
-        call = passage.call
-        passage.bucket = BucketKey(
-            job=call.scope.job or passage.principal.name,
-            resource=passage.tables[0] if passage.tables else call.service,
-            is_write=is_write(call.service, call.operation, call.params),
-        )
-    return passage.bucket

@@ -328,6 +328,22 @@ class MaskedValues(NamedTuple):
     value_count: int
 
 
+class BudgetState(NamedTuple):
+    """The retry budget of a call, as it stood after the call's last trouble.
+
+    Attributes:
+        bucket: What shares it: ``job `nightly` on `table/orders` (write)``.
+        tokens_left: Retry tokens; below zero they are promised.
+        throttle_ratio: Throttled attempts of the bucket over all answered ones.
+        rate_per_s: Units per second that the resource takes from this process; None: no limit.
+    """
+
+    bucket: str
+    tokens_left: float
+    throttle_ratio: float
+    rate_per_s: float | None
+
+
 class Outcome(NamedTuple):
     """What came of a call.
 
@@ -345,6 +361,7 @@ class Outcome(NamedTuple):
         item_count: Items returned, or None where the operation returns none.
         unprocessed_count: Members that a batch call handed back unprocessed.
         budget_refusal: Why a further attempt was refused, or None.
+        budget: Its retry budget, where it was throttled, failed or waited; else None.
     """
 
     status: Status
@@ -360,6 +377,7 @@ class Outcome(NamedTuple):
     item_count: int | None = None
     unprocessed_count: int = 0
     budget_refusal: str | None = None
+    budget: BudgetState | None = None
 
 
 def _repr_without(value: NamedTuple, hidden: str) -> str:

@@ -30,6 +30,7 @@ from dynaguard.errors import (
     PolicyDenied,
     TamperedRequest,
 )
+from dynaguard.loads import Loads
 from dynaguard.passage import Passage
 from dynaguard.policy.decision import decide, denial_message
 from dynaguard.settings import Mode, ResolvedSettings
@@ -103,7 +104,9 @@ class Guard:
         """Puts the list of steps together; only what the settings use is in it."""
         rooms = self.rooms
         self._mode = self.resolved.settings.mode.value
-        self.attempts = Attempts(rooms.budgets)
+        schemas = rooms.context.schemas if rooms.context is not None else None
+        loads = Loads(schemas.partition_key if schemas is not None else None)
+        self.attempts = Attempts(rooms.budgets, loads, monotonic=self.monotonic)
         self.concealment = concealment = (
             Concealment(rooms.masks, self._refusal) if rooms.masks is not None else None
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynaguard.call import (
     Authorization,
+    BudgetState,
     Call,
     ConsumedCapacity,
     Decision,
@@ -22,7 +23,7 @@ from dynaguard.call import (
 )
 
 if TYPE_CHECKING:
-    from dynaguard.budgets.budget import BucketKey
+    from dynaguard.budgets.load import Cause, Load
     from dynaguard.masking import Plan
     from dynaguard.telemetry.telemetry import CallSpan
 
@@ -39,6 +40,8 @@ class Answer:
         capacity: Consumed capacity, where reported.
         item_count: Items returned, or None where the operation returns none.
         unprocessed_count: Members handed back unprocessed.
+        causes: Reasons of a throttle, as far as AWS gave them.
+        retry_after_s: The pause that AWS asked for; 0.0 for none.
     """
 
     error_code: str | None = None
@@ -48,6 +51,8 @@ class Answer:
     capacity: tuple[ConsumedCapacity, ...] = ()
     item_count: int | None = None
     unprocessed_count: int = 0
+    causes: tuple[Cause, ...] = ()
+    retry_after_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -61,9 +66,11 @@ class Passage:
         needs: What the call needs, where known before the decision; None: read its parameters.
         decision: The decision, once made.
         tables: Names of the tables that it touches.
-        bucket: Its retry budget's key, once it was asked for.
+        load: What it asks of which resources, once the budgets wanted to know.
+        batch: What is left of a batch call, once it was split; an affair of `hooks/`.
         plan: What to mask in its answer, or None.
         span: Its span, or None when nothing observes it.
+        sent_at_s: Clock reading when the last attempt was let go; 0.0 when nobody looked.
         attempts: Requests sent so far.
         throttles: Of these, answered by a throttle; batch answers with leftovers count too.
         wait_s: Seconds waited so far.
@@ -72,7 +79,10 @@ class Passage:
         masked: Counts of what was masked in the answer, by table and by attribute, strategy and
             detector; None when nothing was.
         budget_refusal: Why a further attempt was refused, or None.
+        budget: Its retry budget after its last trouble, or None.
         seal: What was decided, as `hooks/` wants to find it again when it is sent.
+        is_budgeted: Whether the retry budgets act on it.
+        is_measured: Whether its answers tell consumed capacity that the caller did not ask for.
         is_observed: Whether the outermost wrapper watches the call and will record its end.
         is_masked: Whether the mask step has run.
         is_recorded: Whether the record is written.
@@ -84,7 +94,9 @@ class Passage:
     needs: tuple[Authorization, ...] | None = None
     decision: Decision | None = None
     tables: tuple[str, ...] = ()
-    bucket: BucketKey | None = None
+    load: Load | None = None
+    batch: Any = None
+    sent_at_s: float = 0.0
     plan: Plan | None = None
     span: CallSpan | None = None
     attempts: int = 0
@@ -94,7 +106,10 @@ class Passage:
     late_answer: tuple[Callable[..., Answer], Any, int] | None = None
     masked: Mapping[str | None, Mapping[tuple[str, str, str | None], int]] | None = None
     budget_refusal: str | None = None
+    budget: BudgetState | None = None
     seal: Any = None
+    is_budgeted: bool = False
+    is_measured: bool = False
     is_observed: bool = False
     is_masked: bool = False
     is_recorded: bool = False
@@ -120,6 +135,7 @@ class Passage:
             answer.item_count,
             answer.unprocessed_count,
             self.budget_refusal,
+            self.budget,
         )
 
 

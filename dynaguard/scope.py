@@ -248,20 +248,57 @@ def job(
 
     def derive(scope: Scope) -> Scope:
         same_job = scope.job == name
-        deadline = scope.deadline_monotonic_s
+        until_s = scope.deadline_monotonic_s
         if seconds is not None:
-            own = time.monotonic() + seconds
-            deadline = own if deadline is None else min(deadline, own)
+            until_s = _earlier(scope, seconds)
         return replace(
             scope,
             job=name,
             run_id=run_id or (scope.run_id if same_job else None),
             stage=stage or (scope.stage if same_job else None),
             priority=checked_priority,
-            deadline_monotonic_s=deadline,
+            deadline_monotonic_s=until_s,
         )
 
     return ScopeManager(derive)
+
+
+def deadline(limit: float | timedelta | Any, *, reserve_s: float = 0.5) -> ScopeManager:
+    """A scope in which nothing waits past a point in time.
+
+    A wait of a retry budget that cannot end in time fails at once, with the original error. An
+    outer, earlier deadline stays in force.
+
+    Args:
+        limit: Seconds from entering the scope, a `timedelta`, or the context object that AWS
+            Lambda hands to a handler: then its remaining time, less `reserve_s`.
+        reserve_s: Seconds kept back of a Lambda function's time, to answer in.
+
+    Returns:
+        A context manager (`with`, `async with`) that gives the `Scope`, and a decorator.
+
+    Raises:
+        ConfigurationError: The limit is not positive, or is nothing of the above.
+
+    Source: AWS Lambda developer guide, the context object (`get_remaining_time_in_millis`).
+    """
+    remaining_ms = getattr(limit, "get_remaining_time_in_millis", None)
+    seconds = _check_deadline(limit) if remaining_ms is None else 0.0
+    if seconds is None:
+        raise ConfigurationError("`deadline` takes seconds, a timedelta or Lambda's context")
+
+    def derive(scope: Scope) -> Scope:
+        left_s = seconds if remaining_ms is None else remaining_ms() / 1000 - reserve_s
+        return replace(scope, deadline_monotonic_s=_earlier(scope, left_s))
+
+    return ScopeManager(derive)
+
+
+def _earlier(scope: Scope, seconds: float) -> float:
+    """The instant so many seconds from now, or the scope's own deadline if that comes before."""
+    own = time.monotonic() + seconds
+    given = scope.deadline_monotonic_s
+    return own if given is None else min(own, given)
 
 
 def acting_as(name: str, groups: Iterable[str] = (), kind: str = "agent") -> ScopeManager:

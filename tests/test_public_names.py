@@ -14,6 +14,7 @@ FUNCTIONS = {
     "acting_as",
     "attach",
     "correlation",
+    "deadline",
     "detach",
     "explain",
     "install",
@@ -24,6 +25,7 @@ FUNCTIONS = {
     "status",
     "uninstall",
     "unmask_item",
+    "unwritten",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
 VALUES = {"Detector", "Explanation", "Guard", "GuardStatus", "Problem"}

@@ -29,6 +29,7 @@ ROOMS = (
     "masking",
     "telemetry",
     "audit",
+    "loads",  # what a call asks of which resources, for budgets
     "passage",
     "attempts",  # what one call carries from step to step; part of guard, split for size
     "concealment",  # what masks do to one call; part of guard likewise

@@ -20,6 +20,7 @@ from dynaguard.audit.record import (
     Phase,
     WriterFacts,
     authorizations_part,
+    budget_part,
     decision_part,
     format_second,
     identity_part,
@@ -244,6 +245,7 @@ def _outcome_text(outcome: Outcome | None) -> str:
         item_count,
         unprocessed_count,
         refusal,
+        budget,
     ) = outcome
     return (
         f'{{"status":"{status}","error_code":{_text(error_code)}'
@@ -253,7 +255,8 @@ def _outcome_text(outcome: Outcome | None) -> str:
         f',"masked":{_masked_text(masked) if masked else "[]"}'
         f',"consumed_capacity":{_capacities_text(capacity) if capacity else "[]"}'
         f',"item_count":{"null" if item_count is None else item_count}'
-        f',"unprocessed_count":{unprocessed_count},"budget_refusal":{_text(refusal)}}}'
+        f',"unprocessed_count":{unprocessed_count},"budget_refusal":{_text(refusal)}'
+        f',"budget":{_encode(budget_part(budget)) if budget else "null"}}}'
     )
 
 

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from dynaguard.call import Authorization, Call, Decision, Outcome, Principal, StatementRef
+from dynaguard.call import (
+    Authorization,
+    BudgetState,
+    Call,
+    Decision,
+    Outcome,
+    Principal,
+    StatementRef,
+)
 from dynaguard.errors import readable_arn
 from dynaguard.scope import Scope
 
@@ -186,6 +194,18 @@ def outcome_part(outcome: Outcome) -> dict[str, Any]:
         "item_count": outcome.item_count,
         "unprocessed_count": outcome.unprocessed_count,
         "budget_refusal": outcome.budget_refusal,
+        "budget": budget_part(outcome.budget) if outcome.budget else None,
+    }
+
+
+def budget_part(budget: BudgetState) -> dict[str, Any]:
+    """The retry budget of a call that had trouble."""
+    rate_per_s = budget.rate_per_s
+    return {
+        "bucket": readable_arn(budget.bucket),
+        "tokens_left": round(budget.tokens_left, 3),
+        "throttle_ratio": round(budget.throttle_ratio, 6),
+        "rate_per_s": None if rate_per_s is None else round(rate_per_s, 3),
     }
 
 

@@ -1,16 +1,15 @@
 """The retry budgets of a process: may this call go now, may it be repeated, after which wait.
 
-One bucket per (job or identity, table, read or write), shared by all clients and threads. Nothing
-here sleeps or sends: the hooks ask, wait and send. INVARIANT: with every attempt failing, a
-bucket grants at most `max_tokens + retry_ratio * successes + min_retries_per_s * elapsed` retries.
+Tokens by (job or identity, resource, read or write); lanes, which pace, by (resource, read or
+write): shared by all jobs, clients and threads. Nothing here sleeps or sends: the hooks ask, wait
+and send. INVARIANT: with every attempt failing, a bucket grants at most `max_tokens +
+retry_ratio * successes + drip * elapsed` retries, and the promised ones that its drip still owes.
 
-Two concerns, two locks: tokens here, the waits of first tries in `pacing`. A forked child starts
-with full buckets and no waits.
+A forked child starts with full buckets and without lanes.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import random as _random
 import threading
@@ -22,15 +21,18 @@ from typing import Final
 
 from cachetools import LRUCache
 
-from dynaguard.budgets.bucket import (
-    DEFAULT_STATEMENT,
-    Bucket,
-    BucketKey,
-    BucketSnapshot,
-    is_past_deadline,
-)
-from dynaguard.budgets.pacing import Pacer
+from dynaguard.budgets import rulings
+from dynaguard.budgets.bucket import DEFAULT_STATEMENT, Bucket, BucketKey, BucketSnapshot
+from dynaguard.budgets.classes import rules_for
+from dynaguard.budgets.lane import Lane
+from dynaguard.budgets.lanes import LaneKey, Lanes, rate_or_none
+from dynaguard.budgets.learning import learn_answer
+from dynaguard.budgets.load import Lesson, Load, Part
+from dynaguard.budgets.rate import AdaptiveRate
+from dynaguard.budgets.rulings import Asked, RetryRuling
 from dynaguard.budgets.signals import Signal
+from dynaguard.budgets.turns import Turn
+from dynaguard.call import BudgetState
 from dynaguard.errors import ConfigurationError
 from dynaguard.policy.model import BudgetStatement
 from dynaguard.policy.patterns import text_matches
@@ -38,62 +40,47 @@ from dynaguard.scope import Priority, Scope
 
 __all__ = ["Admission", "BucketKey", "BucketSnapshot", "RetryBudgets", "RetryRuling"]
 
-_REDIRECTABLE: Final = frozenset({Signal.OK, Signal.FATAL})
+BATCH_UNITS: Final = 5.0
+BATCH_START_PER_S: Final = 150.0
+QUIET_AFTER_S: Final = 300.0
+"""Without any throttle or failure for so long, lanes are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Whether a first try may go, and when.
+    """Whether an attempt may go, and when.
 
     Attributes:
-        wait_s: Seconds to wait before it; 0.0 when it is refused.
+        turn: What says when, to be asked until it lets go; None: at once, or never.
         refusal: Why it cannot be admitted in time, in one clause; None when it may go.
     """
 
-    wait_s: float
-    refusal: str | None
+    turn: Turn | None = None
+    refusal: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRuling:
-    """Whether a call may be repeated, and when.
-
-    Attributes:
-        is_granted: Whether to repeat it.
-        wait_s: Seconds to wait before that; 0.0 when it is not granted.
-        refusal: Why the budget refused, in one clause. None when it is granted, and when botocore
-            itself would not have repeated the call: then the budget had nothing to refuse.
-        tokens_left: What the bucket holds afterwards.
-    """
-
-    is_granted: bool
-    wait_s: float
-    refusal: str | None
-    tokens_left: float
-
-
-_GO: Final = Admission(wait_s=0.0, refusal=None)
+GO: Final = Admission()
 
 
 class RetryBudgets:
-    """The buckets of all jobs, tables and directions of a process.
+    """The buckets and lanes of a process.
 
-    Thread-safe; never sleeps. Holds `max_buckets` buckets; beyond that the least recently used
-    one is dropped, and starts full again if it comes back.
+    Thread-safe; never sleeps. Bounded: beyond `max_buckets` the least recently used bucket or
+    lane is dropped, and starts afresh if it comes back.
 
     Args:
-        statements: `[[budget]]` entries in document order; the first that matches a key counts.
+        statements: `[[budget]]` entries in document order; the first that matches a call counts.
             Patterns of `job` are held against the job's name, outside of a job against the
-            identity's. A key that none matches gets the defaults of `BudgetStatement`, which
-            only observe interactive calls.
+            identity's. A call that none matches gets the rules of its class.
         monotonic: Clock in seconds, that of `Scope.deadline_monotonic_s`.
         random: Uniform in [0, 1).
-        max_buckets: Bound on the buckets held; at least 1.
+        max_buckets: Bound on the buckets, and on the lanes; at least 1.
 
     Attributes:
-        is_quiet: Whether nothing but successes was ever learnt: every bucket is full and nothing
-            waits, so a caller may leave `admit` and the learning of successes out. Read without
-            the lock: who reads it late misses a success, never a throttle.
+        is_quiet: Whether nothing but successes was learnt lately: every bucket is full and
+            nothing waits, so that calls of classes that are not paced may leave everything out.
+            Read without the lock: who reads it late misses a success, never a throttle.
+        measures_capacity: Whether a statement asks for consumed capacity.
 
     Raises:
         ConfigurationError: `max_buckets` is below 1.
@@ -110,132 +97,218 @@ class RetryBudgets:
         if max_buckets < 1:
             raise ConfigurationError(f"`max_buckets` is `{max_buckets}`, it must be 1 or more")
         self._statements = statements
+        self._chooses_class = any(each.priority is not None for each in statements)
+        self.measures_capacity = any(each.is_measuring for each in statements)
         self._monotonic = monotonic
         self._random = random
         self._max_buckets = max_buckets
-        self._pacer: Pacer[BucketKey] = Pacer(
-            monotonic=monotonic, random=random, max_keys=max_buckets
-        )
         self._start_afresh()
         _call_in_forked_child(weakref.WeakMethod(self._start_afresh))
 
-    def admit(self, key: BucketKey, scope: Scope) -> Admission:
-        """Whether a first try may go now.
+    # --- before an attempt -------------------------------------------------------------------
 
-        Batch and background calls wait after recent throttles of their bucket; interactive calls
-        never do.
+    def is_untouched_by(self, scope: Scope) -> bool:
+        """Whether a call of this scope needs neither `admit` nor `learn` of a success.
+
+        Cost: three attribute reads.
+        """
+        return self.is_quiet and not self._chooses_class and scope.priority is _INTERACTIVE
+
+    def admit(self, load: Load, scope: Scope, *, started_s: float) -> Admission:
+        """Whether an attempt may go now, or has to wait for its turn.
+
+        Batch and background calls wait for their turn in the lanes of their resources;
+        interactive calls never do.
 
         Args:
-            key: The call's bucket.
+            load: What the call asks.
             scope: Its scope; the priority and the deadline are read.
+            started_s: When the call began, on the budgets' clock.
 
-        Returns:
-            The wait, or why there is no time for it.
-
-        Cost: one attribute read while nothing is throttled; else one locked look-up.
+        Cost: while nothing is limited, one locked look-up.
         """
-        if self._pacer.is_idle or scope.priority is Priority.INTERACTIVE:
-            return _GO
-        wait_s = self._pacer.draw_wait_s(key)
-        if wait_s <= 0.0:
-            return _GO
-        now_s = self._monotonic()
-        if is_past_deadline(scope, now_s + wait_s):
-            return Admission(0.0, _tell_late(key, scope, wait_s, now_s))
-        return Admission(wait_s, None)
-
-    def rule_retry(
-        self,
-        key: BucketKey,
-        scope: Scope,
-        *,
-        attempt: int,
-        signal: Signal,
-        suggested_delay_s: float | None,
-    ) -> RetryRuling:
-        """Whether a call that just failed may be repeated. A granted retry costs one token.
-
-        A deadline in the scope holds even where the budget only observes interactive calls,
-        because the caller set it; a statement with `Mode = "observe"` never refuses.
-
-        Args:
-            key: The call's bucket.
-            scope: Its scope; the priority and the deadline are read.
-            attempt: The attempt that failed, from 1.
-            signal: What its answer said.
-            suggested_delay_s: The delay that botocore would take; None when it would not repeat
-                the call at all.
-
-        Returns:
-            The ruling. Its wait is the suggested delay; an interactive call under an enforced
-            budget waits at most 20 ms, doubled per attempt up to 1 s, with full jitter.
-        """
-        now_s = self._monotonic()
-        self.is_quiet = False
-        if suggested_delay_s is None:
-            return RetryRuling(False, 0.0, None, self._read_tokens(key, now_s))
-        if suggested_delay_s <= 0.0 and signal in _REDIRECTABLE:
-            # botocore re-sends to another host or region (S3 redirects), once per call: that is
-            # part of the first try, and a refusal would break calls that are not under load.
-            return RetryRuling(True, 0.0, None, self._read_tokens(key, now_s))
-        share = self._random()
         with self._lock:
-            bucket = self._find_bucket(key, now_s)
-            wait_s = bucket.choose_wait_s(scope.priority, attempt, suggested_delay_s, share)
-            is_late = bucket.is_late(scope, now_s + wait_s)
-            is_granted = bucket.grant(now_s, scope.priority, is_late=is_late)
-            tokens_left = bucket.tokens.tokens
-        if is_granted:
-            return RetryRuling(True, wait_s, None, tokens_left)
-        if is_late:
-            refusal = _tell_late(key, scope, wait_s, now_s)
-        else:
-            refusal = _tell_spent(key, tokens_left, bucket.statement.max_tokens)
-        return RetryRuling(False, 0.0, refusal, tokens_left)
+            bucket = self._find_bucket(load, load.parts[0], scope)
+            if not bucket.rules.is_paced or bucket.statement.is_observed:
+                return GO
+            now_s = self._monotonic()
+            lanes = self._lanes.of_load(load, now_s)
+            self._begin_softly(lanes, now_s)
+            if all(lane.is_free(now_s) for lane, _ in lanes):
+                return GO
+            deadline_s = rulings.deadline_s(scope, bucket.rules, started_s)
+            turn = Turn(
+                lanes,
+                is_background=bucket.priority is Priority.BACKGROUND,
+                deadline_s=deadline_s,
+                what=str(self._key(load, load.parts[0])),
+                lock=self._lock,
+                monotonic=self._monotonic,
+                random=self._random,
+            )
+            wait_s = turn.ask_locked(now_s)
+        if turn.refusal is not None:
+            return Admission(refusal=turn.refusal)
+        return Admission(turn=turn) if wait_s > 0 else GO
 
-    def learn(self, key: BucketKey, signal: Signal) -> None:
-        """Takes one answer into account: a success earns tokens, a throttle makes batches wait.
+    def _begin_softly(self, lanes: list[tuple[Lane, float]], now_s: float) -> None:
+        """Whole batches begin at a moderate rate."""
+        for lane, units in lanes:
+            if units >= BATCH_UNITS and not lane.rate.is_limited:
+                lane.rate.search_from(now_s, BATCH_START_PER_S)
+
+    def note_wait(self, load: Load, scope: Scope, wait_s: float) -> None:
+        """Adds to what a bucket's calls have waited."""
+        with self._lock:
+            self._find_bucket(load, load.parts[0], scope).wait_s += wait_s
+
+    def part_size(self, load: Load, scope: Scope) -> int | None:
+        """How many members of a batch to send at once: a tenth of a second's; None: all.
+
+        A whole batch on a resource that takes few units a second would be handed back in part.
+        """
+        with self._lock:
+            bucket = self._find_bucket(load, load.parts[0], scope)
+            if not bucket.rules.is_paced or bucket.statement.is_observed:
+                return None
+            now_s = self._monotonic()
+            lanes = self._lanes.of_load(load, now_s)
+            self._begin_softly(lanes, now_s)
+            rates = [lane.rate.per_s(now_s) for lane, _ in lanes if lane.rate.is_limited]
+        return max(1, int(min(rates) * _PART_S)) if rates else None
+
+    # --- after an attempt --------------------------------------------------------------------
+
+    def learn(self, load: Load, scope: Scope, lesson: Lesson) -> None:
+        """Takes in one attempt's end: a success earns tokens, a throttle slows the lanes."""
+        now_s = self._monotonic()
+        with self._lock:
+            if lesson.signal is not Signal.OK and lesson.signal is not Signal.FATAL:
+                self.is_quiet = False
+                self._troubled_at_s = now_s
+            is_observed, is_paced = False, False
+            for part in load.parts:
+                bucket = self._find_bucket(load, part, scope)
+                bucket.learn(lesson.signal)
+                is_observed = bucket.statement.is_observed
+                is_paced = bucket.rules.is_paced
+            if not is_observed and (is_paced or not self.is_quiet):
+                learn_answer(
+                    self._lanes, load, lesson, now_s, is_paced=is_paced, random=self._random
+                )
+            if not self.is_quiet and now_s - self._troubled_at_s > QUIET_AFTER_S:
+                self._forget()
+
+    def rule_retry(self, load: Load, scope: Scope, asked: Asked) -> RetryRuling:
+        """Whether a call that just failed may be repeated. A granted retry costs a token.
 
         Args:
-            key: The bucket of the call that was answered.
-            signal: What the answer said; one call of this per attempt, granted retries included.
+            load: What the call asks.
+            scope: Its scope; the priority and the deadline are read.
+            asked: The attempt that failed, and what is known about it.
         """
         now_s = self._monotonic()
-        if signal is not Signal.OK:
+        with self._lock:
+            bucket = self._find_bucket(load, load.parts[0], scope)
+            lanes = [
+                lane
+                for part in load.parts
+                if (lane := self._lanes.get(LaneKey(part.resource, load.is_write))) is not None
+            ]
             self.is_quiet = False
+            return rulings.rule(
+                bucket,
+                lanes,
+                asked,
+                key=self._key(load, load.parts[0]),
+                now_s=now_s,
+                deadline_s=rulings.deadline_s(scope, bucket.rules, asked.started_s),
+                share=self._random(),
+            )
+
+    def is_measured(self, load: Load, scope: Scope) -> bool:
+        """Whether a call's statement asks for the capacity that it consumes."""
         with self._lock:
-            bucket = self._find_bucket(key, now_s)
-            bucket.learn(signal)
-            is_observed = bucket.statement.is_observed
-        if not is_observed:
-            self._pacer.learn(key, signal)
+            return self._find_bucket(load, load.parts[0], scope).statement.is_measuring
+
+    def state(self, load: Load, scope: Scope) -> BudgetState:
+        """A call's bucket as it stands, for its span and record."""
+        now_s, key = self._monotonic(), self._key(load, load.parts[0])
+        with self._lock:
+            bucket = self._find_bucket(load, load.parts[0], scope)
+            lane = self._lanes.get(LaneKey(key.resource, key.is_write))
+            rate_per_s = rate_or_none(lane.rate, now_s) if lane else None
+            return BudgetState(str(key), bucket.tokens.tokens, bucket.throttle_ratio, rate_per_s)
 
     def snapshot(self) -> tuple[BucketSnapshot, ...]:
         """All buckets as they are now, in the order they were made; for `status()`."""
         now_s = self._monotonic()
-        ceiling_s_by_key = self._pacer.snapshot(now_s)
         with self._lock:
             return tuple(
-                bucket.snapshot(key, now_s, ceiling_s_by_key.get(key, 0.0))
-                for key, bucket in self._buckets.items()
+                self._snapshot(key, bucket, now_s) for (key, _), bucket in self._buckets.items()
             )
 
-    def _start_afresh(self) -> None:
-        """Full buckets, no waits, new locks: at the start, and again in a forked child.
+    # --- inside -------------------------------------------------------------------------------
 
-        At the moment of the fork another thread of the parent may have held a lock, or been half
-        way through a change; the child must not inherit either.
+    def _snapshot(self, key: BucketKey, bucket: Bucket, now_s: float) -> BucketSnapshot:
+        lane = self._lanes.get(LaneKey(key.resource, key.is_write))
+        bucket.tokens.refill(now_s)
+        return BucketSnapshot(
+            key=key,
+            priority=bucket.priority,
+            statement=bucket.statement.ref,
+            is_observed=bucket.statement.is_observed,
+            tokens=bucket.tokens.tokens,
+            max_tokens=bucket.tokens.max_tokens,
+            rate_per_s=rate_or_none(lane.rate, now_s) if lane else None,
+            remembered_per_s=lane.rate.remembered_per_s if lane else 0.0,
+            waiting=lane.waiting if lane else 0,
+            is_breaker_open=lane.breaker.is_open if lane else False,
+            throttle_ratio=bucket.throttle_ratio,
+            wait_s=bucket.wait_s,
+            count_by_signal=dict(bucket.count_by_signal),
+            retries_granted=bucket.granted,
+            retries_refused=bucket.refused,
+        )
+
+    def _start_afresh(self) -> None:
+        """Full buckets, no lanes, a new lock: at the start, and again in a forked child.
+
+        At the moment of the fork another thread of the parent may have held the lock, or been
+        half way through a change; the child must not inherit either.
         """
         self._lock = threading.Lock()
-        self.is_quiet = True
-        self._buckets: LRUCache[BucketKey, Bucket] = LRUCache(self._max_buckets)
-        self._pacer.forget_all()
+        self._troubled_at_s = 0.0
+        self._buckets: LRUCache[tuple[BucketKey, Priority], Bucket] = LRUCache(self._max_buckets)
+        self._forget()
 
-    def _find_bucket(self, key: BucketKey, now_s: float) -> Bucket:
-        """The key's bucket, made on first use; the caller holds the lock."""
-        bucket = self._buckets.get(key)
+    def _forget(self) -> None:
+        """Lanes without trouble for long: everything is as at the start."""
+        self._lanes = Lanes(self._make_rate, max_lanes=self._max_buckets)
+        self.is_quiet = True
+
+    def _make_rate(self, key: LaneKey, now_s: float) -> AdaptiveRate:
+        """The rate of a new lane, with what a statement for its table knows."""
+        table = _extract_table(key.resource)
+        for each in self._statements:
+            if key.key_hash is None and _matches_any(each.tables, table):
+                return AdaptiveRate(
+                    now_s, hint_per_s=each.capacity_units_per_s, max_share=each.max_share
+                )
+        return AdaptiveRate(now_s)
+
+    def _key(self, load: Load, part: Part) -> BucketKey:
+        return BucketKey(load.job, part.resource, load.is_write)
+
+    def _find_bucket(self, load: Load, part: Part, scope: Scope) -> Bucket:
+        """The bucket of a part, made on first use; the caller holds the lock."""
+        key = (BucketKey(load.job, part.resource, load.is_write), scope.priority)
+        bucket: Bucket | None = self._buckets.get(key)
         if bucket is None:
-            bucket = self._buckets[key] = Bucket(self._find_statement(key), now_s)
+            statement = self._find_statement(key[0])
+            priority = statement.priority or scope.priority
+            bucket = Bucket(statement, rules_for(statement, priority), priority, self._monotonic())
+            self._buckets[key] = bucket
         return bucket
 
     def _find_statement(self, key: BucketKey) -> BudgetStatement:
@@ -246,12 +319,9 @@ class RetryBudgets:
                 return statement
         return DEFAULT_STATEMENT
 
-    def _read_tokens(self, key: BucketKey, now_s: float) -> float:
-        """What the key's bucket holds now."""
-        with self._lock:
-            tokens = self._find_bucket(key, now_s).tokens
-            tokens.refill(now_s)
-            return tokens.tokens
+
+_INTERACTIVE: Final = Priority.INTERACTIVE
+_PART_S: Final = 0.02
 
 
 def _call_in_forked_child(method: weakref.WeakMethod[Callable[[], None]]) -> None:
@@ -272,20 +342,7 @@ def _matches_any(patterns: tuple[str, ...], text: str) -> bool:
 
 
 def _extract_table(resource: str) -> str:
-    """The table's name where the resource is a table's or an index's ARN; else as it is."""
+    """The table's name where the resource is a table's or an index's ARN; else the service."""
     if not resource.startswith("arn:"):
-        return resource
+        return resource.partition(":")[0]
     return resource.partition(":table/")[2].partition("/")[0] or resource
-
-
-def _tell_late(key: BucketKey, scope: Scope, wait_s: float, now_s: float) -> str:
-    """The refusal of a wait that would pass the deadline."""
-    left_s = max(0.0, (scope.deadline_monotonic_s or 0.0) - now_s)
-    return f"a wait of {wait_s:.2f} s would pass the deadline, {left_s:.2f} s left for {key}"
-
-
-def _tell_spent(key: BucketKey, tokens_left: float, max_tokens: float) -> str:
-    """The refusal of an empty bucket."""
-    # cut, not rounded: 0.97 must not read as a whole token
-    shown = math.floor(tokens_left * 10) / 10
-    return f"retry budget spent: {shown:.1f} of {max_tokens:g} tokens left for {key}"

@@ -1,6 +1,7 @@
 """A token bucket: the arithmetic of one retry budget.
 
-INVARIANT: `0 <= tokens <= max_tokens`, for any sequence of calls and clock readings.
+INVARIANT: over any run, tokens taken <= max_tokens + earned + dripped; `tokens <= max_tokens`.
+Tokens below zero are promised: whoever took them waits until they have dripped in.
 Not thread-safe; whoever owns it holds the lock.
 """
 
@@ -12,8 +13,6 @@ _ROUNDING = 1e-9
 
 class TokenBucket:
     """Tokens that retries cost, successes earn and time drips in.
-
-    Over any run, retries granted <= max_tokens + ratio * successes + drip * elapsed.
 
     Args:
         max_tokens: Most that it holds; also what it starts with.
@@ -35,23 +34,38 @@ class TokenBucket:
         self._drip_per_s = drip_per_s
         self._refilled_at_s = now_s
 
-    def refill(self, now_s: float) -> None:
-        """Adds what dripped in until `now_s`. A clock that went back adds nothing."""
+    def refill(self, now_s: float, drip_per_s: float = 0.0) -> None:
+        """Adds what dripped in until `now_s`, at the bucket's drip or a faster one.
+
+        A clock that went back adds nothing.
+        """
         elapsed_s = now_s - self._refilled_at_s
         if elapsed_s > 0:
             self._refilled_at_s = now_s
-            self._add(elapsed_s * self._drip_per_s)
+            self._add(elapsed_s * max(drip_per_s, self._drip_per_s))
 
-    def earn(self) -> None:
-        """Adds what one success earns."""
-        self._add(self._earned_per_success)
+    def earn(self, successes: float = 1.0) -> None:
+        """Adds what successes earn."""
+        self._add(successes * self._earned_per_success)
 
-    def take(self) -> bool:
-        """Takes one token, when there is a whole one; says whether it did."""
-        if self.tokens < 1.0 - _ROUNDING:
+    def take(self, cost: float = 1.0) -> bool:
+        """Takes tokens, when they are all there; says whether it did."""
+        if self.tokens < cost - _ROUNDING:
             return False
-        self.tokens = max(0.0, self.tokens - 1.0)
+        self.tokens = max(0.0, self.tokens - cost)
         return True
+
+    def wait_s(self, cost: float = 1.0, drip_per_s: float = 0.0) -> float:
+        """Seconds until so many tokens will have dripped in; infinite without a drip."""
+        missing = cost - self.tokens
+        if missing <= _ROUNDING:
+            return 0.0
+        drip_per_s = max(drip_per_s, self._drip_per_s)
+        return missing / drip_per_s if drip_per_s > 0 else float("inf")
+
+    def promise(self, cost: float = 1.0) -> None:
+        """Takes tokens that are not there yet; the taker waits `wait_s` first."""
+        self.tokens -= cost
 
     def _add(self, tokens: float) -> None:
         self.tokens = min(self.max_tokens, self.tokens + tokens)

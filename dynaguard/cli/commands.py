@@ -15,6 +15,7 @@ _MODULE_BY_COMMAND: Final = {
     "run": "dynaguard.cli.run",
     "status": "dynaguard.cli.status",
     "test": "dynaguard.cli.test",
+    "top": "dynaguard.cli.top",
 }
 
 

@@ -329,7 +329,8 @@ def write_guarded(stage: Stage, totals: list[Item]) -> BatchWrite:
 def _find_bucket(table: str) -> Mapping[str, Any]:
     """The retry budget of the writes to a table, as `status()` shows it."""
     for bucket in dynaguard.status().buckets:
-        if (bucket["key"]["resource"], bucket["key"]["is_write"]) == (table, True):
+        key = bucket["key"]
+        if key["resource"].endswith(f":table/{table}") and key["is_write"]:
             return bucket
     return {}
 

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynaguard.call import ConsumedCapacity
+from dynaguard.loads import cause_from
 from dynaguard.passage import Answer
 
+if TYPE_CHECKING:
+    from dynaguard.budgets.load import Cause
+
 _LEFTOVERS = ("UnprocessedItems", "UnprocessedKeys")
+_THROTTLED_STATEMENT_CODES = frozenset(
+    {"ProvisionedThroughputExceeded", "RequestLimitExceeded", "ThrottlingError"}
+)
+"""Source: DynamoDB API reference, BatchStatementError."""
+_RETRY_AFTER = "x-amz-retry-after"
+"""Milliseconds. Source: AWS SDKs and Tools Reference Guide, Retry behavior."""
 
 
 def has_leftovers(parsed: Mapping[str, Any]) -> bool:
     """Whether a batch call handed members back unprocessed."""
     return bool(parsed.get("UnprocessedItems") or parsed.get("UnprocessedKeys"))
+
+
+def throttled_statements(parsed: Mapping[str, Any]) -> list[int]:
+    """Positions of the statements of a PartiQL batch that were throttled, and not run."""
+    responses = parsed.get("Responses")
+    if not isinstance(responses, list):
+        return []
+    return [
+        index
+        for index, each in enumerate(responses)
+        if (each.get("Error") or {}).get("Code") in _THROTTLED_STATEMENT_CODES
+    ]
 
 
 def read_answer(parsed: Mapping[str, Any], http_status: int) -> Answer:
@@ -28,6 +50,8 @@ def read_answer(parsed: Mapping[str, Any], http_status: int) -> Answer:
     if http_status >= 300:
         answer.error_code = (parsed.get("Error") or {}).get("Code") or str(http_status)
         answer.cancellation_codes = _cancellation_codes(parsed)
+        answer.causes = _causes(parsed)
+        answer.retry_after_s = _retry_after_s(metadata)
         return answer
     capacity = parsed.get("ConsumedCapacity")
     if capacity is not None:
@@ -37,6 +61,26 @@ def read_answer(parsed: Mapping[str, Any], http_status: int) -> Answer:
         if leftovers := parsed.get(name):
             answer.unprocessed_count = sum(_member_count(entry) for entry in leftovers.values())
     return answer
+
+
+def _causes(parsed: Mapping[str, Any]) -> tuple[Cause, ...]:
+    """Reasons of a throttle; of a cancelled transaction those of its members.
+
+    Two spellings, depending on the exception. What is not understood is left out.
+    """
+    found = parsed.get("ThrottlingReasons") or parsed.get("throttlingReasons") or []
+    for member in parsed.get("CancellationReasons") or ():
+        found = [*found, *(member.get("ThrottlingReasons") or ())]
+    return tuple(cause_from(each) for each in found if isinstance(each, Mapping))
+
+
+def _retry_after_s(metadata: Mapping[str, Any]) -> float:
+    """The pause that AWS asked for; 0.0 for none, and for what is no number."""
+    text = (metadata.get("HTTPHeaders") or {}).get(_RETRY_AFTER)
+    try:
+        return max(0.0, int(text) / 1000) if text is not None else 0.0
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _item_count(parsed: Mapping[str, Any]) -> int | None:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from dynaguard.call import Call, Status
 from dynaguard.errors import GuardFailure, PatchPointError, PolicyDenied
-from dynaguard.hooks import paging, useragent
+from dynaguard.hooks import batch_writer, paging, retries, useragent
 from dynaguard.hooks.clients import ClientFacts, ClientRegistry
 from dynaguard.hooks.events import CONTEXT_KEY, EventHandlers
 from dynaguard.hooks.exemption import is_exempt, is_within_another
@@ -22,6 +22,7 @@ from dynaguard.hooks.logs import WithheldData
 from dynaguard.hooks.patching import Patch
 from dynaguard.hooks.points import (
     AIO_POINTS,
+    LIMITER_POINT,
     OPTIONAL_POINTS,
     PAGING_POINT,
     SYNC_POINTS,
@@ -39,6 +40,7 @@ _log = logging.getLogger("dynaguard")
 _OPTIONAL_WRAPPERS = {
     PAGING_POINT: paging.iterate_pages,
     USER_AGENT_POINT: useragent.to_string,
+    LIMITER_POINT: retries.on_sending_request,
 }
 
 
@@ -66,6 +68,7 @@ class Installation:
         self.detached: weakref.WeakSet[Any] = weakref.WeakSet()
         self.handlers = EventHandlers(self)
         self.patches: dict[PatchPoint, Patch] = {}
+        self._writer_patch: Patch | None = None
         self._has_detached = False
 
     # --- putting in place and taking back ------------------------------------------------------
@@ -87,6 +90,7 @@ class Installation:
         if self._withheld_logs is not None:
             self._withheld_logs.install()
         self._greet_default_session()
+        self._keep_batches()
         self._wrap_aiobotocore_once_imported()
 
     def widen(self) -> None:
@@ -99,6 +103,9 @@ class Installation:
         for patch in self.patches.values():
             patch.remove()
         self.patches.clear()
+        if self._writer_patch is not None:
+            self._writer_patch.remove()
+            self._writer_patch = None
         botocore.unregister_initializer(self._greet_session)
         if self._withheld_logs is not None:
             self._withheld_logs.remove()
@@ -130,7 +137,17 @@ class Installation:
     def _greet_session(self, session: Any) -> None:
         """Registers the handlers on a new session, whose clients copy them."""
         if self.is_global:
-            self.handlers.register(session.get_component("event_emitter"))
+            emitter = session.get_component("event_emitter")
+            self.handlers.register(emitter)
+            emitter.register_last(batch_writer.EVENT, self._keep_batches)
+
+    def _keep_batches(self, **_: Any) -> None:
+        """boto3's batch writer keeps what it could not write, from when it is loaded."""
+        owner = batch_writer.batch_writer_class()
+        is_wanted = bool(self.patches) and self.guard.attempts.is_on
+        if owner is not None and self._writer_patch is None and is_wanted:
+            self._writer_patch = Patch(owner, "_flush", batch_writer.flush)
+            self._writer_patch.apply()
 
     def _greet_default_session(self) -> None:
         """boto3's default session may be older than the installation."""
@@ -159,6 +176,7 @@ class Installation:
         facts = self._clients.facts_of(client)
         if not facts.has_handlers:
             self.handlers.register(client.meta.events)
+            self._keep_batches()
             facts.has_handlers = True
         return facts
 

@@ -103,7 +103,17 @@ PAGING_POINT: Final = PatchPoint(
 )
 """Tells `dynaguard:PageNumber`, which is unknown where it is missing."""
 
-OPTIONAL_POINTS: Final = (PAGING_POINT, *((USER_AGENT_POINT,) if IS_BUILT_TWICE else ()))
+LIMITER_POINT: Final = PatchPoint(
+    "botocore.retries.adaptive",
+    "ClientRateLimiter",
+    "on_sending_request",
+    ("request",),
+    "keeps adaptive mode's limiter out of budgeted calls",
+)
+"""Sleeps in a handler, without any deadline; where it is missing there is nothing to keep out."""
+
+_USER_AGENT_POINTS: Final = (USER_AGENT_POINT,) if IS_BUILT_TWICE else ()
+OPTIONAL_POINTS: Final = (PAGING_POINT, LIMITER_POINT, *_USER_AGENT_POINTS)
 """Those that this botocore can have; left out where they are missing all the same."""
 
 AIO_POINTS: Final = (

@@ -1,24 +1,60 @@
-"""botocore's own retry handlers: what they say about an attempt, without their sleep."""
+"""botocore's own retry handlers: what they say about an attempt, without their sleep and quota.
+
+The quota is one per client and refunds itself, the limiter of adaptive mode sleeps in a handler:
+inside of a guarded call neither acts (`docs/retry-budgets.md` says why). What an application
+registered itself is asked as ever.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from botocore.retries.adaptive import ClientRateLimiter
 from botocore.retries.standard import RetryHandler
+from botocore.retryhandler import RetryHandler as LegacyRetryHandler
+
+from dynaguard.hooks.frames import current_frame
+
+if TYPE_CHECKING:
+    from dynaguard.hooks.patching import Patch
+
+Handler = Callable[..., Any]
 
 
 def suggested_delay_s(event: str, *, endpoint: Any, **attempt: Any) -> float | None:
     """What the handlers of `needs-retry` say: seconds to wait, or None for no further attempt.
 
-    The same emission as in `Endpoint._needs_retry`. S3's redirects come this way too.
+    The first answer that is not None counts, as in `Endpoint._needs_retry`. S3's redirects come
+    this way too.
 
     Args:
         event: `needs-retry.dynamodb.GetItem`.
         endpoint: botocore's endpoint.
         attempt: The other arguments of the event.
     """
-    answers = endpoint._event_emitter.emit(event, endpoint=endpoint, **attempt)
-    return next((value for _, value in answers if value is not None), None)
+    handlers = _handlers_of(endpoint, event)
+    if handlers is None:
+        answers = endpoint._event_emitter.emit(event, endpoint=endpoint, **attempt)
+        return next((value for _, value in answers if value is not None), None)
+    found: float | None = None
+    for handler in handlers:
+        answer = _ask(handler, event, endpoint=endpoint, **attempt)
+        found = answer if found is None else found
+    return found
+
+
+def on_sending_request(wrapped: Handler, patch: Patch) -> Handler:
+    """Adaptive mode's limiter lets budgeted calls pass: the lanes pace them, or nothing does."""
+
+    def on_sending_request(limiter: Any, /, request: Any, *more: Any, **options: Any) -> Any:
+        frame = current_frame.get()
+        passage = frame.passage if patch.is_active and frame is not None else None
+        if passage is not None and passage.is_budgeted:
+            return None
+        return wrapped(limiter, request, *more, **options)
+
+    return on_sending_request
 
 
 def is_without_verdict(endpoint: Any, event: str, response: Any) -> bool:
@@ -26,12 +62,73 @@ def is_without_verdict(endpoint: Any, event: str, response: Any) -> bool:
 
     That is so where botocore's standard retry handler is the only one: it evaluates four checkers
     that look for faults, which costs a thirtieth of a whole call. Legacy mode checks DynamoDB's
-    CRC32 there and adaptive mode learns its rate, so they are always asked, and so is any handler
-    of somebody else.
+    CRC32 there, so it is always asked, and so is any handler of somebody else.
     """
     if "Error" in response[1]:
         return False
-    # The emitter's memory of who listens to an event; filled at its first emission.
-    emitter = getattr(endpoint._event_emitter, "_emitter", None)
-    handlers = getattr(emitter, "_lookup_cache", {}).get(event, ())
+    handlers = _remembered_handlers(endpoint, event)
     return len(handlers) == 1 and type(getattr(handlers[0], "__self__", None)) is RetryHandler
+
+
+def set_max_attempts(request: Any) -> int | None:
+    """Attempts that the application set (`Config`, environment, file), or None."""
+    config = request["context"].get("client_config")
+    retries = getattr(config, "retries", None) or {}
+    total = retries.get("total_max_attempts")
+    return total if isinstance(total, int) else None
+
+
+def _ask(handler: Handler, event: str, **attempt: Any) -> float | None:
+    """One handler's answer; botocore's own are asked beneath their quota."""
+    owner = getattr(handler, "__self__", None)
+    answer: float | None
+    if type(owner) is RetryHandler:
+        return _standard_verdict(owner, **attempt)
+    if type(owner) is ClientRateLimiter:
+        return None
+    if type(handler) is LegacyRetryHandler:
+        return _legacy_verdict(handler, event, **attempt)
+    answer = handler(event_name=event, **attempt)
+    return answer
+
+
+def _standard_verdict(handler: Any, **attempt: Any) -> float | None:
+    """Standard and adaptive mode: the policy, without the quota."""
+    context = handler._retry_event_adapter.create_retry_context(**attempt)
+    policy = handler._retry_policy
+    delay: float | None = None
+    if policy.should_retry(context):
+        delay = policy.compute_retry_delay(context)
+    handler._retry_event_adapter.adapt_retry_response_from_context(context)
+    return delay
+
+
+def _legacy_verdict(handler: Any, event: str, **attempt: Any) -> float | None:
+    """Legacy mode has no quota; it raises what it will not repeat, which the endpoint does too."""
+    try:
+        delay: float | None = handler(event_name=event, **attempt)
+    except Exception as err:
+        if err is attempt.get("caught_exception"):
+            return None
+        raise
+    return delay
+
+
+def _remembered_handlers(endpoint: Any, event: str) -> Any:
+    """The emitter's memory of who listens to an event; filled when it was asked first."""
+    emitter = getattr(endpoint._event_emitter, "_emitter", None)
+    return getattr(emitter, "_lookup_cache", {}).get(event, ())
+
+
+def _handlers_of(endpoint: Any, event: str) -> Any:
+    """Who listens to an event, in order; None where this botocore does not tell."""
+    handlers = _remembered_handlers(endpoint, event)
+    if handlers:
+        return handlers
+    emitter = getattr(endpoint._event_emitter, "_emitter", None)
+    search = getattr(getattr(emitter, "_handlers", None), "prefix_search", None)
+    if search is None:
+        return None
+    found = search(event)
+    emitter._lookup_cache[event] = found  # type: ignore[union-attr]
+    return found

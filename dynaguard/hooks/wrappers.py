@@ -6,15 +6,14 @@ hands on whatever else a version of botocore passes.
 
 from __future__ import annotations
 
-import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ParamValidationError
 
 from dynaguard.budgets.signals import Signal
-from dynaguard.call import Call, Status
-from dynaguard.hooks.answers import has_leftovers, read_answer
+from dynaguard.call import Status
+from dynaguard.hooks.attempting import SyncAttempting
 from dynaguard.hooks.events import CONTEXT_KEY
 from dynaguard.hooks.exemption import signing_calls
 from dynaguard.hooks.frames import (
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     Wrapped = Callable[..., Any]
 
 _SIGNING_NAME: Final = 3  # of `sign`'s further parameters
-_THROTTLING_CODE_BY_SERVICE = {"s3": "SlowDown"}
 
 UNGUARDED = None
 """Stands in the request context where a passage would, for calls that are left alone."""
@@ -53,10 +51,11 @@ class SyncWrappers:
         installation: The installation in force.
     """
 
-    __slots__ = ("_installation",)
+    __slots__ = ("_attempting", "_installation")
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
+        self._attempting = SyncAttempting(installation)
 
     def _make_api_call(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
         """Observes the whole call: the only place that also sees what never became a request."""
@@ -88,7 +87,7 @@ class SyncWrappers:
 
     def _convert_to_request_dict(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
         """Decides: the one narrow place that every call and presigned URL goes through."""
-        installation = self._installation
+        installation, attempting = self._installation, self._attempting
 
         def convert_to_request_dict(
             client: Any,
@@ -122,6 +121,7 @@ class SyncWrappers:
                 operation_model.name, api_params, endpoint_url, is_presign=is_presign
             )
             passage = installation.decide(call, context, frame, facts.service_id)
+            installation.guard.attempts.measure(passage)
             if passage.call.params is not api_params:
                 params = passage.call.params  # cursors and tokens were opened
                 request = wrapped(client, params, operation_model, endpoint_url, *more, **options)
@@ -131,31 +131,14 @@ class SyncWrappers:
                 return request
             if facts.is_json:
                 passage.seal = Seal(request)
-            self._wait_for_admission(passage, client)
+            attempting.begin(passage, client, request)
             return request
 
         return convert_to_request_dict
 
-    def _wait_for_admission(self, passage: Passage, client: Any) -> None:
-        """Waits as the retry budget's pacing says, before anything is signed.
-
-        Raises:
-            ClientError: The wait would pass the scope's deadline; the service's throttling code.
-        """
-        admission = self._installation.guard.attempts.admit(passage)
-        if admission.refusal is not None:
-            passage.budget_refusal = admission.refusal
-            raise _throttling_error(client, passage.call, admission.refusal)
-        if admission.wait_s > 0:
-            passage.wait_s += admission.wait_s
-            self._wait(admission.wait_s)
-
-    def _wait(self, seconds: float) -> None:
-        """Blocks the calling thread; no lock is held."""
-        time.sleep(seconds)
-
     def _needs_retry(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
-        """Takes in an attempt; botocore's handlers say whether and when, the budget may refuse."""
+        """Takes in an attempt; the budget rules whether there is a next one, and waits for it."""
+        attempting = self._attempting
 
         def needs_retry(
             endpoint: Any,
@@ -178,9 +161,10 @@ class SyncWrappers:
                     caught_exception,
                     **options,
                 )
-            signal = self._learn(passage, response, caught_exception)
+            signal = attempting.learn(passage, response, caught_exception)
             event = _retry_event(operation_model.service_model.service_id, operation_model.name)
-            if signal is Signal.OK and is_without_verdict(endpoint, event, response):
+            is_over = signal is Signal.OK and passage.batch is None
+            if is_over and is_without_verdict(endpoint, event, response):
                 return False
             delay_s = suggested_delay_s(
                 event,
@@ -191,33 +175,13 @@ class SyncWrappers:
                 caught_exception=caught_exception,
                 request_dict=request_dict,
             )
-            return delay_s is not None and self._repeats(passage, signal, response, delay_s)
+            if passage.batch is not None or (signal is Signal.LEFTOVERS and passage.seal):
+                return attempting.goes_on(passage, signal, request_dict, response, delay_s)
+            if signal is Signal.OK and delay_s is None:
+                return False
+            return attempting.repeats(passage, signal, request_dict, response, delay_s)
 
         return needs_retry
-
-    def _repeats(self, passage: Passage, signal: Signal, response: Any, delay_s: float) -> bool:
-        """Whether the budget grants the retry that botocore would make; waits for it."""
-        ruling = self._installation.guard.attempts.rule_retry(passage, signal, delay_s)
-        if ruling is not None and not ruling.is_granted:
-            _note_refusal(response, ruling.refusal)
-            return False
-        wait_s = delay_s if ruling is None else ruling.wait_s
-        passage.wait_s += wait_s
-        self._wait(wait_s)
-        return True
-
-    def _learn(self, passage: Passage, response: Any, exception: Any) -> Signal:
-        """Hands one attempt's end to the guard."""
-        guard = self._installation.guard
-        if response is None:
-            return guard.attempts.learn(passage, None, type(exception).__name__)
-        http, parsed = response
-        status = http.status_code
-        if status < 300 and not has_leftovers(parsed):
-            guard.attempts.learn_success(passage)
-            passage.late_answer = (read_answer, parsed, status)
-            return Signal.OK
-        return guard.attempts.learn(passage, read_answer(parsed, status), None)
 
     def _send(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
         """The last look before the wire: what was decided is what is sent, and bears its stamp."""
@@ -300,28 +264,3 @@ def _decide_unsigned(
     as_dict = {"url": request.url, "headers": request.headers, "body": request.data}
     service = name or signer._signing_name
     decide_from_wire(installation, service, operation, as_dict, request.context, signer)
-
-
-def _note_refusal(response: Any, refusal: str | None) -> None:
-    """Leaves the reason where callers of `except ClientError` find it."""
-    if response is not None and refusal is not None:
-        response[1].setdefault("ResponseMetadata", {})["DynaguardRetryBudget"] = refusal
-
-
-def _throttling_error(client: Any, call: Call, refusal: str) -> ClientError:
-    """A throttle that dynaguard answers itself, in the service's own words."""
-    code = _THROTTLING_CODE_BY_SERVICE.get(call.service, "ThrottlingException")
-    error: ClientError = client.exceptions.from_code(code)(
-        {
-            "Error": {"Code": code, "Message": refusal},
-            "ResponseMetadata": {
-                "RequestId": "",
-                "HTTPStatusCode": 400,
-                "HTTPHeaders": {},
-                "RetryAttempts": 0,
-                "DynaguardRetryBudget": refusal,
-            },
-        },
-        call.operation,
-    )
-    return error

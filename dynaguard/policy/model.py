@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dynaguard.call import StatementRef
+from dynaguard.scope import Priority
 
 Effect = Literal["Allow", "Deny"]
 
@@ -168,18 +169,35 @@ class BudgetStatement:
         ref: Its place.
         jobs: Job name patterns; `("*",)` for any, calls outside of a job included.
         tables: Table name patterns.
+        priority: The class of the calls, whatever their scope says; None: as the scope says.
         retry_ratio: Retry tokens earned by each success, 0 to 1.
         max_tokens: Most tokens that a bucket holds; also what it starts with.
         min_retries_per_s: Tokens that drip in per second whatever happens.
+        max_attempts: Attempts of one call at most.
+        max_wait_s: Longest that one call waits, all its waits together.
+        capacity_units_per_s: What the resource is known to take; None: learnt.
+        max_share: Share of the capacity, known or learnt, that this process asks for at most.
+        repeats_ambiguous_writes: Whether a write that adds to what is there is repeated although
+            the first try may have taken effect.
+        is_measuring: Whether answers are asked for the capacity that they consumed.
         is_observed: `Mode = "observe"`: counted and recorded, never refused nor paced.
+
+    A number that is None is the class's own.
     """
 
     ref: StatementRef
     jobs: tuple[str, ...] = ("*",)
     tables: tuple[str, ...] = ("*",)
-    retry_ratio: float = 0.1
-    max_tokens: float = 20.0
-    min_retries_per_s: float = 0.5
+    priority: Priority | None = None
+    retry_ratio: float | None = None
+    max_tokens: float | None = None
+    min_retries_per_s: float | None = None
+    max_attempts: int | None = None
+    max_wait_s: float | None = None
+    capacity_units_per_s: float | None = None
+    max_share: float = 1.0
+    repeats_ambiguous_writes: bool = False
+    is_measuring: bool = False
     is_observed: bool = False
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from dynaguard.policy.mask_section import CUSTOM, DETECTORS, STRATEGIES
 from dynaguard.policy.packs import PACK_PREFIX, pack_names
 from dynaguard.policy.statements import OPERATORS
+from dynaguard.scope import Priority
 from dynaguard.settings.table import SETTINGS, Kind, Setting
 
 SCHEMA_FILE: Final = "policy.schema.json"
@@ -267,8 +268,39 @@ def _budget() -> Schema:
             "retry_ratio": _described(
                 "Retries that a success earns.", {"type": "number", "minimum": 0, "maximum": 1}
             ),
-            "max_tokens": {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6},
-            "min_retries_per_s": {"type": "number", "minimum": 0, "maximum": 1e6},
+            "priority": _described(
+                "The class of the calls, whatever their scope says.",
+                {"enum": [each.value for each in Priority]},
+            ),
+            "max_tokens": _described(
+                "Most tokens that a bucket holds.",
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6},
+            ),
+            "min_retries_per_s": _described(
+                "Tokens that drip in.", {"type": "number", "minimum": 0, "maximum": 1e6}
+            ),
+            "max_attempts": _described(
+                "Attempts of one call at most.",
+                {"type": "integer", "minimum": 1, "maximum": 1000},
+            ),
+            "max_wait_s": _described(
+                "Longest that one call waits.", {"type": "number", "minimum": 0, "maximum": 86400}
+            ),
+            "capacity_units_per_s": _described(
+                "What the resource is known to take.",
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1e9},
+            ),
+            "max_share": _described(
+                "Share of the capacity that this process asks for at most.",
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            ),
+            "repeat_ambiguous_writes": _described(
+                "Repeat writes that may have taken effect and add to what is there.",
+                {"type": "boolean"},
+            ),
+            "measure_capacity": _described(
+                "Ask every answer for the capacity that it consumed.", {"type": "boolean"}
+            ),
             "Mode": {"enum": ["enforce", "observe"]},
         }
     )

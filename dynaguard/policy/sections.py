@@ -15,8 +15,25 @@ from dynaguard.policy.model import (
 )
 from dynaguard.policy.naming import check_arn_pattern
 from dynaguard.policy.statements import condition_text
+from dynaguard.scope import Priority
 
 MAX_KEY_ATTRIBUTES: Final = 4
+BUDGET_KEYS: Final = (
+    "Sid",
+    "job",
+    "tables",
+    "priority",
+    "retry_ratio",
+    "max_tokens",
+    "min_retries_per_s",
+    "max_attempts",
+    "max_wait_s",
+    "capacity_units_per_s",
+    "max_share",
+    "repeat_ambiguous_writes",
+    "measure_capacity",
+    "Mode",
+)
 _ABOVE_ZERO: Final = 1e-9
 
 
@@ -127,7 +144,7 @@ def check_budgets(findings: Findings, value: Any) -> tuple[BudgetStatement, ...]
         findings.check_keys(
             table,
             path,
-            ("Sid", "job", "tables", "retry_ratio", "max_tokens", "min_retries_per_s", "Mode"),
+            BUDGET_KEYS,
         )
         mode = findings.choice(
             table.get("Mode", "enforce"), (*path, "Mode"), ("enforce", "observe")
@@ -137,31 +154,72 @@ def check_budgets(findings: Findings, value: Any) -> tuple[BudgetStatement, ...]
                 ref=ref_of(findings, table, path, "budget"),
                 jobs=findings.texts(table.get("job", "*"), (*path, "job")),
                 tables=findings.texts(table.get("tables", "*"), (*path, "tables")),
-                retry_ratio=_number(findings, table, path, ("retry_ratio", 0.1, 0.0, 1.0)),
-                max_tokens=_number(findings, table, path, ("max_tokens", 20.0, _ABOVE_ZERO, 1e6)),
-                min_retries_per_s=_number(
-                    findings, table, path, ("min_retries_per_s", 0.5, 0.0, 1e6)
+                priority=_priority(findings, table, path),
+                retry_ratio=_number(findings, table, path, ("retry_ratio", 0.0, 1.0)),
+                max_tokens=_number(findings, table, path, ("max_tokens", _ABOVE_ZERO, 1e6)),
+                min_retries_per_s=_number(findings, table, path, ("min_retries_per_s", 0.0, 1e6)),
+                max_attempts=_whole(findings, table, path, ("max_attempts", 1, 1000)),
+                max_wait_s=_number(findings, table, path, ("max_wait_s", 0.0, 86400.0)),
+                capacity_units_per_s=_number(
+                    findings, table, path, ("capacity_units_per_s", _ABOVE_ZERO, 1e9)
                 ),
+                max_share=_number(findings, table, path, ("max_share", _ABOVE_ZERO, 1.0)) or 1.0,
+                repeats_ambiguous_writes=_switch(findings, table, path, "repeat_ambiguous_writes"),
+                is_measuring=_switch(findings, table, path, "measure_capacity"),
                 is_observed=mode == "observe",
             )
         )
     return tuple(budgets)
 
 
+def _priority(findings: Findings, table: Mapping[str, Any], path: Path_) -> Priority | None:
+    """The class that a budget chooses for its calls, or None."""
+    if "priority" not in table:
+        return None
+    choices = tuple(each.value for each in Priority)
+    chosen = findings.choice(table["priority"], (*path, "priority"), choices)
+    return Priority(chosen) if chosen in choices else None
+
+
+def _switch(findings: Findings, table: Mapping[str, Any], path: Path_, name: str) -> bool:
+    """A boolean, false where it is not given."""
+    value = table.get(name, False)
+    if not isinstance(value, bool):
+        findings.add((*path, name), f"must be true or false, this is {kind_of(value)}")
+        return False
+    return value
+
+
+def _whole(
+    findings: Findings, table: Mapping[str, Any], path: Path_, expected: tuple[str, int, int]
+) -> int | None:
+    """A whole number within bounds, or None where it is not given."""
+    name, least, most = expected
+    if name not in table:
+        return None
+    value = table[name]
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        findings.add((*path, name), f"must be a whole number from {least} to {most}")
+        return None
+    return value
+
+
 def _number(
     findings: Findings,
     table: Mapping[str, Any],
     path: Path_,
-    expected: tuple[str, float, float, float],
-) -> float:
-    """A number within bounds: `expected` is name, default, least and most."""
-    name, default, least, most = expected
-    value = table.get(name, default)
+    expected: tuple[str, float, float],
+) -> float | None:
+    """A number within bounds, or None where it is not given: `expected` is name, least, most."""
+    name, least, most = expected
+    if name not in table:
+        return None
+    value = table[name]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:
         lower = "more than 0" if least == _ABOVE_ZERO else f"at least {least:g}"
         findings.add((*path, name), f"must be a number, {lower} and at most {most:g}")
-        return default
+        return None
     return float(value)
 
 

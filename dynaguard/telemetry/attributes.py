@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from dynaguard.aws.analysis import authorizations, tables_of
 from dynaguard.call import (
+    BudgetState,
     Call,
     ConsumedCapacity,
     Decision,
@@ -150,6 +151,8 @@ def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
     _add(attributes, names.HTTP_RESPONSE_STATUS_CODE, outcome.http_status)
     _add(attributes, names.RETRY_REFUSAL, outcome.budget_refusal)
     _add(attributes, names.ERROR_TYPE, error_type(outcome))
+    if outcome.budget is not None:
+        attributes |= _budget_attributes(outcome.budget)
     if outcome.unprocessed_count:
         attributes[names.UNPROCESSED_COUNT] = outcome.unprocessed_count
     if call.service == "dynamodb":
@@ -158,6 +161,18 @@ def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
         if outcome.capacity:
             texts = [_capacity_text(each) for each in outcome.capacity]
             attributes[names.AWS_DYNAMODB_CONSUMED_CAPACITY] = texts
+    return attributes
+
+
+def _budget_attributes(budget: BudgetState) -> Attributes:
+    """The retry budget of a call that had trouble."""
+    attributes: Attributes = {
+        names.BUDGET_BUCKET: readable_arn(budget.bucket),
+        names.BUDGET_TOKENS_LEFT: round(budget.tokens_left, 3),
+        names.BUDGET_THROTTLE_RATIO: round(budget.throttle_ratio, 6),
+    }
+    if budget.rate_per_s is not None:
+        attributes[names.BUDGET_RATE] = round(budget.rate_per_s, 3)
     return attributes
 
 
@@ -191,6 +206,15 @@ def call_measure(call: Call, decision: Decision | None) -> Attributes:
     """What every metric is split by: service, operation, and the table where there is one."""
     attributes: Attributes = {names.SERVICE: call.service, names.OPERATION: call.operation}
     _add(attributes, names.DB_COLLECTION_NAME, _only_table(decision))
+    return attributes
+
+
+def retry_measure(call: Call, principal: Principal, decision: Decision | None) -> Attributes:
+    """What throttles, waits and refused retries are split by: call, identity, job and class."""
+    attributes = call_measure(call, decision)
+    attributes[names.IDENTITY_NAME] = principal.name
+    attributes[names.PRIORITY] = call.scope.priority.value
+    _add(attributes, names.JOB, call.scope.job)
     return attributes
 
 

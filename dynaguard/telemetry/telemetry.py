@@ -25,7 +25,6 @@ from dynaguard.telemetry import names
 from dynaguard.telemetry.attributes import (
     Attributes,
     batch_size,
-    call_measure,
     decision_attributes,
     decision_measure,
     duration_measure,
@@ -33,6 +32,7 @@ from dynaguard.telemetry.attributes import (
     identity_attributes,
     masked_measure,
     outcome_attributes,
+    retry_measure,
     scope_attributes,
     span_name,
     start_attributes,
@@ -63,8 +63,10 @@ class Telemetry:
         "_idle",
         "_is_late",
         "_masked_values",
+        "_refused",
         "_throttled",
         "_tracer",
+        "_waits",
         "failure_count",
     )
 
@@ -83,6 +85,12 @@ class Telemetry:
         )
         self._throttled = meter.create_counter(
             names.THROTTLED_METRIC, "{attempt}", "Attempts that AWS answered by a throttle."
+        )
+        self._refused = meter.create_counter(
+            names.REFUSED_METRIC, "{attempt}", "Further attempts that a retry budget refused."
+        )
+        self._waits = meter.create_histogram(
+            names.WAIT_METRIC, "s", "Waits for a turn and between attempts, of calls that waited."
         )
         self._masked_values = meter.create_counter(
             names.MASKED_VALUES_METRIC, "{value}", "Values masked in answers."
@@ -141,10 +149,19 @@ class Telemetry:
         """Adds a call that ended to the counters. May raise."""
         if decision is not None:
             self._decisions.add(1, decision_measure(call, decision))
-        if outcome.throttles:
-            self._throttled.add(outcome.throttles, call_measure(call, decision))
+        if outcome.throttles or outcome.wait_s or outcome.budget_refusal:
+            self._count_trouble(outcome, retry_measure(call, principal, decision))
         for masked in outcome.masked:
             self._masked_values.add(masked.value_count, masked_measure(call, principal, masked))
+
+    def _count_trouble(self, outcome: Outcome, measure: Attributes) -> None:
+        """Throttles, waits and refusals of one call."""
+        if outcome.throttles:
+            self._throttled.add(outcome.throttles, measure)
+        if outcome.wait_s:
+            self._waits.record(outcome.wait_s, measure)
+        if outcome.budget_refusal:
+            self._refused.add(1, measure)
 
     def time(self, call: Call, decision: Decision | None, outcome: Outcome) -> None:
         """Records how long a DynamoDB call took that was sent. May raise."""

@@ -12,6 +12,7 @@ from dynaguard.call import (
     UNKNOWN_ACCOUNT,
     UNKNOWN_RUN,
     Authorization,
+    BudgetState,
     Call,
     ConsumedCapacity,
     Decision,
@@ -79,6 +80,7 @@ OUTCOME: Final = Outcome(
     ),
     capacity=(ConsumedCapacity("orders", 0.5, 0.0, 0.5),),
     item_count=1,
+    budget=BudgetState("job `nightly` on `table/orders` (read)", 9.5, 0.5, 12.25),
 )
 
 _names = st.text(min_size=1, max_size=20)
@@ -166,6 +168,14 @@ outcomes = st.builds(
     item_count=st.none() | _counts,
     unprocessed_count=_counts,
     budget_refusal=_some,
+    budget=st.none()
+    | st.builds(
+        BudgetState,
+        _names,
+        st.floats(-100.0, 100.0),
+        st.floats(0.0, 1.0),
+        st.none() | st.floats(0.0, 1e6),
+    ),
 )
 
 

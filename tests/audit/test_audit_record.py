@@ -136,6 +136,12 @@ def test_a_record_tells_the_whole_call() -> None:
             "item_count": 1,
             "unprocessed_count": 0,
             "budget_refusal": None,
+            "budget": {
+                "bucket": "job `nightly` on `table/orders` (read)",
+                "tokens_left": 9.5,
+                "throttle_ratio": 0.5,
+                "rate_per_s": 12.25,
+            },
         },
         "writer": {"service": "billing", "pid": 4711, "version": "1.2.3"},
     }

@@ -1,118 +1,244 @@
-"""When first tries wait, and which never do."""
+"""First tries: who waits for a turn, who goes at once, and who is too late."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
-from dynaguard.budgets.budget import Admission, BucketKey, RetryBudgets
+from dynaguard.budgets.budget import QUIET_AFTER_S, RetryBudgets
+from dynaguard.budgets.load import Cause, Lesson, Limit, Load, Part
 from dynaguard.budgets.signals import Signal
-from dynaguard.call import StatementRef
-from dynaguard.policy.model import BudgetStatement
+from dynaguard.errors import ConfigurationError
 from dynaguard.scope import Priority, Scope
+from tests.budgets.conftest import TABLE, Clock, MakeBudgets, load_of
 
-KEY = BucketKey(job="nightly", resource="orders", is_write=True)
-BATCH = Scope(priority=Priority.BATCH)
-
-
-@dataclass
-class Clock:
-    """A clock that the test moves."""
-
-    now_s: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
+BATCH = Scope(job="nightly", priority=Priority.BATCH)
+BACKGROUND = Scope(job="nightly", priority=Priority.BACKGROUND)
+SERVICE = Scope()
+THROTTLE = Signal.THROTTLE
 
 
-def make_budgets(*statements: BudgetStatement, clock: Clock | None = None) -> RetryBudgets:
-    """Budgets whose every draw is the whole ceiling."""
-    return RetryBudgets(statements, monotonic=clock or Clock(), random=lambda: 1.0)
-
-
-@pytest.mark.parametrize("priority", list(Priority))
-def test_nothing_waits_while_nothing_throttles(priority: Priority) -> None:
-    """Without a throttle every class goes at once."""
-    budgets = make_budgets()
-    budgets.learn(KEY, Signal.OK)
-
-    assert budgets.admit(KEY, Scope(priority=priority)) == Admission(0.0, None)
-
-
-@pytest.mark.parametrize(
-    ("priority", "wait_s"),
-    [(Priority.INTERACTIVE, 0.0), (Priority.BATCH, 0.05), (Priority.BACKGROUND, 0.05)],
-)
-@pytest.mark.parametrize("signal", [Signal.THROTTLE, Signal.LEFTOVERS])
-def test_after_a_throttle_only_interactive_calls_go_at_once(
-    priority: Priority, wait_s: float, signal: Signal
+def throttle(
+    budgets: RetryBudgets, load: Load, clock: Clock, *causes: Cause, scope: Scope = BATCH
 ) -> None:
-    """Batches yield after throttles and leftovers; interactive calls never wait."""
+    """One throttled attempt, sent a moment ago."""
+    budgets.learn(load, scope, Lesson(THROTTLE, clock.now_s - 0.001, causes))
+
+
+def must_wait(budgets: RetryBudgets, load: Load, clock: Clock, scope: Scope = BATCH) -> bool:
+    """Whether the second of two calls at once has to wait; leaves no trace in the queue."""
+    waits = False
+    for _ in range(3):
+        turn = budgets.admit(load, scope, started_s=clock.now_s).turn
+        if turn is not None:
+            turn.leave()
+            waits = True
+    return waits
+
+
+def test_batches_go_at_once_until_something_is_throttled(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """No throttle, no pacing."""
     budgets = make_budgets()
-    budgets.learn(KEY, signal)
+    assert not must_wait(budgets, load, clock)
+    throttle(budgets, load, clock)
+    assert must_wait(budgets, load, clock)
 
-    assert budgets.admit(KEY, Scope(priority=priority)) == Admission(wait_s, None)
 
-
-def test_other_buckets_go_at_once() -> None:
-    """One table's throttle does not slow another, nor the reads of the same."""
+def test_interactive_calls_never_wait(make_budgets: MakeBudgets, clock: Clock, load: Load) -> None:
+    """Whatever the lane is like."""
     budgets = make_budgets()
-    budgets.learn(KEY, Signal.THROTTLE)
-
-    read = BucketKey(KEY.job, KEY.resource, is_write=False)
-
-    assert budgets.admit(read, BATCH) == Admission(0.0, None)
+    for _ in range(20):
+        throttle(budgets, load, clock)
+    assert not must_wait(budgets, load, clock, SERVICE)
 
 
-def test_a_loop_over_leftovers_does_not_spin() -> None:
-    """Resubmitting leftovers at once is slowed to a few tries per second."""
-    clock = Clock()
-    budgets = make_budgets(clock=clock)
-    tries = 0
-    while clock.now_s < 110.0:
-        clock.now_s += budgets.admit(KEY, BATCH).wait_s + 0.005
-        budgets.learn(KEY, Signal.LEFTOVERS)
-        tries += 1
+def test_interactive_calls_push_batches_back(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """In one process batches yield to them."""
+    budgets = make_budgets(capacity_units_per_s=10.0)
+    service = load_of(job="checkout")
+    budgets.learn(load, BATCH, Lesson(Signal.THROTTLE, clock.now_s))
+    turn = budgets.admit(load, BATCH, started_s=clock.now_s)
+    assert turn.turn is None
+    alone_s = budgets.admit(load, BATCH, started_s=clock.now_s).turn.ask()  # type: ignore[union-attr]
+    for _ in range(5):
+        budgets.learn(service, SERVICE, Lesson(Signal.OK, clock.now_s))
+    later = budgets.admit(load, BATCH, started_s=clock.now_s).turn
+    assert later is not None
+    assert later.ask() > alone_s + 0.4
 
-    assert tries <= 10
 
-
-def test_a_wait_past_the_deadline_is_refused() -> None:
-    """A first try that cannot go in time is refused before it waits."""
+def test_all_jobs_and_clients_share_the_lane_of_a_table(
+    make_budgets: MakeBudgets, clock: Clock
+) -> None:
+    """A throttle of one job slows the other; another table, and reads, go on."""
     budgets = make_budgets()
-    budgets.learn(KEY, Signal.THROTTLE)
-    scope = Scope(priority=Priority.BATCH, deadline_monotonic_s=100.02)
-
-    assert budgets.admit(KEY, scope) == Admission(
-        0.0,
-        "a wait of 0.05 s would pass the deadline, 0.02 s left for job `nightly` on `orders` "
-        "(write)",
-    )
+    throttle(budgets, load_of(job="one"), clock)
+    assert must_wait(budgets, load_of(job="two"), clock)
+    assert not must_wait(budgets, load_of(table=TABLE + "2"), clock)
+    assert not must_wait(budgets, load_of(is_write=False), clock)
 
 
-def test_a_wait_within_the_deadline_is_taken() -> None:
-    """With time enough the call waits."""
+def test_an_index_that_throttles_writes_holds_its_table_back(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """The reason names the index; reads of the table do not care."""
     budgets = make_budgets()
-    budgets.learn(KEY, Signal.THROTTLE)
-    scope = Scope(priority=Priority.BATCH, deadline_monotonic_s=100.06)
-
-    assert budgets.admit(KEY, scope) == Admission(0.05, None)
-
-
-def test_a_past_deadline_does_not_stop_calls_that_need_no_wait() -> None:
-    """The deadline is about waiting: what need not wait may go."""
-    scope = Scope(priority=Priority.BATCH, deadline_monotonic_s=1.0)
-
-    assert make_budgets().admit(KEY, scope) == Admission(0.0, None)
+    throttle(budgets, load, clock, Cause(Limit.RESOURCE, f"{TABLE}/index/by_day"))
+    assert must_wait(budgets, load, clock)
+    assert not must_wait(budgets, load_of(is_write=False), clock)
+    resources = {key.resource for key, _ in budgets._lanes.items()}
+    assert f"{TABLE}/index/by_day" in resources
 
 
-def test_an_observed_statement_does_not_pace() -> None:
-    """`Mode = "observe"` counts throttles and makes nothing wait."""
-    observed = BudgetStatement(ref=StatementRef(sid="budget[0]"), is_observed=True)
-    budgets = make_budgets(observed)
+def test_an_index_is_forgotten_a_minute_after_its_last_throttle(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """The table's own lane was never throttled."""
+    budgets = make_budgets()
+    throttle(budgets, load, clock, Cause(Limit.RESOURCE, f"{TABLE}/index/by_day"))
+    clock.pass_(61.0)
+    assert not must_wait(budgets, load, clock)
 
-    budgets.learn(KEY, Signal.THROTTLE)
 
-    assert budgets.admit(KEY, BATCH) == Admission(0.0, None)
-    assert budgets.snapshot()[0].count_by_signal == {Signal.THROTTLE: 1}
+def test_a_hot_key_slows_its_own_writes_alone(make_budgets: MakeBudgets, clock: Clock) -> None:
+    """One partition at its limit is not the table at its limit."""
+    budgets = make_budgets()
+    hot = Load("nightly", (Part(TABLE, 1.0, key_hash=1),), is_write=True)
+    cold = Load("nightly", (Part(TABLE, 1.0, key_hash=2),), is_write=True)
+    throttle(budgets, hot, clock, Cause(Limit.KEY_RANGE, TABLE))
+    assert must_wait(budgets, hot, clock)
+    assert not must_wait(budgets, cold, clock)
+
+
+def test_a_hot_key_that_is_not_known_slows_nothing(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """That call backs off by itself."""
+    budgets = make_budgets()
+    throttle(budgets, load, clock, Cause(Limit.KEY_RANGE, TABLE))
+    assert not must_wait(budgets, load, clock)
+
+
+def test_an_account_limit_slows_every_table(make_budgets: MakeBudgets, clock: Clock) -> None:
+    """Of that account and region."""
+    budgets = make_budgets()
+    throttle(budgets, load_of(), clock, Cause(Limit.ACCOUNT, TABLE))
+    assert must_wait(budgets, load_of(table=TABLE + "2"), clock)
+    elsewhere = load_of(table=TABLE + "3")._replace(account="us-east-1/111122223333")
+    assert not must_wait(budgets, elsewhere, clock)
+
+
+def test_a_batch_over_two_tables_waits_for_both(make_budgets: MakeBudgets, clock: Clock) -> None:
+    """Each with its own units; a throttle goes to the table that its reason names."""
+    budgets = make_budgets()
+    other = TABLE + "2"
+    both = Load("nightly", (Part(TABLE, 10.0), Part(other, 15.0)), is_write=True)
+    throttle(budgets, both, clock, Cause(Limit.RESOURCE, other))
+    assert not must_wait(budgets, load_of(), clock)
+    assert must_wait(budgets, load_of(table=other), clock)
+    assert must_wait(budgets, both, clock)
+
+
+def test_a_wait_past_the_deadline_is_refused_at_once(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """With the reason, and without a place in the queue."""
+    budgets = make_budgets(capacity_units_per_s=0.5)
+    budgets.admit(load, BATCH, started_s=clock.now_s)
+    late = Scope(job="nightly", priority=Priority.BATCH, deadline_monotonic_s=clock.now_s + 1.0)
+    admission = budgets.admit(load, late, started_s=clock.now_s)
+    assert admission.turn is None
+    assert admission.refusal is not None
+    assert "would pass the deadline" in admission.refusal
+    assert budgets.snapshot()[0].waiting == 0
+
+
+def test_whoever_waits_is_refused_once_the_wait_gets_too_long(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """A cut while waiting may make it hopeless: then it fails then, not at the deadline."""
+    budgets = make_budgets(capacity_units_per_s=10.0, max_wait_s=2.0)
+    for _ in range(20):
+        turn = budgets.admit(load, BATCH, started_s=clock.now_s).turn
+    assert turn is not None
+    assert turn.ask() > 0
+    clock.pass_(0.2)
+    budgets.learn(load, BATCH, Lesson(THROTTLE, clock.now_s, retry_after_s=10.0))
+    assert turn.ask() == 0.0
+    assert turn.refusal is not None
+
+
+def test_the_class_bounds_the_wait_of_a_call(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """Also without any deadline in the scope."""
+    budgets = make_budgets(capacity_units_per_s=0.5, max_wait_s=1.0)
+    budgets.admit(load, BATCH, started_s=clock.now_s)
+    assert budgets.admit(load, BATCH, started_s=clock.now_s).refusal is not None
+    assert budgets.admit(load, BATCH, started_s=clock.now_s - 5.0).refusal is not None
+
+
+def test_a_statement_may_choose_the_class(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """A job that calls itself interactive is paced if the policy says so."""
+    budgets = make_budgets(priority=Priority.BATCH)
+    assert not budgets.is_untouched_by(SERVICE)
+    throttle(budgets, load, clock, scope=SERVICE)
+    assert must_wait(budgets, load, clock, SERVICE)
+    assert budgets.snapshot()[0].priority is Priority.BATCH
+
+
+def test_an_observed_budget_paces_nobody(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """It counts."""
+    budgets = make_budgets(is_observed=True)
+    throttle(budgets, load, clock)
+    assert not must_wait(budgets, load, clock)
+    assert budgets.part_size(load, BATCH) is None
+    assert budgets.snapshot()[0].count_by_signal == {THROTTLE: 1}
+
+
+def test_whole_batches_begin_softly(make_budgets: MakeBudgets, clock: Clock) -> None:
+    """Without a rate dozens of them would be under way when the first is handed back."""
+    budgets = make_budgets()
+    batch = load_of(units=25.0)
+    size = budgets.part_size(batch, BATCH)
+    assert size is not None
+    assert 1 <= size < 25
+    assert budgets.part_size(batch, SERVICE) is None
+
+
+def test_after_five_quiet_minutes_nothing_is_left(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """A service that was throttled once does not pay for budgets ever after."""
+    budgets = make_budgets()
+    assert budgets.is_untouched_by(SERVICE)
+    throttle(budgets, load, clock, scope=SERVICE)
+    assert not budgets.is_untouched_by(SERVICE)
+    clock.pass_(QUIET_AFTER_S + 1)
+    budgets.learn(load, SERVICE, Lesson(Signal.OK, clock.now_s))
+    assert budgets.is_untouched_by(SERVICE)
+    assert not must_wait(budgets, load, clock)
+
+
+def test_lanes_and_buckets_are_bounded(make_budgets: MakeBudgets, clock: Clock) -> None:
+    """The least recently used go."""
+    budgets = make_budgets(max_buckets=4)
+    for index in range(50):
+        each = load_of(table=f"{TABLE}{index}")
+        throttle(budgets, each, clock, Cause(Limit.RESOURCE, f"{TABLE}{index}/index/i"))
+        throttle(budgets, each, clock, Cause(Limit.ACCOUNT, TABLE))
+    assert len(budgets.snapshot()) == 4
+    assert len(budgets._lanes) <= 4
+
+
+def test_no_buckets_at_all_are_refused() -> None:
+    """At least one."""
+    with pytest.raises(ConfigurationError, match="max_buckets"):
+        RetryBudgets((), max_buckets=0)

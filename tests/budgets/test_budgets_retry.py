@@ -1,350 +1,351 @@
-"""Whether a failed call may be repeated, after which wait, and what the refusal says."""
+"""Rulings on retries: what helps, what it costs, how long it waits, when it is refused."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from dataclasses import dataclass
+import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynaguard.budgets.budget import BucketKey, RetryBudgets, RetryRuling
+from dynaguard.budgets.budget import RetryBudgets
+from dynaguard.budgets.classes import RULES, rules_for
+from dynaguard.budgets.load import Cause, Lesson, Limit, Load
+from dynaguard.budgets.rulings import Asked, RetryRuling
 from dynaguard.budgets.signals import Signal
 from dynaguard.call import StatementRef
-from dynaguard.errors import ConfigurationError
 from dynaguard.policy.model import BudgetStatement
 from dynaguard.scope import Priority, Scope
+from tests.budgets.conftest import Clock, MakeBudgets, load_of
 
-KEY = BucketKey(job="nightly-rollup", resource="orders", is_write=True)
-INTERACTIVE = Scope()
-BATCH = Scope(job="nightly-rollup", priority=Priority.BATCH)
-
-
-@dataclass
-class Clock:
-    """A clock that the test moves."""
-
-    now_s: float = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
+BATCH = Scope(job="nightly", priority=Priority.BATCH)
+SERVICE = Scope()
 
 
-def statement(**changes: object) -> BudgetStatement:
-    """A budget of two tokens without drip, for everything."""
-    values = {"max_tokens": 2.0, "min_retries_per_s": 0.0, "retry_ratio": 0.1, **changes}
-    return BudgetStatement(ref=StatementRef(sid="budget[0]"), **values)  # type: ignore[arg-type]
-
-
-def make_budgets(
-    *statements: BudgetStatement,
-    clock: Clock | None = None,
-    share: float = 0.5,
-    max_buckets: int = 1024,
-) -> RetryBudgets:
-    """Budgets with a fake clock and a fixed random share."""
-    return RetryBudgets(
-        statements,
-        monotonic=clock or Clock(),
-        random=lambda: share,
-        max_buckets=max_buckets,
-    )
-
-
-def rule(
+def ask(
     budgets: RetryBudgets,
-    scope: Scope = BATCH,
-    *,
-    key: BucketKey = KEY,
-    attempt: int = 1,
+    load: Load,
+    clock: Clock,
+    scope: Scope = SERVICE,
     signal: Signal = Signal.THROTTLE,
-    delay_s: float | None = 0.4,
+    **more: object,
 ) -> RetryRuling:
-    """One ruling on a throttled call."""
-    return budgets.rule_retry(
-        key, scope, attempt=attempt, signal=signal, suggested_delay_s=delay_s
-    )
-
-
-def test_grants_with_the_suggested_wait() -> None:
-    """A batch call is repeated after the wait that botocore suggests, for one token."""
-    assert rule(make_budgets(statement())) == RetryRuling(True, 0.4, None, 1.0)
-
-
-def test_a_spent_budget_refuses_and_says_so() -> None:
-    """The refusal names tokens, job, table and direction."""
-    budgets = make_budgets(statement())
-    rule(budgets)
-    rule(budgets)
-    for _ in range(3):
-        budgets.learn(KEY, Signal.OK)
-
-    ruling = rule(budgets)
-
-    assert ruling.is_granted is False
-    assert ruling.wait_s == 0.0
-    assert ruling.refusal == (
-        "retry budget spent: 0.3 of 2 tokens left for job `nightly-rollup` on `orders` (write)"
-    )
-
-
-def test_almost_a_token_does_not_read_as_one() -> None:
-    """Tokens are cut, not rounded, in the refusal."""
-    budgets = make_budgets(statement(max_tokens=1.0, retry_ratio=0.97))
-    rule(budgets)
-    budgets.learn(KEY, Signal.OK)
-
-    assert "0.9 of 1 tokens" in str(rule(budgets).refusal)
-
-
-def test_reads_are_named_and_counted_apart() -> None:
-    """Reads of the same table by the same job have a bucket of their own."""
-    budgets = make_budgets(statement(max_tokens=0.0))
-    read = BucketKey("nightly-rollup", "orders", is_write=False)
-
-    assert str(rule(budgets, key=read).refusal).endswith("on `orders` (read)")
-
-
-def test_what_botocore_would_not_repeat_is_not_refused_by_the_budget() -> None:
-    """Without a suggested delay nothing is granted, and there is nothing to refuse."""
-    ruling = rule(make_budgets(statement()), delay_s=None)
-
-    assert ruling == RetryRuling(False, 0.0, None, 2.0)
-
-
-@pytest.mark.parametrize("signal", [Signal.OK, Signal.FATAL])
-def test_a_redirect_is_no_retry(signal: Signal) -> None:
-    """botocore's immediate re-send to another region costs nothing, even when all is spent."""
-    ruling = rule(make_budgets(statement(max_tokens=0.0)), signal=signal, delay_s=0.0)
-
-    assert ruling == RetryRuling(True, 0.0, None, 0.0)
-
-
-@pytest.mark.parametrize("signal", [Signal.THROTTLE, Signal.TRANSIENT, Signal.CONFLICT])
-def test_an_immediate_retry_costs_a_token(signal: Signal) -> None:
-    """No delay does not make a retry free."""
-    assert rule(make_budgets(statement()), signal=signal, delay_s=0.0).tokens_left == 1.0
-
-
-def test_a_negative_delay_is_no_wait() -> None:
-    """Whatever is suggested, the wait is never negative."""
-    assert rule(make_budgets(statement()), delay_s=-3.0).wait_s == 0.0
-
-
-def test_time_brings_tokens_back() -> None:
-    """The drip lets a job go on whose every call fails."""
-    clock = Clock()
-    budgets = make_budgets(statement(max_tokens=1.0, min_retries_per_s=0.5), clock=clock)
-    rule(budgets)
-    assert rule(budgets).is_granted is False
-
-    clock.now_s += 2.0
-
-    assert rule(budgets).is_granted is True
-
-
-# --- classes -----------------------------------------------------------------------------
+    """The ruling on a first attempt that just failed."""
+    asked = Asked(signal, 1, started_s=clock.now_s)._replace(**more)  # type: ignore[arg-type]
+    return budgets.rule_retry(load, scope, asked)
 
 
 @pytest.mark.parametrize(
-    ("attempt", "wait_s"), [(0, 0.01), (1, 0.02), (2, 0.04), (4, 0.16), (9, 1.0), (5000, 1.0)]
+    "signal", [Signal.THROTTLE, Signal.LEFTOVERS, Signal.CONFLICT, Signal.TRANSIENT]
 )
-def test_interactive_retries_wait_briefly(attempt: int, wait_s: float) -> None:
-    """Under a budget, an interactive call's wait doubles from 20 ms up to one second."""
-    budgets = make_budgets(statement(), share=1.0)
-
-    assert rule(budgets, INTERACTIVE, attempt=attempt, delay_s=9.0).wait_s == wait_s
-
-
-def test_interactive_retries_never_wait_longer_than_suggested() -> None:
-    """A shorter suggestion is kept."""
-    assert rule(make_budgets(statement(), share=1.0), INTERACTIVE, delay_s=0.001).wait_s == 0.001
-
-
-def test_without_a_statement_interactive_calls_are_only_observed() -> None:
-    """The default budget counts interactive retries beyond it and refuses none."""
-    budgets = make_budgets()
-
-    rulings = [rule(budgets, INTERACTIVE) for _ in range(25)]
-
-    assert all(ruling.is_granted and ruling.refusal is None for ruling in rulings)
-    assert {ruling.wait_s for ruling in rulings} == {0.4}
-    (shot,) = budgets.snapshot()
-    assert (shot.statement.sid, shot.retries_granted, shot.retries_overdrawn) == (
-        "default budget",
-        25,
-        5,
-    )
-
-
-@pytest.mark.parametrize("priority", [Priority.BATCH, Priority.BACKGROUND])
-def test_without_a_statement_batches_are_limited(priority: Priority) -> None:
-    """The default budget holds 20 tokens and refuses batch and background calls beyond."""
-    budgets = make_budgets()
-
-    rulings = [rule(budgets, Scope(priority=priority)) for _ in range(21)]
-
-    assert [ruling.is_granted for ruling in rulings] == [True] * 20 + [False]
-
-
-def test_an_observed_statement_never_refuses() -> None:
-    """`Mode = "observe"` grants everything, past the deadline too, and counts it."""
-    budgets = make_budgets(statement(max_tokens=1.0, is_observed=True))
-    scope = Scope(priority=Priority.BATCH, deadline_monotonic_s=0.0)
-
-    rulings = [rule(budgets, scope) for _ in range(3)]
-
-    assert [(ruling.is_granted, ruling.wait_s) for ruling in rulings] == [(True, 0.4)] * 3
-    (shot,) = budgets.snapshot()
-    assert shot.is_observed
-    assert (shot.retries_granted, shot.retries_refused, shot.retries_overdrawn) == (3, 0, 2)
-
-
-# --- deadline ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("priority", list(Priority))
-def test_a_wait_past_the_deadline_is_refused(priority: Priority) -> None:
-    """No class waits beyond the scope's deadline; no token is spent on it."""
-    scope = Scope(priority=priority, deadline_monotonic_s=100.25)
-
-    ruling = rule(make_budgets(), scope)
-
-    assert ruling == RetryRuling(
-        False,
-        0.0,
-        "a wait of 0.40 s would pass the deadline, 0.25 s left for job `nightly-rollup` on "
-        "`orders` (write)",
-        20.0,
-    )
-
-
-def test_after_the_deadline_nothing_is_repeated() -> None:
-    """An immediate retry too comes too late once the deadline has passed."""
-    scope = Scope(priority=Priority.BATCH, deadline_monotonic_s=99.0)
-
-    ruling = rule(make_budgets(statement()), scope, delay_s=0.0)
-
-    assert ruling.is_granted is False
-    assert "0.00 s left" in str(ruling.refusal)
-
-
-def test_a_wait_within_the_deadline_is_granted() -> None:
-    """Time enough is time enough."""
-    scope = Scope(priority=Priority.BATCH, deadline_monotonic_s=100.5)
-
-    assert rule(make_budgets(statement()), scope).is_granted is True
-
-
-# --- statements --------------------------------------------------------------------------
-
-ORDERS_ARN = "arn:aws:dynamodb:eu-west-1:111122223333:table/dev-orders"
-
-
-@pytest.mark.parametrize(
-    ("job", "resource", "max_tokens"),
-    [
-        ("nightly-rollup", "dev-orders", 7.0),
-        ("nightly-rollup", ORDERS_ARN, 7.0),
-        ("nightly-rollup", f"{ORDERS_ARN}/index/by_status", 7.0),
-        ("nightly-rollup", "dev-customers", 9.0),
-        ("hourly", "dev-orders", 9.0),
-        ("hourly", "arn:aws:s3:::bucket", 9.0),
-        ("weekly", "dev-orders", 20.0),
-    ],
-)
-def test_the_first_matching_statement_counts(job: str, resource: str, max_tokens: float) -> None:
-    """Patterns select by job and by table, ARNs by the table's name in them."""
-    budgets = make_budgets(
-        statement(jobs=("nightly-*",), tables=("*-orders",), max_tokens=7.0),
-        statement(jobs=("hourly", "nightly-*"), max_tokens=9.0),
-    )
-    key = BucketKey(job, resource, is_write=True)
-
-    budgets.learn(key, Signal.OK)
-
-    assert budgets.snapshot()[0].max_tokens == max_tokens
-
-
-# --- counts and bounds -------------------------------------------------------------------
-
-
-def test_snapshot_shows_tokens_waits_and_counts() -> None:
-    """`status()` sees what was learnt and ruled, as of now."""
-    clock = Clock()
-    budgets = make_budgets(statement(min_retries_per_s=0.25), clock=clock)
-    for signal in (Signal.OK, Signal.OK, Signal.THROTTLE):
-        budgets.learn(KEY, signal)
-    for _ in range(3):
-        rule(budgets)
-    clock.now_s += 2.0
-
-    (shot,) = budgets.snapshot()
-
-    assert shot.key == KEY
-    assert shot.count_by_signal == {Signal.OK: 2, Signal.THROTTLE: 1}
-    assert (shot.retries_granted, shot.retries_refused) == (2, 1)
-    assert shot.tokens == pytest.approx(0.5)
-    assert shot.max_wait_s == 0.05
-
-
-def test_snapshots_become_json() -> None:
-    """`status --output json` prints them without help."""
-    budgets = make_budgets(statement())
-    budgets.learn(KEY, Signal.THROTTLE)
-
-    printed = json.loads(json.dumps(dataclasses.asdict(budgets.snapshot()[0])))
-
-    assert printed["count_by_signal"] == {"throttle": 1}
-    assert printed["key"] == {"job": "nightly-rollup", "resource": "orders", "is_write": True}
-
-
-def test_buckets_are_bounded() -> None:
-    """The least recently used bucket makes room."""
-    budgets = make_budgets(max_buckets=2)
-
-    for table in ("a", "b", "a", "c"):
-        budgets.learn(BucketKey("job", table, is_write=True), Signal.OK)
-
-    assert {shot.key.resource for shot in budgets.snapshot()} == {"a", "c"}
-
-
-def test_room_for_no_bucket_is_an_error() -> None:
-    """A bound below one cannot work and says so."""
-    with pytest.raises(ConfigurationError, match="`max_buckets` is `0`, it must be 1 or more"):
-        make_budgets(max_buckets=0)
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    failure_shares=st.lists(st.floats(0.0, 1.0), min_size=1, max_size=40),
-    steps_s=st.lists(st.floats(-5.0, 5.0), min_size=40, max_size=40),
-    chance=st.floats(0.0, 1.0),
-    ratio=st.floats(0.0, 1.0),
-    drip=st.floats(0.0, 2.0),
-)
-def test_amplification_is_bounded(
-    failure_shares: list[float], steps_s: list[float], chance: float, ratio: float, drip: float
+def test_what_may_pass_is_repeated_although_botocore_would_not(
+    make_budgets: MakeBudgets, clock: Clock, load: Load, signal: Signal
 ) -> None:
-    """However many attempts fail, retries stay within start, earnings and drip."""
-    clock = Clock()
-    budget = statement(max_tokens=5.0, retry_ratio=ratio, min_retries_per_s=drip)
-    budgets = make_budgets(budget, clock=clock)
-    retries = successes = 0
-    latest_s = clock.now_s
-    for share, step_s in zip(failure_shares, steps_s, strict=False):
-        for attempt in range(1, 12):
-            if share >= chance:
-                budgets.learn(KEY, Signal.OK)
-                successes += 1
-                break
-            budgets.learn(KEY, Signal.THROTTLE)
-            if not rule(budgets, attempt=attempt).is_granted:
-                break
-            retries += 1
-        clock.now_s += step_s
-        latest_s = max(latest_s, clock.now_s)
+    """For DynamoDB: transactions that were cancelled by a conflict, leftovers ..."""
+    assert ask(make_budgets(), load, clock, signal=signal).is_granted
 
-    assert retries <= 5.0 + ratio * successes + drip * (latest_s - 100.0) + 1
+
+def test_what_is_hopeless_is_not_repeated(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """A failed condition stays failed; no reason of ours is given."""
+    ruling = ask(make_budgets(), load, clock, signal=Signal.FATAL)
+    assert not ruling.is_granted
+    assert ruling.refusal is None
+
+
+def test_what_botocore_knows_to_pass_is_repeated_at_its_pace(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """Modelled retryable errors that nobody here has heard of."""
+    ruling = ask(make_budgets(), load, clock, signal=Signal.FATAL, suggested_s=0.7)
+    assert ruling.is_granted
+    assert ruling.wait_s == 0.7
+
+
+def test_a_redirect_is_part_of_the_first_try(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """S3's are suggested with no delay; they cost nothing and are never refused."""
+    budgets = make_budgets(max_tokens=1.0, min_retries_per_s=0.0)
+    for _ in range(5):
+        ruling = ask(budgets, load, clock, signal=Signal.FATAL, suggested_s=0)
+        assert ruling.is_granted
+        assert ruling.tokens_left == 1.0
+
+
+def test_other_services_keep_botocores_word(make_budgets: MakeBudgets, clock: Clock) -> None:
+    """Their failures are repeated if botocore would, after its delay at least."""
+    load = Load("job", (load_of().parts[0]._replace(resource="sqs:SendMessage@x"),), True)
+    budgets = make_budgets()
+    assert not ask(budgets, load, clock, signal=Signal.TRANSIENT, is_dynamodb=False).is_granted
+    ruling = ask(budgets, load, clock, signal=Signal.THROTTLE, is_dynamodb=False, suggested_s=0.9)
+    assert ruling.wait_s == 0.9
+
+
+def test_interactive_calls_are_repeated_soon_and_few_times(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """Milliseconds at first; eight attempts at most, or what the application set."""
+    budgets = make_budgets()
+    assert ask(budgets, load, clock).wait_s < 0.01
+    assert ask(budgets, load, clock, attempt=3).wait_s > 0.02
+    assert not ask(budgets, load, clock, attempt=8).is_granted
+    assert not ask(budgets, load, clock, attempt=1, max_attempts=1).is_granted
+    assert ask(budgets, load, clock, attempt=8, max_attempts=10).is_granted
+
+
+def test_batches_may_exceed_any_number_of_attempts(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """Until their time is up; a statement may bound them."""
+    assert ask(make_budgets(), load, clock, BATCH, attempt=50, max_attempts=4).is_granted
+    bounded = make_budgets(max_attempts=3)
+    assert not ask(bounded, load, clock, BATCH, attempt=3).is_granted
+
+
+def test_a_throttled_batch_waits_for_its_turn_and_not_beside_it(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """The lane paces it; where none can, the call backs off alone."""
+    budgets = make_budgets()
+    ruling = ask(budgets, load, clock, BATCH)
+    assert ruling.is_paced
+    assert ruling.wait_s == 0.0
+    assert ask(budgets, load, clock, BATCH, is_paced_by_lane=False, attempt=5).wait_s > 0.1
+
+
+def test_an_empty_budget_defers(make_budgets: MakeBudgets, clock: Clock, load: Load) -> None:
+    """Each next retry waits for its own token."""
+    budgets = make_budgets(max_tokens=1.0, min_retries_per_s=2.0)
+    waits = [ask(budgets, load, clock, BATCH).wait_s for _ in range(3)]
+    assert waits == [0.0, pytest.approx(0.5), pytest.approx(1.0)]
+
+
+def test_an_empty_budget_refuses_what_cannot_wait(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """An interactive call waits two seconds at most; the reason tells of the budget."""
+    budgets = make_budgets(max_tokens=1.0, min_retries_per_s=0.1)
+    assert ask(budgets, load, clock).is_granted
+    ruling = ask(budgets, load, clock)
+    assert not ruling.is_granted
+    assert ruling.refusal is not None
+    assert "retry budget spent: 0.0 of 1 tokens left for job `nightly`" in ruling.refusal
+
+
+def test_the_emptier_the_budget_the_longer_the_waits(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """In a collapse a late retry is worth more than an early one."""
+    budgets = make_budgets(max_tokens=10.0, min_retries_per_s=0.0)
+    waits = [ask(budgets, load, clock).wait_s for _ in range(10)]
+    assert waits[0] < 0.01
+    assert waits[-1] > 5 * waits[0]
+
+
+def test_failures_of_the_service_cost_more(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """Two tokens: load makes them worse."""
+    budgets = make_budgets(max_tokens=10.0, min_retries_per_s=0.0)
+    before = ask(budgets, load, clock).tokens_left
+    assert ask(budgets, load, clock, signal=Signal.TRANSIENT).tokens_left == before - 2.0
+
+
+def test_conflicts_are_repeated_four_times(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """And cut no rate."""
+    budgets = make_budgets()
+    budgets.learn(load, BATCH, Lesson(Signal.CONFLICT, clock.now_s))
+    assert ask(budgets, load, clock, BATCH, Signal.CONFLICT, attempt=4).is_granted
+    assert not ask(budgets, load, clock, BATCH, Signal.CONFLICT, attempt=5).is_granted
+    assert budgets.snapshot()[0].rate_per_s is None
+
+
+def test_a_write_that_may_have_taken_effect_is_not_repeated(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """Unless a statement allows it."""
+    ruling = ask(make_budgets(), load, clock, signal=Signal.TRANSIENT, is_ambiguous=True)
+    assert not ruling.is_granted
+    assert ruling.refusal == "the write may have taken effect and would add to it again"
+    allowing = make_budgets(repeats_ambiguous_writes=True)
+    assert ask(allowing, load, clock, signal=Signal.TRANSIENT, is_ambiguous=True).is_granted
+
+
+def test_while_the_circuit_is_open_failures_are_not_repeated(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """Throttles still are."""
+    budgets = make_budgets()
+    for _ in range(30):
+        budgets.learn(load, BATCH, Lesson(Signal.TRANSIENT, clock.now_s))
+    ruling = ask(budgets, load, clock, BATCH, Signal.TRANSIENT)
+    assert not ruling.is_granted
+    assert ruling.refusal is not None
+    assert "circuit is open" in ruling.refusal
+    assert budgets.snapshot()[0].is_breaker_open
+    assert ask(budgets, load, clock, BATCH).is_granted
+
+
+def test_a_pause_that_aws_asks_for_is_kept(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """By the call itself and by the whole lane; longer than twenty seconds for nobody."""
+    budgets = make_budgets()
+    lesson = Lesson(Signal.THROTTLE, clock.now_s, retry_after_s=1.5)
+    budgets.learn(load, BATCH, lesson)
+    assert ask(budgets, load, clock, retry_after_s=1.5).wait_s == 1.5
+    turn = budgets.admit(load, BATCH, started_s=clock.now_s).turn
+    assert turn is not None
+    assert turn.ask() == pytest.approx(1.5, abs=0.1)
+    assert ask(budgets, load, clock, BATCH, retry_after_s=900.0).wait_s == 20.0
+
+
+def test_a_retry_past_the_deadline_is_refused(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """At once, with the time that is left."""
+    scope = Scope(deadline_monotonic_s=clock.now_s + 1.0)
+    ruling = ask(make_budgets(), load, clock, scope, retry_after_s=1.5)
+    assert not ruling.is_granted
+    assert ruling.refusal is not None
+    assert "1.00 s left" in ruling.refusal
+    assert ruling.tokens_left == RULES[Priority.INTERACTIVE].max_tokens
+
+
+def test_an_observed_budget_leaves_it_to_botocore(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """Its delay, its number of attempts, also without a token."""
+    budgets = make_budgets(is_observed=True, max_tokens=1.0)
+    for _ in range(3):
+        assert ask(budgets, load, clock, suggested_s=0.3) == RetryRuling(
+            True,
+            0.3,
+            False,
+            None,
+            pytest.approx(0.0, abs=1.1),  # type: ignore[arg-type]
+        )
+    assert not ask(budgets, load, clock).is_granted
+
+
+def test_successes_earn(make_budgets: MakeBudgets, clock: Clock, load: Load) -> None:
+    """At the statement's ratio."""
+    budgets = make_budgets(max_tokens=1.0, retry_ratio=0.5, min_retries_per_s=0.0)
+    assert ask(budgets, load, clock).is_granted
+    assert not ask(budgets, load, clock).is_granted
+    for _ in range(2):
+        budgets.learn(load, SERVICE, Lesson(Signal.OK, clock.now_s))
+    assert ask(budgets, load, clock).is_granted
+
+
+def test_each_job_and_table_and_direction_has_its_own_tokens(
+    make_budgets: MakeBudgets, clock: Clock
+) -> None:
+    """One that is spent leaves the others alone."""
+    budgets = make_budgets(max_tokens=1.0, min_retries_per_s=0.0)
+    assert ask(budgets, load_of(), clock).is_granted
+    assert not ask(budgets, load_of(), clock).is_granted
+    for other in (load_of(job="x"), load_of(table="arn:y"), load_of(is_write=False)):
+        assert ask(budgets, other, clock).is_granted
+
+
+def test_the_first_statement_that_matches_counts(clock: Clock) -> None:
+    """By job and table; numbers that it does not give are the class's."""
+    wide = BudgetStatement(StatementRef("Wide"), jobs=("nightly-*",), max_tokens=3.0)
+    narrow = BudgetStatement(StatementRef("Orders"), tables=("orders",), max_tokens=2.0)
+    budgets = RetryBudgets((narrow, wide), monotonic=clock, random=lambda: 0.5)
+    for load in (load_of(job="nightly-x"), load_of(job="nightly-x", table="arn:a:table/b")):
+        budgets.learn(load, BATCH, Lesson(Signal.OK, clock.now_s))
+    budgets.learn(load_of(job="y", table="arn:a:table/c"), BATCH, Lesson(Signal.OK, clock.now_s))
+    found = {shot.statement.sid: shot.max_tokens for shot in budgets.snapshot()}
+    assert found == {"Orders": 2.0, "Wide": 3.0, "default budget": 20.0}
+    assert rules_for(wide, Priority.BATCH) == dataclasses.replace(
+        RULES[Priority.BATCH], max_tokens=3.0
+    )
+
+
+def test_a_snapshot_tells_the_rate_and_who_waits(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """What `status()` and `dynaguard top` show."""
+    budgets = make_budgets()
+    for index in range(20):
+        sent_s = clock.now_s
+        clock.pass_(0.01)
+        budgets.learn(load, BATCH, Lesson(Signal.OK, sent_s))
+        if index == 10:
+            budgets.learn(load, BATCH, Lesson(Signal.THROTTLE, sent_s))
+    budgets.note_wait(load, BATCH, 1.25)
+    (shot,) = budgets.snapshot()
+    assert shot.rate_per_s is not None
+    assert 0 < shot.rate_per_s < 100
+    assert shot.throttle_ratio == pytest.approx(1 / 21)
+    assert shot.wait_s == 1.25
+    assert str(shot.key) == "job `nightly` on `table/orders` (write)"
+
+
+def test_consumed_capacity_corrects_the_estimate(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """An item of ten units takes ten from the lane, where answers tell."""
+    budgets = make_budgets(capacity_units_per_s=10.0)
+    budgets.admit(load, BATCH, started_s=clock.now_s)
+    budgets.learn(load, BATCH, Lesson(Signal.OK, clock.now_s, consumed=10.0))
+    turn = budgets.admit(load, BATCH, started_s=clock.now_s).turn
+    assert turn is not None
+    assert turn.ask() == pytest.approx(1.0, abs=0.1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0.0, 3.0),
+            st.sampled_from([Signal.OK, Signal.CONFLICT, Signal.FATAL, "retry"]),
+        ),
+        max_size=80,
+    ),
+    st.floats(1.0, 20.0),
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 5.0),
+)
+def test_retries_stay_within_the_budget(
+    events: list[tuple[float, str]], max_tokens: float, ratio: float, drip: float
+) -> None:
+    """Granted and due <= max + ratio * successes + drip * elapsed, for any history."""
+    clock = Clock()
+    statement = BudgetStatement(
+        StatementRef("b"), max_tokens=max_tokens, retry_ratio=ratio, min_retries_per_s=drip
+    )
+    budgets = RetryBudgets((statement,), monotonic=clock, random=lambda: 0.5)
+    load, start_s, successes = load_of(), clock.now_s, 0
+    due: list[float] = []
+    for gap_s, event in events:
+        clock.pass_(gap_s)
+        if event == "retry":
+            ruling = ask(budgets, load, clock, signal=Signal.CONFLICT)
+            if ruling.is_granted:
+                due.append(clock.now_s + ruling.wait_s)
+        else:
+            successes += event is Signal.OK
+            budgets.learn(load, SERVICE, Lesson(Signal(event), clock.now_s))
+    end_s = clock.now_s
+    gone = sum(1 for instant_s in due if instant_s <= end_s)
+    assert gone <= max_tokens + ratio * successes + drip * (end_s - start_s) + 1e-6
+    assert all(math.isfinite(instant_s) for instant_s in due)
+
+
+def test_a_cause_without_a_lane_is_no_error(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """Whatever ARN AWS writes into a reason."""
+    budgets = make_budgets()
+    for resource in ("", "nonsense", "arn:aws:dynamodb:x:y:table/other/index/z"):
+        causes = (Cause(Limit.RESOURCE, resource),)
+        budgets.learn(load, BATCH, Lesson(Signal.THROTTLE, clock.now_s, causes))
+    assert budgets.snapshot()[0].count_by_signal[Signal.THROTTLE] == 3

@@ -42,6 +42,30 @@ def test_ten_successes_earn_a_token() -> None:
     assert bucket.tokens == 0.0
 
 
+def test_promised_tokens_are_waited_for() -> None:
+    """Who takes what is not there yet waits until it has dripped in, one after the other."""
+    bucket = make_bucket(max_tokens=1.0)
+
+    waits = []
+    for _ in range(3):
+        waits.append(bucket.wait_s())
+        bucket.promise()
+
+    assert waits == [0.0, pytest.approx(2.0), pytest.approx(4.0)]
+    assert bucket.take() is False
+    bucket.refill(6.0)
+    assert bucket.take() is True
+
+
+def test_without_a_drip_a_wait_would_be_endless() -> None:
+    """Then nothing can be promised."""
+    bucket = make_bucket(max_tokens=1.0, drip_per_s=0.0)
+    bucket.take()
+
+    assert bucket.wait_s() == float("inf")
+    assert bucket.wait_s(drip_per_s=2.0) == pytest.approx(0.5)
+
+
 def test_drips_with_time() -> None:
     """Time alone brings tokens back, up to the maximum."""
     bucket = make_bucket()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +15,8 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.config import Config
 
 import dynaguard
+from dynaguard.assembly import build_guard
+from dynaguard.hooks.attempting import SyncAttempting
 
 
 class _Raw(io.BytesIO):
@@ -133,6 +137,47 @@ def policy() -> Callable[..., dict[str, Any]]:
         return _policy(*(statements or (READS_ORDERS, WRITES_ORDERS)), **more)
 
     return make
+
+
+class Waiting:
+    """Waits of a guard, noted in place of waiting; its clock moves by them.
+
+    Attributes:
+        seconds: Each wait.
+        now_s: The guard's clock.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.now_s = time.monotonic()
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def wait(self, seconds: float) -> None:
+        """Stands for a delay."""
+        self.seconds.append(seconds)
+        self.now_s += seconds
+
+    def wait_for_turn(self, turn: Any) -> float:
+        """Stands for waiting until a turn lets go."""
+        begun_s = self.now_s
+        while (wait_s := turn.ask()) > 0:
+            self.wait(wait_s)
+        return self.now_s - begun_s
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
+    """Guards that are installed from here on wait by this clock."""
+    clock = Waiting()
+    patched = functools.partial(build_guard, monotonic=clock)
+    monkeypatch.setattr("dynaguard.assembly.build_guard", patched)
+    monkeypatch.setattr(SyncAttempting, "_wait", lambda _, seconds: clock.wait(seconds))
+    monkeypatch.setattr(
+        SyncAttempting, "_wait_for_turn", lambda _, turn: clock.wait_for_turn(turn)
+    )
+    return clock
 
 
 @pytest.fixture(autouse=True)

@@ -107,7 +107,7 @@ def test_retries_and_throttles_are_one_record(
     client: Any, wire: Any, policy: Any, audit_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Attempts of one call are summed."""
-    monkeypatch.setattr("dynaguard.hooks.wrappers.SyncWrappers._wait", lambda *_: None)
+    monkeypatch.setattr("dynaguard.hooks.attempting.SyncAttempting._wait", lambda *_: None)
     wire.throttle(2)
     wire.answer({})
     dynaguard.install(policy(), audit=audit_file)

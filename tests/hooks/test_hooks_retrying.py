@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,20 +15,10 @@ MODES = ["legacy", "standard", "adaptive"]
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def waits(waiting: Any) -> list[float]:
     """Seconds that the hooks wait, noted in place of waiting."""
-    noted: list[float] = []
-    monkeypatch.setattr("dynaguard.hooks.wrappers.SyncWrappers._wait", noted_wait(noted))
+    noted: list[float] = waiting.seconds
     return noted
-
-
-def noted_wait(noted: list[float]) -> Any:
-    """A stand-in for the wait."""
-
-    def wait(self: Any, seconds: float) -> None:
-        noted.append(seconds)
-
-    return wait
 
 
 def budgeted(policy: Any, **budget: Any) -> dict[str, Any]:
@@ -116,38 +107,164 @@ def test_what_botocore_would_not_repeat_is_not_repeated(
     assert waits == []
 
 
-def test_unprocessed_items_do_not_make_a_loop_spin(
-    client: Any, wire: Any, policy: Any, waits: list[float]
-) -> None:
-    """In a job, each further batch after leftovers waits longer at first."""
-    put = {"PutRequest": {"Item": KEY}}
-    wire.answer({"UnprocessedItems": {"orders": [put]}})
-    dynaguard.install(budgeted(policy))
-
-    with dynaguard.job("load"):
-        for _ in range(6):
-            client.batch_write_item(RequestItems={"orders": [put]})
-
-    assert len(waits) >= 4
-    assert sum(waits) > 0
-
-
 def test_a_first_try_that_cannot_be_in_time_is_a_throttle(
-    client: Any, wire: Any, policy: Any, waits: list[float]
+    client: Any, wire: Any, policy: Any, waiting: Any
 ) -> None:
     """Past the deadline the service's own throttling error comes at once, with the note."""
-    put = {"PutRequest": {"Item": KEY}}
-    wire.answer({"UnprocessedItems": {"orders": [put]}})
-    dynaguard.install(budgeted(policy))
+    wire.answer({})
+    dynaguard.install(budgeted(policy, capacity_units_per_s=0.01))
 
-    with dynaguard.job("load", deadline_s=1e-6):
-        client.batch_write_item(RequestItems={"orders": [put]})
+    with dynaguard.job("load", deadline_s=30):
+        client.put_item(TableName="orders", Item=KEY)
         with pytest.raises(ClientError) as caught:
-            client.batch_write_item(RequestItems={"orders": [put]})
+            client.put_item(TableName="orders", Item=KEY)
 
     assert caught.value.response["Error"]["Code"] == "ThrottlingException"
     assert "DynaguardRetryBudget" in caught.value.response["ResponseMetadata"]
     assert caught.value.__notes__
+    assert len(wire.sent) == 1
+    assert waiting.seconds == []
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("mode", MODES)
+def test_a_batch_job_goes_on_beyond_botocores_attempts(
+    make_client: Any, wire: Any, policy: Any, waits: list[float], mode: str
+) -> None:
+    """A dozen throttles of a job, paced, and then success; in every mode."""
+    client = make_client(retries={"mode": mode})
+    wire.throttle(12)
+    wire.answer({})
+    dynaguard.install(policy())
+
+    with dynaguard.job("load"):
+        client.put_item(TableName="orders", Item=KEY)
+
+    assert len(wire.sent) == 13
+    assert sum(waits) > 0.5
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("mode", ["standard", "adaptive"])
+def test_botocores_quota_and_limiter_do_not_act(
+    make_client: Any, wire: Any, policy: Any, waits: list[float], mode: str
+) -> None:
+    """A hundred throttled calls leave the client's own quota as it was, and nothing sleeps."""
+    client = make_client(retries={"mode": mode})
+    wire.throttle()
+    dynaguard.install(budgeted(policy, max_tokens=1000.0))
+    slept: list[float] = []
+    from botocore.retries.bucket import Clock
+
+    Clock.sleep, original = (lambda _, amount: slept.append(amount)), Clock.sleep  # type: ignore[method-assign]
+    try:
+        for _ in range(100):
+            with pytest.raises(ClientError):
+                client.get_item(TableName="orders", Key=KEY)
+    finally:
+        Clock.sleep = original  # type: ignore[method-assign]
+
+    assert slept == []
+    assert len(wire.sent) > 400
+    quota = next(
+        handler.__self__._retry_quota._quota
+        for handler in client.meta.events._emitter._handlers.prefix_search(
+            "needs-retry.dynamodb.GetItem"
+        )
+        if hasattr(getattr(handler, "__self__", None), "_retry_quota")
+    )
+    assert quota.available_capacity == 500
+
+
+def test_handlers_of_the_application_are_still_asked(
+    client: Any, wire: Any, policy: Any, waits: list[float]
+) -> None:
+    """Whoever registered for `needs-retry` has a say."""
+    asked = []
+
+    def once(attempts: int, **_: Any) -> float | None:
+        asked.append(attempts)
+        return 0.25 if attempts == 1 else None
+
+    client.meta.events.register("needs-retry.dynamodb.GetItem", once)
+    wire.answer({"__type": "x#ResourceNotFoundException", "message": "not yet"}, 400)
+    wire.answer({})
+    dynaguard.install(policy())
+
+    client.get_item(TableName="orders", Key=KEY)
+
+    assert asked == [1, 2]
+    assert waits == [0.25]
+
+
+def test_what_the_application_set_bounds_interactive_calls(
+    make_client: Any, wire: Any, policy: Any, waits: list[float]
+) -> None:
+    """`total_max_attempts` of one: no retry."""
+    client = make_client(retries={"mode": "standard", "total_max_attempts": 1})
+    wire.throttle()
+    dynaguard.install(policy())
+
+    with pytest.raises(ClientError):
+        client.get_item(TableName="orders", Key=KEY)
+
+    assert len(wire.sent) == 1
+
+
+def test_a_cancelled_transaction_is_judged_by_its_reasons(
+    client: Any, wire: Any, waits: list[float]
+) -> None:
+    """A conflict is repeated with the same token; a failed condition is not."""
+    put = {"Put": {"TableName": "orders", "Item": KEY}}
+
+    def cancelled(*codes: str) -> None:
+        wire.answer(
+            {
+                "__type": "x#TransactionCanceledException",
+                "message": "no",
+                "CancellationReasons": [{"Code": code} for code in codes],
+            },
+            400,
+        )
+
+    cancelled("None", "TransactionConflict")
+    wire.answer({})
+    dynaguard.install()
+    client.transact_write_items(TransactItems=[put, put])
+    tokens = {json.loads(request.body)["ClientRequestToken"] for request in wire.sent}
+    assert len(wire.sent) == 2
+    assert len(tokens) == 1
+
+    wire.answers.clear()
+    cancelled("TransactionConflict", "ConditionalCheckFailed")
+    with pytest.raises(ClientError):
+        client.transact_write_items(TransactItems=[put, put])
+    assert len(wire.sent) == 3
+
+
+@pytest.mark.parametrize(
+    ("update", "sends"),
+    [
+        ({"UpdateExpression": "ADD n :n", "ExpressionAttributeValues": {":n": {"N": "1"}}}, 1),
+        ({"UpdateExpression": "SET n = :n", "ExpressionAttributeValues": {":n": {"N": "1"}}}, 2),
+    ],
+)
+def test_a_counter_is_not_counted_twice(
+    client: Any, wire: Any, waits: list[float], update: dict[str, Any], sends: int
+) -> None:
+    """After an answer that leaves open whether the write took effect."""
+    wire.answer({"__type": "x#InternalServerError", "message": "?"}, 500)
+    wire.answer({})
+    dynaguard.install()
+
+    if sends == 1:
+        with pytest.raises(ClientError) as caught:
+            client.update_item(TableName="orders", Key=KEY, **update)
+        assert "may have taken effect" in caught.value.__notes__[0]
+    else:
+        client.update_item(TableName="orders", Key=KEY, **update)
+
+    assert len(wire.sent) == sends
 
 
 def test_budgets_can_be_switched_off(client: Any, wire: Any, waits: list[float]) -> None:

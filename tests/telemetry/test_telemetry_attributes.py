@@ -230,6 +230,10 @@ def test_a_good_end_has_no_error() -> None:
         "aws.request_id": "REQ1",
         "http.response.status_code": 200,
         "db.response.returned_rows": 1,
+        "dynaguard.budget.bucket": "job `nightly` on `table/orders` (read)",
+        "dynaguard.budget.rate": 12.25,
+        "dynaguard.budget.throttle_ratio": 0.5,
+        "dynaguard.budget.tokens_left": 9.5,
         "aws.dynamodb.consumed_capacity": [
             json.dumps(
                 {

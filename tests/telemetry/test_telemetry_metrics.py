@@ -64,7 +64,15 @@ def test_a_call_is_counted_and_timed(telemetry: Telemetry, reader: InMemoryMetri
     }
     decided = {"dynaguard.decision": "allow", "dynaguard.decision.is_enforced": True}
     assert found[names.DECISIONS_METRIC] == [({**of_call, **decided}, 1)]
-    assert found[names.THROTTLED_METRIC] == [(of_call, 1)]
+    by_job = {
+        **of_call,
+        "dynaguard.identity.name": PRINCIPAL.name,
+        "dynaguard.priority": CALL.scope.priority.value,
+        **({"dynaguard.job": CALL.scope.job} if CALL.scope.job else {}),
+    }
+    assert found[names.THROTTLED_METRIC] == [(by_job, 1)]
+    assert found[names.WAIT_METRIC] == [(by_job, (1, OUTCOME.wait_s))]
+    assert names.REFUSED_METRIC not in found
     by_identity = {**of_call, "dynaguard.identity.name": PRINCIPAL.name}
     assert found[names.MASKED_VALUES_METRIC] == [
         (
@@ -92,6 +100,18 @@ def test_a_call_is_counted_and_timed(telemetry: Telemetry, reader: InMemoryMetri
     assert value == (1, OUTCOME.elapsed_s)
 
 
+def test_a_refused_retry_is_counted(telemetry: Telemetry, reader: InMemoryMetricReader) -> None:
+    """By identity, job and class, like throttles and waits."""
+    run(telemetry, throttles=0, wait_s=0.0, budget_refusal="spent")
+
+    found = points(reader)
+    ((attributes, count),) = found[names.REFUSED_METRIC]
+    assert count == 1
+    assert attributes["dynaguard.identity.name"] == PRINCIPAL.name
+    assert names.THROTTLED_METRIC not in found
+    assert names.WAIT_METRIC not in found
+
+
 def test_every_call_counts(telemetry: Telemetry, reader: InMemoryMetricReader) -> None:
     """The span that all of them share does not end."""
     for _ in range(3):
@@ -105,7 +125,7 @@ def test_what_did_not_happen_is_not_counted(
     telemetry: Telemetry, reader: InMemoryMetricReader
 ) -> None:
     """No decision, no throttle, no mask, nothing sent: no series."""
-    run(telemetry, decision=None, throttles=0, masked=(), attempts=0)
+    run(telemetry, decision=None, throttles=0, wait_s=0.0, masked=(), attempts=0)
 
     assert points(reader) == {}
 

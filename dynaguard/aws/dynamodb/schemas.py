@@ -73,6 +73,27 @@ class KeySchemas:
             return schema.key if schema else None
         return schema.indexes.get(authorization.index_name)
 
+    def partition_key(self, call: Call, table: str) -> str | None:
+        """The partition key attribute of a table that a call names, if known and the only one.
+
+        Never asks AWS. What was learnt counts where the table's name and region are the call's.
+        """
+        name = table.rpartition("/")[2]
+        schema = self._configured.get(name)
+        if schema is None:
+            ends = f":{call.region}:", f":table/{name}"
+            schema = next(
+                (
+                    found
+                    for (arn, _), found in self._learnt.items()
+                    if ends[0] in arn and arn.endswith(ends[1])
+                ),
+                None,
+            )
+        if schema is None or schema.key.partition_key_count != 1:
+            return None
+        return schema.key.attributes[0]
+
     def learn(self, call: Call, resource: str, description: Any) -> None:
         """Takes in the description of a table in an answer to `call`, decided on `resource`."""
         schema = None if call.operation == "DeleteTable" else schema_from(description)

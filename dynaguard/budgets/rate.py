@@ -1,0 +1,319 @@
+"""The rate that a resource takes from this process, learnt from its answers alone.
+
+Pure arithmetic over the clock readings passed in: no clock, no lock, no sleep. Every constant is
+relative to the rate itself or counts calls, so that it behaves alike at 1 and at 10,000 units/s.
+
+    unlimited --throttle--> cut -> hold -> return (concave, to the anchor) -> probe (+2 %/s)
+                             ^                                                   |
+                             +---- throttle ------ take over (doubling) <--------+
+
+What is accepted between two throttles, over the time between them, *is* the share of the
+resource's capacity that this process gets, whatever is stored in AWS's bucket meanwhile: the
+anchor. Answers to calls sent before the last cut tell nothing about the rate after it and do not
+count (the sent-at rule).
+
+Source: the shape is CUBIC's (RFC 9438) with relative growth; measurements in
+`docs/retry-budgets.md`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+CUT: Final = 0.6
+"""Share of the anchor that is left after a cut: deep and rare wastes less than often."""
+HOLD_S: Final = 0.4
+RETURN_S: Final = 1.2
+"""From a cut back to the anchor."""
+PROBE_PER_S2: Final = 0.3
+"""Growth beyond the anchor: so much of it, times the seconds squared. Doubled after 1.7 s."""
+DOUBLED_S: Final = 1.8
+DOUBLING_S: Final = 0.7
+"""From then on the rate doubles in this time."""
+UNUSED: Final = 2.0
+"""Growth that needs no proof; beyond it the rate is bound to what is in use."""
+FREED: Final = 1.4
+FLOW_TRUST: Final = 0.15
+"""Growth by which capacity must have become free; until then the average of the cycle is right."""
+
+FIRST_PER_S: Final = 4.0
+"""Where nothing was accepted before the first throttle; a search follows."""
+SEARCH_S: Final = 0.3
+SEARCH_DOUBLING_S: Final = 0.3
+
+KNOWN_LOW: Final = 0.6
+"""Below this share of the remembered rate the resource counts as collapsed."""
+AGAIN_S: Final = 0.8
+"""Between two comebacks."""
+HELD_S: Final = 0.3
+"""How long a comeback must go well to be over."""
+LOW_RETURN_S: Final = 0.4
+LOW_DOUBLING_S: Final = 0.1
+COMEBACK: Final = 1.0
+"""Share of the remembered rate at which a comeback turns into probing."""
+FLOOR_SHARE: Final = 0.012
+"""Of the remembered rate: what batches ask for in a collapse, to learn that it is over."""
+FLOOR_PER_S: Final = 0.05
+
+CALLS_PER_RETURN: Final = 10.0
+"""A slow process needs that many calls of its own to judge a rate."""
+LOW_CALLS_PER_RETURN: Final = 1.5
+HARD_UNITS: Final = 5
+HARD_SHARE: Final = 0.25
+HARD_S: Final = 0.03
+"""Fresh units, the throttled share of them, and the time after which a cut was not enough."""
+HARDEST: Final = 0.25
+"""What such a cut leaves at least: few answers are no proof that nothing is left."""
+SOFT_THROTTLES: Final = 3
+CONFIRMING_UNITS: Final = 30
+"""Fresh throttles among so many fresh answers cut the rate again, to what was accepted since."""
+LOOK_AGAIN_S: Final = 30.0
+"""Between two searches for more, where a share is set."""
+FLOW_S: Final = 0.3
+"""Time constant of the accepted flow."""
+LONG_FLOW_S: Final = 2.0
+MEMORY_S: Final = 120.0
+"""Time constant at which the remembered rate fades."""
+LOW_MEMORY_S: Final = 60.0
+"""In a collapse, which may be the new normal."""
+
+
+class Flow:
+    """Accepted units per second, exponentially weighted; young flows are not underestimated."""
+
+    __slots__ = ("_at_s", "_constant_s", "_units", "_weight_s")
+
+    def __init__(self, constant_s: float, now_s: float) -> None:
+        self._constant_s = constant_s
+        self._units = self._weight_s = 0.0
+        self._at_s = now_s
+
+    def add(self, now_s: float, units: float) -> None:
+        """Notes units that were accepted just now."""
+        self._decay(now_s)
+        self._units += units
+
+    def per_s(self, now_s: float) -> float:
+        """The flow at `now_s`."""
+        self._decay(now_s)
+        return self._units / max(self._weight_s, self._constant_s / 8)
+
+    def _decay(self, now_s: float) -> None:
+        elapsed_s = now_s - self._at_s
+        if elapsed_s <= 0:
+            return
+        left = math.exp(-elapsed_s / self._constant_s)
+        self._units *= left
+        self._weight_s = self._weight_s * left + self._constant_s * (1 - left)
+        self._at_s = now_s
+
+
+class AdaptiveRate:
+    """Units per second; unlimited until the first throttle. Not thread-safe.
+
+    Args:
+        now_s: The clock at the start.
+        hint_per_s: A capacity known from elsewhere; None: unlimited at first.
+        max_share: Share of the capacity, known or learnt, that is asked for at most. Below 1.0 the
+            rate stays there after a cut, and looks for more only every half minute.
+
+    Attributes:
+        is_limited: Whether there is a rate at all.
+        remembered_per_s: What was accepted lately, in good times; 0.0 before it is known.
+        cut_at_s: When the rate was cut last.
+    """
+
+    __slots__ = (
+        "_anchor",
+        "_cycle_s",
+        "_cycle_units",
+        "_flow",
+        "_fresh_bad",
+        "_fresh_ok",
+        "_fresh_throttles",
+        "_hold_s",
+        "_is_low",
+        "_is_searching",
+        "_long_flow",
+        "_low_return_s",
+        "_max_per_s",
+        "_max_share",
+        "_remembered_at_s",
+        "_return_s",
+        "_steady_from_s",
+        "cut_at_s",
+        "is_limited",
+        "remembered_per_s",
+    )
+
+    def __init__(
+        self, now_s: float, *, hint_per_s: float | None = None, max_share: float = 1.0
+    ) -> None:
+        self._max_share = max_share
+        self._max_per_s = math.inf if hint_per_s is None else hint_per_s * max_share
+        self.is_limited = hint_per_s is not None
+        self._anchor = self._max_per_s if self.is_limited else 0.0
+        self.remembered_per_s = self._anchor
+        self._remembered_at_s = self._cycle_s = now_s
+        self.cut_at_s = -math.inf
+        self._steady_from_s = now_s if self.is_limited else math.inf
+        self._hold_s, self._return_s, self._is_low = HOLD_S, RETURN_S, False
+        self._is_searching = False
+        self._low_return_s = LOW_RETURN_S
+        self._cycle_units = self._fresh_ok = self._fresh_bad = 0.0
+        self._fresh_throttles = 0
+        self._flow, self._long_flow = Flow(FLOW_S, now_s), Flow(LONG_FLOW_S, now_s)
+
+    @property
+    def known_per_s(self) -> float:
+        """What the resource is known to have taken: now, or in good times."""
+        return max(self.remembered_per_s, self._anchor)
+
+    # --- what answers tell -------------------------------------------------------------------
+
+    def accepted(self, now_s: float, sent_at_s: float, units: float) -> None:
+        """Takes in units that were accepted."""
+        self._flow.add(now_s, units)
+        if not self.is_limited:
+            return
+        self._long_flow.add(now_s, units)
+        if sent_at_s > self.cut_at_s:
+            self._fresh_ok += units
+            self._cycle_units += units
+        if self._is_low:
+            self._end_comeback(now_s)
+        if now_s - self._remembered_at_s > FLOW_S and now_s > self._steady_from_s:
+            self._remember(now_s, self._long_flow.per_s(now_s))
+
+    def throttled(self, now_s: float, sent_at_s: float, units: float = 1.0) -> bool:
+        """Takes in a throttle of so many units; says whether it cut the rate."""
+        if sent_at_s <= self.cut_at_s:
+            return False
+        self._fresh_bad += units
+        self._fresh_throttles += 1
+        if not self.is_limited or self._is_searching:
+            self._cut_first(now_s)
+            return True
+        fresh = self._fresh_ok + self._fresh_bad
+        share = self._fresh_bad / fresh
+        is_judged = fresh >= HARD_UNITS and now_s - self.cut_at_s > HARD_S
+        is_hard = share >= HARD_SHARE and (is_judged or self._is_low)
+        is_settled = now_s - self.cut_at_s > self._return_s
+        is_confirmed = self._fresh_throttles >= SOFT_THROTTLES and fresh >= CONFIRMING_UNITS
+        if not (is_hard or is_settled or is_confirmed):
+            return False
+        current = self.per_s(now_s)
+        if self._is_low:
+            self._fall_back(now_s, has_tried=is_settled)
+        elif is_hard:
+            # even the few that were accepted may have been the neighbours'
+            self._cut(now_s, current * max(1 - share, HARDEST))
+        else:
+            is_freed = is_settled and current > FREED * self._anchor
+            share = self._share_of_capacity(now_s, sent_at_s, is_freed=is_freed)
+            self._cut(now_s, min(current, share))
+        return True
+
+    def search_from(self, now_s: float, per_s: float) -> None:
+        """Has an unlimited rate begin at so many units per second, and double until a throttle.
+
+        For whole batches: with no rate at all, dozens of them are under way when the first one is
+        handed back.
+        """
+        self.is_limited, self._is_searching = True, True
+        self._anchor, self._return_s = per_s, 0.0
+        self.cut_at_s = self._cycle_s = now_s
+        self._steady_from_s = now_s + 2 * LONG_FLOW_S
+
+    def _cut_first(self, now_s: float) -> None:
+        """The first throttle: what was accepted before was stored capacity, in part at least."""
+        self.is_limited = True
+        self._steady_from_s = now_s + 2 * LONG_FLOW_S
+        flow_per_s = self._flow.per_s(now_s)
+        self._cut(now_s, max(0.5 * flow_per_s, FIRST_PER_S))
+        if flow_per_s < FIRST_PER_S:
+            self._is_searching, self._return_s = True, SEARCH_S
+
+    def _end_comeback(self, now_s: float) -> None:
+        """Back where it was: from here on it probes."""
+        top = COMEBACK * self.remembered_per_s
+        rise_s = LOW_DOUBLING_S * math.log2(max(top / self._anchor, 1.0))
+        if now_s - self.cut_at_s > self._return_s + rise_s + HELD_S:
+            self._is_low = False
+            self._anchor, self._return_s = top, RETURN_S
+            self.cut_at_s = now_s - RETURN_S
+            self._cycle_s, self._cycle_units = now_s, 0.0
+
+    def _fall_back(self, now_s: float, *, has_tried: bool) -> None:
+        """A throttle in a collapse: nearly everything is the neighbours', for longer each time."""
+        if has_tried:
+            self._low_return_s = AGAIN_S
+        self._cut(now_s, 0.0)
+
+    def _share_of_capacity(self, now_s: float, sent_at_s: float, *, is_freed: bool) -> float:
+        """What is accepted per second; between two throttles the best estimate there is."""
+        average = self._cycle_units / max(sent_at_s - self._cycle_s, 1e-3)
+        if is_freed:  # the average of the whole cycle lags behind; the flow holds stored units too
+            average += FLOW_TRUST * max(0.0, self._flow.per_s(now_s) - average)
+        return average
+
+    def _cut(self, now_s: float, anchor: float) -> None:
+        floor = max(FLOOR_PER_S, FLOOR_SHARE * self.remembered_per_s)
+        self._anchor = min(max(anchor, floor), self._max_per_s)
+        self._is_low = self._anchor < KNOWN_LOW * self.remembered_per_s
+        self._is_searching = False
+        if not self._is_low:
+            self._low_return_s = LOW_RETURN_S
+        least_s = self._low_return_s if self._is_low else RETURN_S
+        calls = LOW_CALLS_PER_RETURN if self._is_low else CALLS_PER_RETURN
+        self._return_s = max(least_s, calls / self._anchor)
+        self._hold_s = HOLD_S * self._return_s / RETURN_S if self._is_low else HOLD_S
+        self.cut_at_s = self._cycle_s = now_s
+        self._cycle_units = self._fresh_ok = self._fresh_bad = 0.0
+        self._fresh_throttles = 0
+
+    def _remember(self, now_s: float, per_s: float) -> None:
+        elapsed_s = now_s - self._remembered_at_s
+        self._remembered_at_s = now_s
+        constant_s = LOW_MEMORY_S if self._is_low else MEMORY_S
+        faded = self.remembered_per_s * math.exp(-elapsed_s / constant_s)
+        self.remembered_per_s = max(per_s, faded)
+
+    # --- the rate as a function of time --------------------------------------------------------
+
+    def per_s(self, now_s: float) -> float:
+        """Units per second that may be asked for at `now_s`; infinite while unlimited."""
+        if not self.is_limited:
+            return math.inf
+        since_s = now_s - self.cut_at_s
+        if since_s <= self._return_s:
+            return self._returning(since_s)
+        beyond_s = since_s - self._return_s
+        if self._max_share < 1 and not self._is_low:
+            if beyond_s < LOOK_AGAIN_S:
+                return min(self._anchor * self._max_share, self._max_per_s)
+            beyond_s -= LOOK_AGAIN_S
+        if self._is_low:
+            return min(self._coming_back(beyond_s), COMEBACK * self.remembered_per_s)
+        rate = self._probing(beyond_s)
+        if rate > UNUSED * self._anchor:  # an application that asks for less learns no more
+            rate = min(rate, max(UNUSED * self._anchor, 2.5 * self._flow.per_s(now_s)))
+        return min(rate, self._max_per_s)
+
+    def _returning(self, since_s: float) -> float:
+        if since_s <= self._hold_s:
+            return self._anchor * CUT
+        left = (self._return_s - since_s) / (self._return_s - self._hold_s)
+        return self._anchor * (1 - (1 - CUT) * left**3)
+
+    def _probing(self, beyond_s: float) -> float:
+        if self._is_searching:
+            return self._anchor * math.exp2(min(beyond_s / SEARCH_DOUBLING_S, 60))
+        rate = self._anchor * (1 + PROBE_PER_S2 * min(beyond_s, 1e3) ** 2)
+        if beyond_s > DOUBLED_S:
+            rate *= math.exp2(min((beyond_s - DOUBLED_S) / DOUBLING_S, 60))
+        return rate
+
+    def _coming_back(self, beyond_s: float) -> float:
+        return self._anchor * math.exp2(min(beyond_s / LOW_DOUBLING_S, 60))

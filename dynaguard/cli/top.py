@@ -1,0 +1,99 @@
+"""`dynaguard top`: who is throttled, who waits, how much budget is left; from the audit file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.live import Live
+from rich.table import Table
+
+from dynaguard.audit.following import Follower
+from dynaguard.cli.output import console, output_option, print_json, reports_errors, table
+from dynaguard.cli.rates import Row, Window
+
+
+@click.command("top")
+@click.argument("audit_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--window",
+    "window_s",
+    type=click.FloatRange(min=1.0),
+    default=10.0,
+    show_default=True,
+    help="Seconds that the figures are over.",
+)
+@click.option(
+    "--interval",
+    "interval_s",
+    type=click.FloatRange(min=0.2),
+    default=1.0,
+    show_default=True,
+    help="Seconds between two looks.",
+)
+@click.option("--once", is_flag=True, help="Print the last window of the file and end.")
+@output_option
+@reports_errors
+def command(
+    audit_file: Path, window_s: float, interval_s: float, *, once: bool, output: str
+) -> None:
+    """Shows retry budgets live, one line per job (or identity), table and class.
+
+    Reads the audit file that the processes write; what they do is not disturbed. Ends with
+    Ctrl-C. JSON is one document, with --once.
+    """
+    follower = Follower(audit_file)
+    window = Window(window_s)
+    window.add(follower.read())
+    if once or output == "json":
+        _print_once(window, output)
+        return
+    with Live(console=console(), auto_refresh=False, screen=sys.stdout.isatty()) as live:
+        try:
+            while True:
+                live.update(_table(window.rows(time.time()), window_s), refresh=True)
+                time.sleep(interval_s)
+                window.add(follower.read())
+        except KeyboardInterrupt:
+            return
+
+
+def _print_once(window: Window, output: str) -> None:
+    """The last window of what was read."""
+    rows = window.rows(window.latest_s)
+    if output == "json":
+        print_json({"window_s": window.seconds, "rows": [_as_mapping(row) for row in rows]})
+    else:
+        console().print(_table(rows, window.seconds))
+
+
+def _as_mapping(row: Row) -> Mapping[str, Any]:
+    """A row for programs."""
+    return {name: getattr(row, name) for name in Row.__slots__}
+
+
+def _table(rows: Iterable[Row], window_s: float) -> Table:
+    """The rows for people."""
+    made = table("job or identity", "class", "table", "calls/s")
+    for column in ("throttled", "retried", "waited", "refused", "rate/s", "budget left"):
+        made.add_column(column, justify="right")
+    made.caption = f"over {window_s:g} s"
+    made.caption_justify = "left"
+    for row in rows:
+        made.add_row(
+            row.job,
+            row.priority,
+            row.table,
+            f"{row.calls_per_s:.1f}",
+            f"{row.throttled_share:.1%}",
+            f"{row.retried_share:.1%}",
+            f"{row.wait_s:.1f} s",
+            str(row.refusals),
+            "-" if row.rate_per_s is None else f"{row.rate_per_s:.0f}",
+            "-" if row.tokens_left is None else f"{row.tokens_left:.1f}",
+        )
+    return made

@@ -1,0 +1,70 @@
+"""Consumed capacity is asked for where a budget wants to know, and nobody else notices."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import dynaguard
+
+KEY = {"pk": {"S": "1"}}
+CAPACITY = {"TableName": "orders", "CapacityUnits": 7.0}
+
+
+@pytest.fixture
+def measured(policy: Any) -> dict[str, Any]:
+    """A policy that wants to know."""
+    document: dict[str, Any] = policy(budget=[{"measure_capacity": True}])
+    return document
+
+
+def test_the_answer_looks_as_if_nobody_had_asked(
+    client: Any, wire: Any, measured: Any, waiting: Any, tmp_path: Any
+) -> None:
+    """The request asks, the record tells, the caller sees neither."""
+    wire.answer({"Item": KEY, "ConsumedCapacity": CAPACITY})
+    dynaguard.install(measured, audit=tmp_path / "audit.jsonl")
+    params = {"TableName": "orders", "Key": KEY}
+
+    answer = client.get_item(**params)
+
+    assert "ConsumedCapacity" not in answer
+    assert answer["Item"] == KEY
+    assert json.loads(wire.sent[0].body)["ReturnConsumedCapacity"] == "TOTAL"
+    assert "ReturnConsumedCapacity" not in params
+    (line,) = (tmp_path / "audit.jsonl").read_text().splitlines()
+    assert json.loads(line)["outcome"]["consumed_capacity"][0]["total_units"] == 7.0
+
+
+def test_who_asked_gets_the_answer(client: Any, wire: Any, measured: Any, waiting: Any) -> None:
+    """As asked."""
+    wire.answer({"Item": KEY, "ConsumedCapacity": CAPACITY})
+    dynaguard.install(measured)
+
+    answer = client.get_item(TableName="orders", Key=KEY, ReturnConsumedCapacity="INDEXES")
+
+    assert answer["ConsumedCapacity"] == CAPACITY
+    assert json.loads(wire.sent[0].body)["ReturnConsumedCapacity"] == "INDEXES"
+
+
+def test_operations_that_cannot_tell_are_not_asked(
+    client: Any, wire: Any, policy: Any, waiting: Any
+) -> None:
+    """Their requests stay as they are."""
+    wire.answer({"TableNames": []})
+    dynaguard.install({"version": 1, "default": "allow", "budget": [{"measure_capacity": True}]})
+
+    client.list_tables()
+
+    assert json.loads(wire.sent[0].body) == {}
+
+
+def test_a_presigned_url_asks_for_nothing(client: Any, measured: Any) -> None:
+    """It holds what the caller gave."""
+    dynaguard.install(measured)
+
+    url = client.generate_presigned_url("get_item", Params={"TableName": "orders", "Key": KEY})
+
+    assert "ReturnConsumedCapacity" not in url
