@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dynaguard.audit.log import AuditLog
 from dynaguard.aws.context import ContextSource
@@ -32,6 +32,9 @@ from dynaguard.settings import (
     resolve_settings,
 )
 from dynaguard.telemetry.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from dynaguard.budgets.coordination import Coordinator
 
 PolicySource = str | os.PathLike[str] | Mapping[str, Any]
 IdentityLookup = Callable[[CredentialFacts], str | None]
@@ -226,4 +229,21 @@ def _budgets(
     """The retry budgets, or None when they are switched off."""
     if not settings.budget:
         return None
-    return RetryBudgets(document.budgets if document else (), monotonic=monotonic)
+    return RetryBudgets(
+        document.budgets if document else (),
+        monotonic=monotonic,
+        coordinator=_coordinator(settings.coordinator),
+    )
+
+
+def _coordinator(setting: Any) -> Coordinator | None:
+    """What the setting names: a Redis by its URL, or the coordinator itself.
+
+    Raises:
+        MissingExtraError: redis-py is not installed.
+    """
+    if not isinstance(setting, str):
+        return cast("Coordinator | None", setting)
+    from dynaguard.budgets.redis_coordinator import RedisCoordinator
+
+    return RedisCoordinator(setting)

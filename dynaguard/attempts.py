@@ -149,6 +149,8 @@ class Attempts:
         if self._budgets is not None:
             lesson = _lesson_of(signal, answer, passage.sent_at_s or passage.started_s)
             load, scope = self._load_of(passage), passage.call.scope
+            if any(cause.limit is Limit.KEY_RANGE for cause in lesson.causes):
+                load = passage.load = self._loads.keyed(load, passage.call)
             self._budgets.learn(load, scope, lesson)
             if signal is not Signal.FATAL:
                 passage.budget = self._budgets.state(load, scope)
@@ -198,9 +200,13 @@ class Attempts:
 
     def _load_of(self, passage: Passage) -> Load:
         """What the call asks; read when it is first needed."""
-        if passage.load is None:
-            passage.load = self._loads.of(passage.call, passage.principal)
-        return passage.load
+        load = passage.load
+        if load is None:
+            load = self._loads.of(passage.call, passage.principal)
+            if self._budgets is not None and self._budgets.has_hot_keys:
+                load = self._loads.keyed(load, passage.call)
+            passage.load = load
+        return load
 
 
 def _lesson_of(signal: Signal, answer: Answer | None, sent_at_s: float) -> Lesson:

@@ -34,15 +34,66 @@ class Loads:
         find_key: Where key schemas are known, or None.
     """
 
-    __slots__ = ("_find_key", "_key_by_table")
+    __slots__ = ("_find_key", "_key_by_table", "_load_by_key")
 
     def __init__(self, find_key: FindKey | None = None) -> None:
         self._find_key = find_key
         self._key_by_table: dict[str, str] = {}
+        self._load_by_key: dict[tuple[str | None, ...], Load] = {}
 
     def of(self, call: Call, principal: Principal) -> Load:
         """What a call asks. Parameters of any shape give some load; never raises."""
-        job = call.scope.job or principal.name
+        params, job = call.params, call.scope.job or principal.name
+        table = params.get("TableName") if type(params) is dict else None
+        if type(table) is not str or call.service != "dynamodb":
+            return self._read(call, principal, job)
+        index = params.get("IndexName")
+        if index is not None and type(index) is not str:
+            return self._read(call, principal, job)
+        if call.operation in _KEYED and table not in self._key_by_table:
+            self._note_key(table, params.get("Key"))
+        key = (
+            job,
+            call.operation,
+            table,
+            index,
+            call.region,
+            call.partition,
+            principal.account_id,
+        )
+        load = self._load_by_key.get(key)
+        if load is None:
+            if len(self._load_by_key) >= _MOST_KEYS:
+                self._load_by_key.clear()
+            load = self._load_by_key[key] = self._read(call, principal, job)
+        return load
+
+    def keyed(self, load: Load, call: Call) -> Load:
+        """The load with the hash of the partition key value, where the attribute is known.
+
+        Asked for once a partition is at its limit: until then nobody needs to know.
+        """
+        member, table = _KEYED.get(call.operation), call.params.get("TableName")
+        values = call.params.get(member) if member is not None else None
+        if not isinstance(values, Mapping) or not isinstance(table, str):
+            return load
+        name = self._key_by_table.get(table)
+        if name is None and self._find_key is not None:
+            name = self._find_key(call, table)
+        if name is None or name not in values:
+            return load
+        part = load.parts[0]._replace(key_hash=hash(repr(values[name])))
+        return load._replace(parts=(part,))
+
+    def _note_key(self, table: str, key: Any) -> None:
+        """A key of one attribute gives the partition key away."""
+        if isinstance(key, Mapping) and len(key) == 1:
+            if len(self._key_by_table) >= _MOST_KEYS:
+                self._key_by_table.clear()
+            self._key_by_table[table] = next(iter(key))
+
+    def _read(self, call: Call, principal: Principal, job: str) -> Load:
+        """What a call asks, read from its parameters."""
         if call.service not in _DYNAMODB:
             region = call.region or ""
             part = Part(f"{call.service}:{call.operation}@{region}")
@@ -60,13 +111,12 @@ class Loads:
             f"{place.region}/{place.account}",
         )
 
-    def _parts(self, call: Call, place: Place) -> Iterator[Part]:
+    @staticmethod
+    def _parts(call: Call, place: Place) -> Iterator[Part]:
         params, operation = call.params, call.operation
         name = params.get("TableName")
         if name is not None:
-            yield Part(
-                _resource(place, name, params.get("IndexName")), 1.0, self._hash(call, name)
-            )
+            yield Part(_resource(place, name, params.get("IndexName")))
         elif operation in ("BatchWriteItem", "BatchGetItem"):
             for table, members in params["RequestItems"].items():
                 count = len(members["Keys"] if isinstance(members, Mapping) else members)
@@ -75,25 +125,6 @@ class Loads:
             yield from _transaction_parts(place, params["TransactItems"])
         elif operation == "BatchExecuteStatement":
             yield Part(place.arn("dynamodb", "*"), float(len(params["Statements"])))
-
-    def _hash(self, call: Call, table: str) -> int | None:
-        """The hash of the partition key value, where the attribute is known."""
-        member = _KEYED.get(call.operation)
-        if member is None:
-            return None
-        values = call.params[member]
-        if member == "Key" and len(values) == 1:
-            if len(self._key_by_table) >= _MOST_KEYS:
-                self._key_by_table.clear()
-            self._key_by_table[table] = name = next(iter(values))
-        else:
-            found = self._key_by_table.get(table)
-            if found is None and self._find_key is not None:
-                found = self._find_key(call, table)
-            if found is None:
-                return None
-            name = found
-        return hash(repr(values[name])) if name in values else None
 
 
 def cause_from(reason: Mapping[str, Any]) -> Cause:

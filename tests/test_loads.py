@@ -57,6 +57,7 @@ def parts(operation: str, params: Any) -> tuple[Part, ...]:
         ),
         ("ListTables", {}, [Part(ORDERS.replace("table/orders", "*"))]),
         ("BatchGetItem", {"RequestItems": 7}, [Part(ORDERS.replace("table/orders", "*"))]),
+        ("Query", {"TableName": "orders", "IndexName": []}, [Part(ORDERS)]),
         ("GetItem", {"TableName": 7}, [Part(ORDERS.replace("table/orders", "*"))]),
     ],
 )
@@ -85,7 +86,8 @@ def test_a_partition_key_is_known_from_keys_of_one_attribute() -> None:
     loads = Loads()
 
     def hash_of(operation: str, params: dict[str, Any]) -> int | None:
-        return loads.of(call(operation, {"TableName": "orders", **params}), ME).parts[0].key_hash
+        made = call(operation, {"TableName": "orders", **params})
+        return loads.keyed(loads.of(made, ME), made).parts[0].key_hash
 
     item = {"pk": {"S": "a"}, "v": {"S": "x"}}
     assert hash_of("PutItem", {"Item": item}) is None
@@ -101,8 +103,16 @@ def test_a_partition_key_is_known_from_key_schemas() -> None:
     loads = Loads(lambda _call, table: {"orders": "pk"}.get(table))
     key = {"pk": {"S": "a"}, "sk": {"S": "b"}}
     for table, is_known in (("orders", True), ("other", False)):
-        load = loads.of(call("GetItem", {"TableName": table, "Key": key}), ME)
+        made = call("GetItem", {"TableName": table, "Key": key})
+        load = loads.keyed(loads.of(made, ME), made)
         assert (load.parts[0].key_hash is not None) is is_known
+
+
+def test_what_has_no_key_has_no_hash() -> None:
+    """Queries, odd parameters."""
+    loads = Loads(lambda _call, _table: "pk")
+    for made in (call("Query", {"TableName": "orders"}), call("GetItem", {"Key": 7})):
+        assert loads.keyed(loads.of(made, ME), made).parts[0].key_hash is None
 
 
 def test_remembered_keys_are_bounded() -> None:
@@ -111,6 +121,7 @@ def test_remembered_keys_are_bounded() -> None:
     for index in range(3000):
         loads.of(call("GetItem", {"TableName": f"t{index}", "Key": {"pk": {"S": "a"}}}), ME)
     assert len(loads._key_by_table) <= 1024
+    assert len(loads._load_by_key) <= 1024
 
 
 @pytest.mark.parametrize(

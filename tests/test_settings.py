@@ -83,6 +83,7 @@ OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("mask_key_file", "key", "key", Path("key")),
     ("cursor_max_age_s", 90.5, "90.5", 90.5),
     ("budget", False, "No", False),
+    ("coordinator", "redis://r/0", "redis://r/0", "redis://r/0"),
     ("disabled", True, "1", True),
 ]
 BY_ARGUMENT = [row for row in OTHER_VALUES if row[0] != "disabled"]
@@ -611,3 +612,23 @@ def test_a_found_policy_stands_for_its_path(tmp_path: Path) -> None:
     assert Path(found) == path
     assert str(found) == str(path)
     assert Path(os.fspath(found)).read_text() == "version = 1"
+
+
+@pytest.mark.parametrize("value", ["http://redis", "", 7, "redis://\n"])
+def test_a_coordinator_is_a_url_of_redis_and_is_never_shown(value: Any) -> None:
+    """It may hold a password."""
+    with pytest.raises(ConfigurationError) as caught:
+        resolve_settings({"coordinator": value}, {}, {})
+    assert "redis://" in str(caught.value)
+    assert "http" not in str(caught.value)
+
+
+def test_a_coordinator_may_be_an_object_that_answers() -> None:
+    """Whatever shares rates in its own way."""
+
+    class Mine:
+        def ask(self, errand: Any) -> Any:
+            return errand
+
+    mine = Mine()
+    assert resolve_settings({"coordinator": mine}, {}, {}).settings.coordinator is mine

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from benchmarks.retry.simulation import Clock, Policy
 from dynaguard.budgets.budget import RetryBudgets
+from dynaguard.budgets.coordination import Coordinator, Errand
 from dynaguard.budgets.load import Lesson, Load, Part
 from dynaguard.budgets.rulings import Asked
 from dynaguard.budgets.signals import Signal
@@ -19,23 +20,34 @@ JOB = Load("job", (Part(TABLE),), is_write=True)
 SERVICE = Load("service", (Part(TABLE),), is_write=True)
 BATCH = Scope(job="job", priority=Priority.BATCH)
 INTERACTIVE = Scope()
+ROUND_TRIP_S = 0.001
+"""To the coordinator."""
 
 
 class Guarded(Policy):
     """A batch process under dynaguard."""
 
     def __init__(
-        self, clock: Clock, generator: random.Random, statements: tuple[BudgetStatement, ...] = ()
+        self,
+        clock: Clock,
+        generator: random.Random,
+        statements: tuple[BudgetStatement, ...] = (),
+        coordinator: Coordinator | None = None,
     ) -> None:
         self._clock = clock
         self.budgets = RetryBudgets(
-            statements, monotonic=lambda: clock.now_s, random=generator.random
+            statements,
+            monotonic=lambda: clock.now_s,
+            random=generator.random,
+            coordinator=coordinator,
         )
 
     def submit(self, go: Callable[[], None]) -> None:
         """Waits for its turn."""
         admission = self.budgets.admit(JOB, BATCH, started_s=self._clock.now_s)
-        if admission.turn is None:
+        if admission.refusal is not None:
+            self._clock.at(self._clock.now_s + 1.0, self.submit, go)
+        elif admission.turn is None:
             go()
         else:
             _Waiter(self._clock, admission.turn, go)
@@ -66,6 +78,10 @@ class _Waiter:
         self._generation += 1
         self._clock.at(self._clock.now_s, self._ask, self._generation)
 
+    def _settle(self, coordinator: Coordinator, errand: Errand) -> None:
+        self._turn.settle(coordinator.ask(errand))
+        self._wake()
+
     def _ask(self, generation: int) -> None:
         if self._is_gone or generation != self._generation:
             return
@@ -73,6 +89,10 @@ class _Waiter:
         if wait_s <= 0:
             self._is_gone = True
             self._go()
+        elif (errand := self._turn.errand()) is not None:
+            coordinator = self._turn.coordinator
+            assert coordinator is not None
+            self._clock.at(self._clock.now_s + ROUND_TRIP_S, self._settle, coordinator, errand)
         else:
             self._clock.at(self._clock.now_s + wait_s, self._ask, generation)
 

@@ -80,11 +80,16 @@ class BucketSnapshot:
 
 
 class Bucket:
-    """Tokens and counts of one key."""
+    """Tokens and counts of one key.
+
+    Attributes:
+        is_acting: Whether its calls wait for their turn.
+    """
 
     __slots__ = (
         "count_by_signal",
         "granted",
+        "is_acting",
         "priority",
         "refused",
         "rules",
@@ -99,6 +104,7 @@ class Bucket:
         self.statement = statement
         self.rules = rules
         self.priority = priority
+        self.is_acting = rules.is_paced and not statement.is_observed
         self.tokens = TokenBucket(
             max_tokens=rules.max_tokens,
             earned_per_success=rules.retry_ratio,

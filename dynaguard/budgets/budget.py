@@ -19,16 +19,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from cachetools import LRUCache
-
 from dynaguard.budgets import rulings
 from dynaguard.budgets.bucket import DEFAULT_STATEMENT, Bucket, BucketKey, BucketSnapshot
 from dynaguard.budgets.classes import rules_for
+from dynaguard.budgets.coordination import Coordinator
 from dynaguard.budgets.lane import Lane
 from dynaguard.budgets.lanes import LaneKey, Lanes, rate_or_none
 from dynaguard.budgets.learning import learn_answer
 from dynaguard.budgets.load import Lesson, Load, Part
 from dynaguard.budgets.rate import AdaptiveRate
+from dynaguard.budgets.recent import Recent
 from dynaguard.budgets.rulings import Asked, RetryRuling
 from dynaguard.budgets.signals import Signal
 from dynaguard.budgets.turns import Turn
@@ -75,6 +75,7 @@ class RetryBudgets:
         monotonic: Clock in seconds, that of `Scope.deadline_monotonic_s`.
         random: Uniform in [0, 1).
         max_buckets: Bound on the buckets, and on the lanes; at least 1.
+        coordinator: Shares rates with other processes; None: each process learns its own.
 
     Attributes:
         is_quiet: Whether nothing but successes was learnt lately: every bucket is full and
@@ -93,6 +94,7 @@ class RetryBudgets:
         monotonic: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = _random.random,
         max_buckets: int = 1024,
+        coordinator: Coordinator | None = None,
     ) -> None:
         if max_buckets < 1:
             raise ConfigurationError(f"`max_buckets` is `{max_buckets}`, it must be 1 or more")
@@ -102,8 +104,14 @@ class RetryBudgets:
         self._monotonic = monotonic
         self._random = random
         self._max_buckets = max_buckets
+        self._coordinator = coordinator
         self._start_afresh()
         _call_in_forked_child(weakref.WeakMethod(self._start_afresh))
+
+    @property
+    def has_hot_keys(self) -> bool:
+        """Whether a partition was at its limit lately, so that partition keys matter."""
+        return self._lanes.has_hot_keys
 
     # --- before an attempt -------------------------------------------------------------------
 
@@ -129,9 +137,12 @@ class RetryBudgets:
         """
         with self._lock:
             bucket = self._find_bucket(load, load.parts[0], scope)
-            if not bucket.rules.is_paced or bucket.statement.is_observed:
+            if not bucket.is_acting:
                 return GO
             now_s = self._monotonic()
+            lane = self._lanes.only(load)
+            if lane is not None and lane.is_free(now_s) and load.parts[0].units < BATCH_UNITS:
+                return GO
             lanes = self._lanes.of_load(load, now_s)
             self._begin_softly(lanes, now_s)
             if all(lane.is_free(now_s) for lane, _ in lanes):
@@ -145,6 +156,7 @@ class RetryBudgets:
                 lock=self._lock,
                 monotonic=self._monotonic,
                 random=self._random,
+                coordinator=self._coordinator,
             )
             wait_s = turn.ask_locked(now_s)
         if turn.refusal is not None:
@@ -169,7 +181,7 @@ class RetryBudgets:
         """
         with self._lock:
             bucket = self._find_bucket(load, load.parts[0], scope)
-            if not bucket.rules.is_paced or bucket.statement.is_observed:
+            if not bucket.is_acting:
                 return None
             now_s = self._monotonic()
             lanes = self._lanes.of_load(load, now_s)
@@ -245,7 +257,8 @@ class RetryBudgets:
         now_s = self._monotonic()
         with self._lock:
             return tuple(
-                self._snapshot(key, bucket, now_s) for (key, _), bucket in self._buckets.items()
+                self._snapshot(BucketKey(*key[:3]), bucket, now_s)
+                for key, bucket in self._buckets.items()
             )
 
     # --- inside -------------------------------------------------------------------------------
@@ -279,12 +292,16 @@ class RetryBudgets:
         """
         self._lock = threading.Lock()
         self._troubled_at_s = 0.0
-        self._buckets: LRUCache[tuple[BucketKey, Priority], Bucket] = LRUCache(self._max_buckets)
+        self._buckets: Recent[_Key, Bucket] = Recent(self._max_buckets)
         self._forget()
 
     def _forget(self) -> None:
         """Lanes without trouble for long: everything is as at the start."""
-        self._lanes = Lanes(self._make_rate, max_lanes=self._max_buckets)
+        self._lanes = Lanes(
+            self._make_rate,
+            max_lanes=self._max_buckets,
+            is_coordinated=self._coordinator is not None,
+        )
         self.is_quiet = True
 
     def _make_rate(self, key: LaneKey, now_s: float) -> AdaptiveRate:
@@ -302,24 +319,25 @@ class RetryBudgets:
 
     def _find_bucket(self, load: Load, part: Part, scope: Scope) -> Bucket:
         """The bucket of a part, made on first use; the caller holds the lock."""
-        key = (BucketKey(load.job, part.resource, load.is_write), scope.priority)
-        bucket: Bucket | None = self._buckets.get(key)
+        key = (load.job, part.resource, load.is_write, scope.priority)
+        bucket = self._buckets.find(key)
         if bucket is None:
-            statement = self._find_statement(key[0])
+            statement = self._find_statement(load.job, part.resource)
             priority = statement.priority or scope.priority
             bucket = Bucket(statement, rules_for(statement, priority), priority, self._monotonic())
-            self._buckets[key] = bucket
+            self._buckets.add(key, bucket)
         return bucket
 
-    def _find_statement(self, key: BucketKey) -> BudgetStatement:
+    def _find_statement(self, job: str, resource: str) -> BudgetStatement:
         """The first statement that matches; runs once per bucket."""
-        table = _extract_table(key.resource)
+        table = _extract_table(resource)
         for statement in self._statements:
-            if _matches_any(statement.jobs, key.job) and _matches_any(statement.tables, table):
+            if _matches_any(statement.jobs, job) and _matches_any(statement.tables, table):
                 return statement
         return DEFAULT_STATEMENT
 
 
+_Key = tuple[str, str, bool, Priority]
 _INTERACTIVE: Final = Priority.INTERACTIVE
 _PART_S: Final = 0.02
 

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from dynaguard.budgets.breaker import Breaker
+from dynaguard.budgets.coordination import Errand
+from dynaguard.budgets.lease import Lease
 from dynaguard.budgets.rate import AdaptiveRate
 
 TOLERANCE_S: Final = 0.02
@@ -54,9 +56,11 @@ class Lane:
     Args:
         rate: The rate that it keeps.
         now_s: The clock at the start.
+        lease: Leases from a coordinator, or None.
 
     Attributes:
         rate: The rate that it keeps.
+        lease: Leases from a coordinator, which count before the rate, or None.
         breaker: Holds everything paced back while the resource fails.
         not_before_s: Nothing paced goes before that instant: AWS asked for a pause.
         accepted_units, throttles: Counts since the lane was made.
@@ -69,13 +73,15 @@ class Lane:
         "_queue",
         "accepted_units",
         "breaker",
+        "lease",
         "not_before_s",
         "rate",
         "throttles",
     )
 
-    def __init__(self, rate: AdaptiveRate, now_s: float) -> None:
+    def __init__(self, rate: AdaptiveRate, now_s: float, lease: Lease | None = None) -> None:
         self.rate = rate
+        self.lease = lease
         self.breaker = Breaker(now_s)
         self.not_before_s = -math.inf
         self.accepted_units = 0.0
@@ -99,7 +105,11 @@ class Lane:
 
     def is_free(self, now_s: float) -> bool:
         """Whether there is nothing to wait for at all."""
-        return not self.rate.is_limited and not self.breaker.is_open and now_s >= self.not_before_s
+        if self.breaker.is_open or now_s < self.not_before_s:
+            return False
+        if self._is_leased(now_s):
+            return False
+        return not self.rate.is_limited
 
     def enter(self, ticket: Ticket) -> None:
         """Queues a call."""
@@ -126,11 +136,21 @@ class Lane:
         As the rate stands and grows; a throttle makes it longer.
         """
         start_s = max(now_s, self.not_before_s, self.breaker.probe_at_s)
+        if self.lease is not None and self.lease.is_on(now_s):
+            return max(start_s - now_s, self.lease.wait_s(now_s), _LEAST_WAIT_S)
         if not self.rate.is_limited:
             return max(start_s - now_s, _LEAST_WAIT_S)
         self._drain(now_s)
         excess = self._level + self._units_ahead(ticket) - self._tolerance(start_s)
         return max(start_s - now_s + self._drain_time_s(start_s, excess), _LEAST_WAIT_S)
+
+    def errand(self, now_s: float) -> Errand | None:
+        """What to ask the coordinator for, now and for whoever is the first; or None."""
+        first = self.first
+        if self.lease is None or first is None:
+            return None
+        wanted = sum(each.units for queue in (self._queue, self._background) for each in queue)
+        return self.lease.errand(now_s, first.units, wanted)
 
     def leave(self, ticket: Ticket) -> None:
         """Takes a call out of the queue; where it was the first, the next one is woken."""
@@ -139,9 +159,18 @@ class Lane:
         if was_first:
             self.wake_first()
 
+    def accepted(self, now_s: float, sent_at_s: float, units: float) -> None:
+        """Takes in units that AWS took."""
+        self.accepted_units += units
+        self.rate.accepted(now_s, sent_at_s, units)
+        if self.lease is not None:
+            self.lease.note_accepted(units)
+
     def throttled(self, now_s: float, sent_at_s: float, units: float) -> None:
         """Takes a throttle in. After a cut, debts that were made at the old rate are forgiven."""
         self.throttles += 1
+        if self.lease is not None:
+            self.lease.note_throttled(sent_at_s, units)
         self._drain(now_s)
         if self.rate.throttled(now_s, sent_at_s, units):
             self._level = min(self._level, CUT_DEBT_S * self.rate.per_s(now_s))
@@ -162,14 +191,22 @@ class Lane:
     def _take(self, now_s: float, units: float, share: float) -> bool:
         if now_s < self.not_before_s:
             return False
+        is_leased = self.lease is not None and self.lease.is_on(now_s)
+        is_paced = self.rate.is_limited and not is_leased
         self._drain(now_s)
-        if self.rate.is_limited and self._level > self._tolerance(now_s):
+        if is_paced and self._level > self._tolerance(now_s):
             return False
         if self.breaker.is_open and not self.breaker.take_probe(now_s, share):
             return False
-        if self.rate.is_limited:
+        if self.lease is not None and is_leased:
+            return self.lease.take(now_s, units)
+        if is_paced:
             self._level += units
         return True
+
+    def _is_leased(self, now_s: float) -> bool:
+        """Whether a coordinator decides."""
+        return self.lease is not None and self.lease.is_on(now_s)
 
     def _units_ahead(self, ticket: Ticket | None) -> float:
         """Units of the calls that go before."""

@@ -11,11 +11,11 @@ import math
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from cachetools import LRUCache
-
 from dynaguard.budgets.lane import Lane
+from dynaguard.budgets.lease import Lease
 from dynaguard.budgets.load import Cause, Limit, Load, Part
 from dynaguard.budgets.rate import AdaptiveRate
+from dynaguard.budgets.recent import Recent
 
 LINK_S: Final = 60.0
 """An index holds its table's writes back for so long after its last throttle."""
@@ -40,16 +40,22 @@ class Lanes:
 
     Args:
         make_rate: Makes the rate of a new lane, from its key and the clock.
+        is_coordinated: Whether a coordinator shares the rates of whole resources.
         max_lanes: Bound; beyond it the least recently used lane is forgotten.
     """
 
-    __slots__ = ("_accounts", "_hot", "_lanes", "_links", "_make_rate")
+    __slots__ = ("_accounts", "_hot", "_is_coordinated", "_lanes", "_links", "_make_rate")
 
     def __init__(
-        self, make_rate: Callable[[LaneKey, float], AdaptiveRate], *, max_lanes: int
+        self,
+        make_rate: Callable[[LaneKey, float], AdaptiveRate],
+        *,
+        max_lanes: int,
+        is_coordinated: bool = False,
     ) -> None:
         self._make_rate = make_rate
-        self._lanes: LRUCache[LaneKey, Lane] = LRUCache(max_lanes)
+        self._is_coordinated = is_coordinated
+        self._lanes: Recent[LaneKey, Lane] = Recent(max_lanes)
         self._links: dict[LaneKey, dict[LaneKey, float]] = {}
         self._hot: set[LaneKey] = set()
         self._accounts: set[LaneKey] = set()
@@ -64,17 +70,29 @@ class Lanes:
 
     def get(self, key: LaneKey) -> Lane | None:
         """A lane, if it was ever needed."""
-        lane: Lane | None = self._lanes.get(key)
-        return lane
+        return self._lanes.get(key)
 
     def open(self, key: LaneKey, now_s: float) -> Lane:
         """A lane, made when it is needed first."""
-        lane: Lane | None = self._lanes.get(key)
+        lane = self._lanes.find(key)
         if lane is None:
-            if len(self._lanes) >= self._lanes.maxsize:
+            if len(self._lanes) >= self._lanes.max_size:
                 self._forget_relations()
-            lane = self._lanes[key] = Lane(self._make_rate(key, now_s), now_s)
+            lease = Lease(_shared_name(key)) if self._is_coordinated and not key.key_hash else None
+            lane = Lane(self._make_rate(key, now_s), now_s, lease)
+            self._lanes.add(key, lane)
         return lane
+
+    @property
+    def has_hot_keys(self) -> bool:
+        """Whether a partition has a lane of its own."""
+        return bool(self._hot)
+
+    def only(self, load: Load) -> Lane | None:
+        """The lane of a load that goes through that one alone, if it was needed before."""
+        if len(load.parts) > 1 or self._links or self._hot or self._accounts:
+            return None
+        return self._lanes.find((load.parts[0].resource, load.is_write, None))  # type: ignore[arg-type]
 
     def of_load(self, load: Load, now_s: float) -> list[tuple[Lane, float]]:
         """The lanes that a call goes through, each with the units that it takes there."""
@@ -135,6 +153,11 @@ class Lanes:
         self._hot = {key for key in self._hot if key in self._lanes}
         self._accounts = {key for key in self._accounts if key in self._lanes}
         self._links = {key: links for key, links in self._links.items() if key in self._lanes}
+
+
+def _shared_name(key: LaneKey) -> str:
+    """What all processes call a lane; the hash of a key is this process's own."""
+    return f"{key.resource}:{'write' if key.is_write else 'read'}"
 
 
 def _index_of(arn: str) -> str | None:

@@ -57,8 +57,7 @@ def _note_accepted(
         taken = lesson.consumed
     if taken <= 0:
         return
-    lane.accepted_units += taken
-    lane.rate.accepted(now_s, lesson.sent_at_s, taken)
+    lane.accepted(now_s, lesson.sent_at_s, taken)
     debit = taken - units if is_paced else taken
     if debit:
         lane.debit(now_s, debit)

@@ -19,7 +19,9 @@ Source: the shape is CUBIC's (RFC 9438) with relative growth; measurements in
 from __future__ import annotations
 
 import math
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 CUT: Final = 0.6
 """Share of the anchor that is left after a cut: deep and rare wastes less than often."""
@@ -28,11 +30,11 @@ RETURN_S: Final = 1.2
 """From a cut back to the anchor."""
 PROBE_PER_S2: Final = 0.3
 """Growth beyond the anchor: so much of it, times the seconds squared. Doubled after 1.7 s."""
-DOUBLED_S: Final = 1.8
 DOUBLING_S: Final = 0.7
 """From then on the rate doubles in this time."""
 UNUSED: Final = 2.0
-"""Growth that needs no proof; beyond it the rate is bound to what is in use."""
+USE_FACTOR: Final = 1.25
+"""What is in use lags behind what may be."""
 FREED: Final = 1.4
 FLOW_TRUST: Final = 0.15
 """Growth by which capacity must have become free; until then the average of the cycle is right."""
@@ -56,7 +58,7 @@ FLOOR_SHARE: Final = 0.012
 """Of the remembered rate: what batches ask for in a collapse, to learn that it is over."""
 FLOOR_PER_S: Final = 0.05
 
-CALLS_PER_RETURN: Final = 10.0
+CALLS_PER_RETURN: Final = 24.0
 """A slow process needs that many calls of its own to judge a rate."""
 LOW_CALLS_PER_RETURN: Final = 1.5
 HARD_UNITS: Final = 5
@@ -79,6 +81,34 @@ LOW_MEMORY_S: Final = 60.0
 """In a collapse, which may be the new normal."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How deep a rate is cut, how long it takes to come back, how fast it looks for more.
+
+    Attributes:
+        cut: Share of the anchor that is left.
+        hold_s, return_s: At the bottom, and until it is back at the anchor.
+        probe_per_s2: Growth beyond: so much of the anchor, times the seconds squared.
+        unused: Growth that needs no proof; beyond it the rate is bound to what is in use.
+    """
+
+    cut: float = CUT
+    hold_s: float = HOLD_S
+    return_s: float = RETURN_S
+    probe_per_s2: float = PROBE_PER_S2
+    unused: float = UNUSED
+
+    @property
+    def doubled_s(self) -> float:
+        """When it has doubled; from then on it grows exponentially."""
+        return 1 / math.sqrt(self.probe_per_s2)
+
+
+OWN: Final = Shape()
+SHARED: Final = Shape(cut=0.85, hold_s=0.3, return_s=1.2, probe_per_s2=0.05, unused=1.2)
+"""Of many processes that report a quarter of a second late: less, and slower."""
+
+
 class Flow:
     """Accepted units per second, exponentially weighted; young flows are not underestimated."""
 
@@ -99,6 +129,14 @@ class Flow:
         self._decay(now_s)
         return self._units / max(self._weight_s, self._constant_s / 8)
 
+    def save(self) -> list[float]:
+        """What it knows."""
+        return [self._at_s, self._units, self._weight_s]
+
+    def restore(self, saved: Sequence[float]) -> None:
+        """Becomes what was saved."""
+        self._at_s, self._units, self._weight_s = saved
+
     def _decay(self, now_s: float) -> None:
         elapsed_s = now_s - self._at_s
         if elapsed_s <= 0:
@@ -114,6 +152,7 @@ class AdaptiveRate:
 
     Args:
         now_s: The clock at the start.
+        shape: How it moves.
         hint_per_s: A capacity known from elsewhere; None: unlimited at first.
         max_share: Share of the capacity, known or learnt, that is asked for at most. Below 1.0 the
             rate stays there after a cut, and looks for more only every half minute.
@@ -141,6 +180,7 @@ class AdaptiveRate:
         "_max_share",
         "_remembered_at_s",
         "_return_s",
+        "_shape",
         "_steady_from_s",
         "cut_at_s",
         "is_limited",
@@ -148,8 +188,14 @@ class AdaptiveRate:
     )
 
     def __init__(
-        self, now_s: float, *, hint_per_s: float | None = None, max_share: float = 1.0
+        self,
+        now_s: float,
+        *,
+        hint_per_s: float | None = None,
+        max_share: float = 1.0,
+        shape: Shape = OWN,
     ) -> None:
+        self._shape = shape
         self._max_share = max_share
         self._max_per_s = math.inf if hint_per_s is None else hint_per_s * max_share
         self.is_limited = hint_per_s is not None
@@ -158,12 +204,24 @@ class AdaptiveRate:
         self._remembered_at_s = self._cycle_s = now_s
         self.cut_at_s = -math.inf
         self._steady_from_s = now_s if self.is_limited else math.inf
-        self._hold_s, self._return_s, self._is_low = HOLD_S, RETURN_S, False
+        self._hold_s, self._return_s, self._is_low = shape.hold_s, shape.return_s, False
         self._is_searching = False
         self._low_return_s = LOW_RETURN_S
         self._cycle_units = self._fresh_ok = self._fresh_bad = 0.0
         self._fresh_throttles = 0
         self._flow, self._long_flow = Flow(FLOW_S, now_s), Flow(LONG_FLOW_S, now_s)
+
+    def save(self) -> dict[str, Any]:
+        """All that it knows, as numbers; for `restore`, in whichever process."""
+        saved = {name: getattr(self, name) for name in _PLAIN}
+        return {**saved, "flow": self._flow.save(), "long_flow": self._long_flow.save()}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Becomes what was saved."""
+        for name in _PLAIN:
+            setattr(self, name, saved[name])
+        self._flow.restore(saved["flow"])
+        self._long_flow.restore(saved["long_flow"])
 
     @property
     def known_per_s(self) -> float:
@@ -241,8 +299,8 @@ class AdaptiveRate:
         rise_s = LOW_DOUBLING_S * math.log2(max(top / self._anchor, 1.0))
         if now_s - self.cut_at_s > self._return_s + rise_s + HELD_S:
             self._is_low = False
-            self._anchor, self._return_s = top, RETURN_S
-            self.cut_at_s = now_s - RETURN_S
+            self._anchor, self._return_s = top, self._shape.return_s
+            self.cut_at_s = now_s - self._return_s
             self._cycle_s, self._cycle_units = now_s, 0.0
 
     def _fall_back(self, now_s: float, *, has_tried: bool) -> None:
@@ -265,10 +323,12 @@ class AdaptiveRate:
         self._is_searching = False
         if not self._is_low:
             self._low_return_s = LOW_RETURN_S
-        least_s = self._low_return_s if self._is_low else RETURN_S
+        least_s = self._low_return_s if self._is_low else self._shape.return_s
         calls = LOW_CALLS_PER_RETURN if self._is_low else CALLS_PER_RETURN
         self._return_s = max(least_s, calls / self._anchor)
-        self._hold_s = HOLD_S * self._return_s / RETURN_S if self._is_low else HOLD_S
+        self._hold_s = self._shape.hold_s
+        if self._is_low:
+            self._hold_s *= self._return_s / self._shape.return_s
         self.cut_at_s = self._cycle_s = now_s
         self._cycle_units = self._fresh_ok = self._fresh_bad = 0.0
         self._fresh_throttles = 0
@@ -297,23 +357,33 @@ class AdaptiveRate:
         if self._is_low:
             return min(self._coming_back(beyond_s), COMEBACK * self.remembered_per_s)
         rate = self._probing(beyond_s)
-        if rate > UNUSED * self._anchor:  # an application that asks for less learns no more
-            rate = min(rate, max(UNUSED * self._anchor, 2.5 * self._flow.per_s(now_s)))
+        unused = self._shape.unused
+        if rate > unused * self._anchor:  # an application that asks for less learns no more
+            in_use = USE_FACTOR * unused * self._flow.per_s(now_s)
+            rate = min(rate, max(unused * self._anchor, in_use))
         return min(rate, self._max_per_s)
 
     def _returning(self, since_s: float) -> float:
         if since_s <= self._hold_s:
-            return self._anchor * CUT
+            return self._anchor * self._shape.cut
         left = (self._return_s - since_s) / (self._return_s - self._hold_s)
-        return self._anchor * (1 - (1 - CUT) * left**3)
+        return self._anchor * (1 - (1 - self._shape.cut) * left**3)
 
     def _probing(self, beyond_s: float) -> float:
         if self._is_searching:
             return self._anchor * math.exp2(min(beyond_s / SEARCH_DOUBLING_S, 60))
-        rate = self._anchor * (1 + PROBE_PER_S2 * min(beyond_s, 1e3) ** 2)
-        if beyond_s > DOUBLED_S:
-            rate *= math.exp2(min((beyond_s - DOUBLED_S) / DOUBLING_S, 60))
+        # a slow process takes its time: the same growth over as many calls
+        beyond_s *= self._shape.return_s / self._return_s
+        rate = self._anchor * (1 + self._shape.probe_per_s2 * min(beyond_s, 1e3) ** 2)
+        doubled_s = self._shape.doubled_s
+        if beyond_s > doubled_s:
+            rate *= math.exp2(min((beyond_s - doubled_s) / DOUBLING_S, 60))
         return rate
 
     def _coming_back(self, beyond_s: float) -> float:
         return self._anchor * math.exp2(min(beyond_s / LOW_DOUBLING_S, 60))
+
+
+_PLAIN: Final = tuple(
+    name for name in AdaptiveRate.__slots__ if name not in ("_flow", "_long_flow", "_shape")
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from dynaguard.budgets.coordination import Coordinator, Errand, Grant
 from dynaguard.budgets.lane import Lane, Ticket
 
 
@@ -22,8 +23,10 @@ class Turn:
         lock: The lock of everything that is shared.
         monotonic: Clock in seconds.
         random: Uniform in [0, 1).
+        coordinator: Who is asked for leases, by whoever waits; or None.
 
     Attributes:
+        coordinator: As given.
         wake: Called when the call becomes the first somewhere, by another thread and under the
             lock: it must not block. Set it before `ask`.
         refusal: Why it will not get through in time, in one clause; then it waits no longer.
@@ -38,6 +41,7 @@ class Turn:
         "_random",
         "_ticket",
         "_what",
+        "coordinator",
         "refusal",
         "wake",
     )
@@ -52,7 +56,9 @@ class Turn:
         lock: threading.Lock,
         monotonic: Callable[[], float],
         random: Callable[[], float],
+        coordinator: Coordinator | None = None,
     ) -> None:
+        self.coordinator = coordinator
         self._left = lanes
         self._is_background = is_background
         self._deadline_s = deadline_s
@@ -87,6 +93,18 @@ class Turn:
                 return wait_s
             self._left, self._ticket = self._left[1:], None
         return 0.0
+
+    def errand(self) -> Errand | None:
+        """What to ask a coordinator for before waiting any longer, or None."""
+        with self._lock:
+            return self._left[0][0].errand(self._monotonic()) if self._left else None
+
+    def settle(self, grant: Grant | None) -> None:
+        """Takes the coordinator's answer in; None: it could not be reached."""
+        with self._lock:
+            if self._left and (lease := self._left[0][0].lease) is not None:
+                lease.settle(self._monotonic(), grant, self._random())
+                self._left[0][0].wake_first()
 
     def leave(self) -> None:
         """Gives the place up: whoever waited was interrupted."""

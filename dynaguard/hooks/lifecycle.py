@@ -16,6 +16,7 @@ from dynaguard.scope import EMPTY_SCOPE, Priority, set_process_scope
 
 if TYPE_CHECKING:
     from dynaguard.assembly import Configuration, PolicySource
+    from dynaguard.budgets.coordination import Coordinator
     from dynaguard.guard import Guard
     from dynaguard.hooks.installation import Installation
     from dynaguard.settings import Mode
@@ -62,6 +63,7 @@ def install(
     mask_key_file: str | os.PathLike[str] | None = None,
     cursor_max_age_s: float | None = None,
     budget: bool | None = None,
+    coordinator: str | Coordinator | None = None,
 ) -> Guard:
     """Guards every AWS call of this process that goes through botocore, from now on.
 
@@ -97,6 +99,8 @@ def install(
         mask_key_file: A file that holds it.
         cursor_max_age_s: How long a sealed cursor goes on, in seconds.
         budget: Whether retry budgets act.
+        coordinator: Shares the rates of resources between processes: a `redis://` URL (extra
+            `redis`), or an object with an `ask` like `Coordinator`'s.
 
     Returns:
         The guard in force. A second call with equal settings gives the same one. As a context
@@ -106,7 +110,7 @@ def install(
         ConfigurationError: Settings that cannot be used, or other settings than those in force.
         PolicySyntaxError: A policy that is not fully understood; `.problems` lists everything.
         PatchPointError: This botocore cannot be guarded.
-        MissingExtraError: The policy is YAML and PyYAML is not installed.
+        MissingExtraError: The policy is YAML and PyYAML is not installed; or redis-py is not.
 
     Effects: reads the environment and the policy once; opens the audit file; patches botocore.
     Nothing is installed when it raises. Thread-safe.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dynaguard.policy.model import PolicyDocument
     from dynaguard.settings import ResolvedSettings
 
-_SECRETS: Final = frozenset({"mask_key"})
+_SECRETS: Final = frozenset({"coordinator", "mask_key"})
 
 
 @dataclass(frozen=True, slots=True)

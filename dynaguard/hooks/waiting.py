@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
+from dynaguard.budgets.coordination import Coordinator
 from dynaguard.budgets.turns import Turn
+
+_log = logging.getLogger("dynaguard")
 
 SELDOM_S = 30.0
 """Longest wait without another look: estimates of a long queue are rough."""
+
+
+def fetch_lease(turn: Turn, coordinator: Coordinator) -> bool:
+    """Asks the coordinator, if it is time to; says whether it did. Never raises."""
+    errand = turn.errand()
+    if errand is None:
+        return False
+    grant = None
+    try:
+        grant = coordinator.ask(errand)
+    except Exception as err:  # noqa: BLE001 - the process goes on by itself, and says so once
+        _tell_fault(type(err).__name__)
+    finally:
+        turn.settle(grant)
+    return True
+
+
+@lru_cache(maxsize=8)
+def _tell_fault(kind: str) -> None:
+    """One line of log per sort of fault."""
+    _log.warning(
+        "the coordinator of retry budgets cannot be reached (%s), this process goes on by itself",
+        kind,
+    )
 
 
 def wait_for_turn(turn: Turn, *, monotonic: Callable[[], float] = time.monotonic) -> float:
@@ -22,6 +51,8 @@ def wait_for_turn(turn: Turn, *, monotonic: Callable[[], float] = time.monotonic
     turn.wake = first.set
     try:
         while (wait_s := turn.ask()) > 0:
+            if turn.coordinator is not None and fetch_lease(turn, turn.coordinator):
+                continue
             first.wait(min(wait_s, SELDOM_S))
             first.clear()
     except BaseException:

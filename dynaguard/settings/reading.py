@@ -22,6 +22,7 @@ _SWITCH_BY_TEXT: Final = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
+_REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 _AUDIT_WORDS: Final = ("stdout", "off")
 _KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (type(None), "nothing"),
@@ -175,6 +176,16 @@ def _read_secret(value: object) -> str:
     return text
 
 
+def _read_coordinator(value: object) -> object:
+    """A URL of Redis, which may hold a password, or something that answers errands."""
+    if callable(getattr(value, "ask", None)):
+        return value
+    text = _text_of(value, "a `redis://` URL or a `Coordinator`")
+    if not text.startswith(_REDIS_SCHEMES) or not text.isprintable():
+        raise Misfit(f"a URL that begins with {_listed(_REDIS_SCHEMES)} is needed")
+    return text
+
+
 def _read_seconds(value: object) -> float:
     """A number of seconds; the text of a variable counts as one."""
     if isinstance(value, bool):
@@ -225,5 +236,6 @@ _READER_BY_KIND: Final[Mapping[Kind, Callable[[object], object]]] = {
     Kind.PATH: read_path,
     Kind.AUDIT: _read_audit,
     Kind.SECONDS: _read_seconds,
+    Kind.COORDINATOR: _read_coordinator,
     Kind.SECRET: _read_secret,
 }

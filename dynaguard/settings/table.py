@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from dynaguard.scope import MAX_CORRELATION_ID_LENGTH, Priority
 
@@ -64,6 +64,7 @@ class Settings:
     mask_key_file: Path | None = None
     cursor_max_age_s: float = 86_400.0
     budget: bool = True
+    coordinator: Any = field(default=None, repr=False)
     disabled: bool = False
 
 
@@ -78,6 +79,7 @@ class Kind(enum.StrEnum):
     IDENTITY = "a label or an ARN"
     PATH = "a path"
     AUDIT = "a path, `stdout` or `off`"
+    COORDINATOR = "a `redis://` URL, or in `install()` a `Coordinator`"
     SECONDS = "seconds, more than 0"
     SECRET = f"text of at least {MIN_MASK_KEY_LENGTH} characters"
 
@@ -216,6 +218,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "How long a sealed cursor (`LastEvaluatedKey` with masked keys) goes on.",
     ),
     _row("budget", Kind.SWITCH, "Whether retry budgets act."),
+    _row(
+        "coordinator",
+        Kind.COORDINATOR,
+        "Shares the rates of resources with other processes, see "
+        "[retry budgets](../retry-budgets.md).",
+        is_in_document=False,
+    ),
     _row(
         "disabled",
         Kind.SWITCH,
