@@ -90,7 +90,7 @@ BY_ARGUMENT = [row for row in OTHER_VALUES if row[0] != "disabled"]
 BY_DOCUMENT = [
     row
     for row in OTHER_VALUES
-    if row[0] not in {"policy", "mask_key", "mask_key_file", "disabled"}
+    if row[0] not in {"policy", "mask_key", "mask_key_file", "coordinator", "disabled"}
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -77,7 +78,8 @@ def run_cell(server: ServerProcess, scenario: Scenario, policy: str, seed: int) 
         limit_s = scenario.limit_s + _GRACE_S
         results = [_receive(pipe, limit_s) for pipe in batches]
         if batches:
-            service.send("stop")
+            with suppress(BrokenPipeError):  # its time was up by itself
+                service.send("stop")
         samples = _receive(service, limit_s)
         return Observation(
             policy,

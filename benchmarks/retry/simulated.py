@@ -118,3 +118,30 @@ class Interactive:
             SERVICE, INTERACTIVE, Asked(Signal.THROTTLE, attempt, started_s=now_s - age_s)
         )
         return ruling.wait_s if ruling.is_granted else None
+
+
+class Standard(Policy):
+    """botocore's standard mode: four attempts, a quota of 500 tokens, a second of base delay.
+
+    Source: botocore 1.44.5, `retries/standard.py` and `retries/quota.py`.
+    """
+
+    ATTEMPTS = 4
+    QUOTA = 500.0
+    COST = 5.0
+
+    def __init__(self, generator: random.Random) -> None:
+        self._generator = generator
+        self._quota = self.QUOTA
+
+    def succeeded(self, sent_at_s: float) -> None:  # noqa: ARG002 - the protocol's
+        """Refunds one token."""
+        self._quota = min(self.QUOTA, self._quota + 1.0)
+
+    def failed(self, sent_at_s: float, attempt: int, signal: Signal) -> float | None:  # noqa: ARG002
+        """A random wait up to a second, doubled each time."""
+        if attempt >= self.ATTEMPTS or self._quota < self.COST:
+            return None
+        self._quota -= self.COST
+        base_s = 1.0 if signal is Signal.THROTTLE else 0.025
+        return self._generator.random() * min(base_s * 2.0 ** (attempt - 1), 20.0)
