@@ -11,9 +11,6 @@ from typing import Final
 from dynaguard.policy.model import BudgetStatement
 from dynaguard.scope import Priority
 
-SPENT_STEPS: Final = 2.0
-"""An empty bucket waits like one with so many attempts more."""
-
 
 @dataclass(frozen=True, slots=True)
 class ClassRules:
@@ -41,17 +38,15 @@ class ClassRules:
     growth: float
     max_delay_s: float
 
-    def delay_s(self, attempt: int, share: float, spent: float = 0.0) -> float:
+    def delay_s(self, attempt: int, share: float) -> float:
         """The wait after an attempt.
 
         Args:
             attempt: Its number, from 1.
             share: Uniform in [0, 1). A third of the wait is certain: a retry at once finds the
                 resource as it was.
-            spent: Share of the bucket that is spent, 0 to 1. Once it is half empty the waits get
-                longer: in a collapse a late retry is worth more than an early one.
         """
-        steps = min(attempt - 1 + SPENT_STEPS * max(0.0, 2 * spent - 1), 30.0)
+        steps = min(attempt - 1, 30)
         ceiling_s: float = self.first_delay_s * self.growth**steps
         return (1 + 2 * share) / 3 * min(ceiling_s, self.max_delay_s)
 
@@ -59,8 +54,8 @@ class ClassRules:
 RULES: Final = {
     Priority.INTERACTIVE: ClassRules(
         is_paced=False,
-        retry_ratio=0.06,
-        max_tokens=10.0,
+        retry_ratio=0.1,
+        max_tokens=20.0,
         min_retries_per_s=1.0,
         max_attempts=8,
         max_wait_s=2.0,

@@ -58,7 +58,7 @@ FLOOR_SHARE: Final = 0.012
 """Of the remembered rate: what batches ask for in a collapse, to learn that it is over."""
 FLOOR_PER_S: Final = 0.05
 
-CALLS_PER_RETURN: Final = 24.0
+CALLS_PER_RETURN: Final = 48.0
 """A slow process needs that many calls of its own to judge a rate."""
 LOW_CALLS_PER_RETURN: Final = 1.5
 HARD_UNITS: Final = 5

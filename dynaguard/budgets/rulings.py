@@ -107,7 +107,7 @@ def rule(
     refusal = _reason_against(bucket, lanes, asked, key)
     if refusal is not None:
         return _refused(bucket, refusal or None)
-    delay_s = _delay_s(bucket, asked, share)
+    delay_s = _delay_s(bucket.rules, asked, share)
     cost = TRANSIENT_COST if asked.signal is Signal.TRANSIENT else 1.0
     deferral_s = bucket.tokens.wait_s(cost, drip_per_s)
     if now_s + deferral_s > deadline_s and deferral_s > 0:
@@ -158,13 +158,10 @@ def _helps(asked: Asked) -> bool:
     return asked.is_dynamodb and is_known
 
 
-def _delay_s(bucket: Bucket, asked: Asked, share: float) -> float:
+def _delay_s(rules: ClassRules, asked: Asked, share: float) -> float:
     """The back-off; where a lane paces the retry, none is needed after a throttle."""
-    rules = bucket.rules
-    delay_s = 0.0
-    if not (rules.is_paced and asked.is_paced_by_lane and asked.signal in _LOAD_SIGNALS):
-        spent = 1.0 - max(0.0, bucket.tokens.tokens) / bucket.tokens.max_tokens
-        delay_s = rules.delay_s(asked.attempt, share, spent)
+    is_for_lane = rules.is_paced and asked.is_paced_by_lane and asked.signal in _LOAD_SIGNALS
+    delay_s = 0.0 if is_for_lane else rules.delay_s(asked.attempt, share)
     if not asked.is_dynamodb or asked.signal is Signal.FATAL:
         delay_s = max(delay_s, asked.suggested_s or 0.0)
     return max(delay_s, min(asked.retry_after_s, MAX_RETRY_AFTER_S))

@@ -135,16 +135,6 @@ def test_an_empty_budget_refuses_what_cannot_wait(
     assert "retry budget spent: 0.0 of 1 tokens left for job `nightly`" in ruling.refusal
 
 
-def test_the_emptier_the_budget_the_longer_the_waits(
-    make_budgets: MakeBudgets, clock: Clock, load: Load
-) -> None:
-    """In a collapse a late retry is worth more than an early one."""
-    budgets = make_budgets(max_tokens=10.0, min_retries_per_s=0.0)
-    waits = [ask(budgets, load, clock).wait_s for _ in range(10)]
-    assert waits[0] < 0.01
-    assert waits[-1] > 5 * waits[0]
-
-
 def test_failures_of_the_service_cost_more(
     make_budgets: MakeBudgets, clock: Clock, load: Load
 ) -> None:
