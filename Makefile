@@ -125,7 +125,7 @@ integration: venv ministack dynoxide ## code blocks of the docs, and real server
 
 # --- what takes longer -------------------------------------------------------------------------
 
-.PHONY: matrix fuzz mutate bench
+.PHONY: matrix fuzz mutate bench bench-retry
 matrix: ## Python x botocore x wrapt; interpreters that are not there are named and left out
 	.ci/matrix
 
@@ -140,6 +140,9 @@ mutate: venv ## change the code of the deciding rooms: do the tests notice?
 bench: venv ## the figures, as ratios in one run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-retry: venv ## retries on loopback: every botocore mode and dynaguard (half an hour a run)
+	$(BIN)/python -m benchmarks.retry $(ARGS)
 
 .PHONY: generate service-table clean
 generate: venv ## write the generated tables of the docs

@@ -120,6 +120,8 @@ class Attempts:
         tables = passage.call.params.get("RequestItems")
         if tables is None:  # statements: all of one part
             parts = [whole.parts[0]._replace(units=float(len(units_by_place)))]
+        elif len(tables) != len(whole.parts):  # of an odd shape: it counts as one unit
+            parts = list(whole.parts)
         else:
             parts = [
                 part._replace(units=float(units_by_place[table]))

@@ -16,7 +16,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dynaguard.budgets import rulings
@@ -33,7 +33,7 @@ from dynaguard.budgets.rulings import Asked, RetryRuling
 from dynaguard.budgets.signals import Signal
 from dynaguard.budgets.turns import Turn
 from dynaguard.call import BudgetState
-from dynaguard.errors import ConfigurationError
+from dynaguard.errors import ConfigurationError, readable_arn
 from dynaguard.policy.model import BudgetStatement
 from dynaguard.policy.patterns import text_matches
 from dynaguard.scope import Priority, Scope
@@ -227,7 +227,6 @@ class RetryBudgets:
                 for part in load.parts
                 if (lane := self._lanes.get(LaneKey(part.resource, load.is_write))) is not None
             ]
-            self.is_quiet = False
             return rulings.rule(
                 bucket,
                 lanes,
@@ -267,7 +266,7 @@ class RetryBudgets:
         lane = self._lanes.get(LaneKey(key.resource, key.is_write))
         bucket.tokens.refill(now_s)
         return BucketSnapshot(
-            key=key,
+            key=replace(key, resource=readable_arn(key.resource)),
             priority=bucket.priority,
             statement=bucket.statement.ref,
             is_observed=bucket.statement.is_observed,

@@ -77,9 +77,9 @@ class SyncAttempting:
         size = self._installation.guard.attempts.part_size(passage)
         if size is None:
             return
-        call = passage.call
-        passage.batch = Batch.from_request(call.operation, request["body"], call.params)
-        self._put_part(passage, request, size)
+        passage.batch = _batch_of(passage, request)
+        if passage.batch is not None:
+            self._put_part(passage, request, size)
 
     def _put_part(self, passage: Passage, request: Any, size: int | None) -> None:
         """Puts the next members of a batch into the request, and seals it."""
@@ -117,11 +117,12 @@ class SyncAttempting:
         self, passage: Passage, signal: Signal, request: Any, response: Any, delay_s: float | None
     ) -> bool:
         """Whether a batch has members left and may send them; else its answers become one."""
-        call = passage.call
-        if passage.batch is None:  # it was sent as a whole
-            passage.batch = Batch.from_request(call.operation, request["body"], call.params)
-            passage.batch.take(None)
-        batch: Batch = passage.batch
+        batch: Batch | None = passage.batch
+        if batch is None:  # it was sent as a whole
+            batch = passage.batch = _batch_of(passage, request)
+            if batch is None:
+                return False
+            batch.take(None)
         is_answered = response is not None and response[0].status_code < _FIRST_FAILURE
         is_understood = is_answered and batch.absorb(response[1], response[0].content)
         if not is_understood:
@@ -140,6 +141,7 @@ class SyncAttempting:
             # Where a later part failed and earlier ones were taken, what is left is handed back,
             # so that the caller repeats that alone.
             response[0].status_code = _OK
+            response[1].setdefault("ResponseMetadata", {})["HTTPStatusCode"] = _OK
             batch.merge_into(response[1])
             passage.answer, passage.late_answer = None, (read_answer, response[1], _OK)
         return False
@@ -165,6 +167,15 @@ class SyncAttempting:
         if passage.is_measured:
             parsed.pop("ConsumedCapacity", None)  # the caller did not ask for it
         return guard.attempts.learn(passage, answer, None)
+
+
+def _batch_of(passage: Passage, request: Any) -> Batch | None:
+    """The call as a batch, or None where it is of a shape that is not understood."""
+    call = passage.call
+    try:
+        return Batch.from_request(call.operation, request["body"], call.params)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def _is_partial(passage: Passage, parsed: Any) -> bool:

@@ -177,7 +177,7 @@ class SyncWrappers:
             )
             if passage.batch is not None or (signal is Signal.LEFTOVERS and passage.seal):
                 return attempting.goes_on(passage, signal, request_dict, response, delay_s)
-            if signal is Signal.OK and delay_s is None:
+            if delay_s is None and (signal is Signal.OK or signal is Signal.FATAL):
                 return False
             return attempting.repeats(passage, signal, request_dict, response, delay_s)
 

@@ -14,7 +14,8 @@ from dynaguard.budgets.classes import RULES, rules_for
 from dynaguard.budgets.load import Cause, Lesson, Limit, Load
 from dynaguard.budgets.rulings import Asked, RetryRuling
 from dynaguard.budgets.signals import Signal
-from dynaguard.call import StatementRef
+from dynaguard.call import UNKNOWN_ACCOUNT, StatementRef
+from dynaguard.errors import readable_arn
 from dynaguard.policy.model import BudgetStatement
 from dynaguard.scope import Priority, Scope
 from tests.budgets.conftest import Clock, MakeBudgets, load_of
@@ -339,3 +340,15 @@ def test_a_cause_without_a_lane_is_no_error(
         causes = (Cause(Limit.RESOURCE, resource),)
         budgets.learn(load, BATCH, Lesson(Signal.THROTTLE, clock.now_s, causes))
     assert budgets.snapshot()[0].count_by_signal[Signal.THROTTLE] == 3
+
+
+def test_a_snapshot_shows_what_is_not_known_of_an_arn_as_a_star(
+    make_budgets: MakeBudgets, clock: Clock
+) -> None:
+    """The account, mostly."""
+    budgets = make_budgets()
+    table = f"arn:aws:dynamodb:eu-west-1:{UNKNOWN_ACCOUNT}:table/orders"
+    budgets.learn(load_of(table=table), BATCH, Lesson(Signal.OK, clock.now_s))
+    (shot,) = budgets.snapshot()
+    assert shot.key.resource == readable_arn(table)
+    assert "\ufdd0" not in str(shot)

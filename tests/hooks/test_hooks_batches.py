@@ -105,7 +105,7 @@ def test_a_later_part_that_is_throttled_is_handed_back_not_raised(
     answer = client.batch_write_item(RequestItems={"orders": [put(0), put(1), put(2)]})
 
     assert answer["UnprocessedItems"] == {"orders": [put(1), put(2)]}
-    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
     assert "Error" not in answer
 
 
@@ -318,6 +318,30 @@ def test_a_failing_connection_raises_and_takes_nothing_back(
     dynaguard.install()
     with dynaguard.deadline(0.2), pytest.raises(ReadTimeoutError):
         client.batch_write_item(RequestItems={"orders": [put(0), put(1)]})
+
+
+@pytest.mark.parametrize("left", [{"orders": []}, {"orders": [{}, {}]}, {"other": []}])
+def test_leftovers_of_an_odd_shape_break_nothing(
+    client: Any, wire: Any, waiting: Any, left: Any
+) -> None:
+    """Whatever a stand-in for DynamoDB answers, the call ends."""
+    wire.answer({"UnprocessedItems": left})
+    dynaguard.install()
+
+    answer = client.batch_write_item(RequestItems={"orders": [put(0)]})
+
+    assert answer["UnprocessedItems"] in ({"orders": [put(0)]}, left)
+
+
+def test_a_failed_condition_leaves_the_process_quiet(client: Any, wire: Any, waiting: Any) -> None:
+    """Answers that say nothing about load start no book-keeping."""
+    wire.answer({"__type": "x#ConditionalCheckFailedException", "message": "no"}, 400)
+    guard = dynaguard.install()
+
+    with pytest.raises(ClientError):
+        client.put_item(TableName="orders", Item={"pk": {"S": "1"}})
+
+    assert guard.rooms.budgets.is_quiet
 
 
 def test_a_batch_counts_its_members_by_table() -> None:
