@@ -53,9 +53,10 @@ class Attempts:
 
     Attributes:
         is_on: Whether there are budgets.
+        measures_capacity: Whether one of them wants to know consumed capacity.
     """
 
-    __slots__ = ("_budgets", "_loads", "_monotonic", "is_on")
+    __slots__ = ("_budgets", "_loads", "_monotonic", "is_on", "measures_capacity")
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class Attempts:
         self._loads = loads or Loads()
         self._monotonic = monotonic
         self.is_on = budgets is not None
+        self.measures_capacity = budgets is not None and budgets.measures_capacity
 
     # --- before an attempt -------------------------------------------------------------------
 
@@ -83,6 +85,13 @@ class Attempts:
         elif admission.refusal is not None:
             passage.budget_refusal = admission.refusal
         return admission
+
+    def acts_on(self, passage: Passage) -> bool:
+        """Whether budgets act on a call, and do not only observe it."""
+        budgets = self._budgets
+        if budgets is None or not budgets.observes:
+            return budgets is not None
+        return budgets.is_acting(self._load_of(passage), passage.call.scope)
 
     def note_admitted(self, passage: Passage, wait_s: float) -> None:
         """Takes in that the call waited for its turn and goes now."""
@@ -128,7 +137,7 @@ class Attempts:
                 for table, part in zip(tables, whole.parts, strict=True)
                 if table in units_by_place
             ]
-        passage.load = whole._replace(parts=tuple(parts))
+        passage.load = whole._replace(parts=tuple(parts)) if parts else whole
 
     # --- after an attempt --------------------------------------------------------------------
 
@@ -182,7 +191,7 @@ class Attempts:
         causes = answer.causes if answer else ()
         asked = Asked(
             signal,
-            passage.attempts,
+            passage.attempts - passage.progressed_at,
             passage.started_s,
             suggested_s,
             max_attempts,

@@ -72,6 +72,7 @@ class Passage:
         span: Its span, or None when nothing observes it.
         sent_at_s: Clock reading when the last attempt was let go; 0.0 when nobody looked.
         attempts: Requests sent so far.
+        progressed_at: How many of them there were when a part of a batch was taken last.
         throttles: Of these, answered by a throttle; batch answers with leftovers count too.
         wait_s: Seconds waited so far.
         answer: What the last answer tells, once it was asked for; None when none came.
@@ -100,6 +101,7 @@ class Passage:
     plan: Plan | None = None
     span: CallSpan | None = None
     attempts: int = 0
+    progressed_at: int = 0
     throttles: int = 0
     wait_s: float = 0.0
     answer: Answer | None = None

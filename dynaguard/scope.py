@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import functools
 import inspect
+import math
 import os
 import random
 import re
@@ -282,6 +283,8 @@ def deadline(limit: float | timedelta | Any, *, reserve_s: float = 0.5) -> Scope
 
     Source: AWS Lambda developer guide, the context object (`get_remaining_time_in_millis`).
     """
+    if not 0 <= reserve_s < math.inf:
+        raise ConfigurationError("`reserve_s` must be seconds, 0 or more")
     remaining_ms = getattr(limit, "get_remaining_time_in_millis", None)
     seconds = _check_deadline(limit) if remaining_ms is None else 0.0
     if seconds is None:
@@ -351,6 +354,10 @@ def _check_deadline(deadline: object) -> float | None:
         raise ConfigurationError(
             f"`deadline_s` is of type {type(seconds).__name__}, it must be seconds or a timedelta"
         )
+    try:
+        seconds = float(seconds)
+    except OverflowError:
+        seconds = math.inf
     if not seconds > 0:
         raise ConfigurationError(f"`deadline_s` is `{seconds}`, it must be greater than 0 seconds")
     return seconds

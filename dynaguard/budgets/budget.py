@@ -82,6 +82,7 @@ class RetryBudgets:
             nothing waits, so that calls of classes that are not paced may leave everything out.
             Read without the lock: who reads it late misses a success, never a throttle.
         measures_capacity: Whether a statement asks for consumed capacity.
+        observes: Whether a statement only observes.
 
     Raises:
         ConfigurationError: `max_buckets` is below 1.
@@ -101,6 +102,7 @@ class RetryBudgets:
         self._statements = statements
         self._chooses_class = any(each.priority is not None for each in statements)
         self.measures_capacity = any(each.is_measuring for each in statements)
+        self.observes = any(each.is_observed for each in statements)
         self._monotonic = monotonic
         self._random = random
         self._max_buckets = max_buckets
@@ -158,10 +160,11 @@ class RetryBudgets:
                 random=self._random,
                 coordinator=self._coordinator,
             )
-            wait_s = turn.ask_locked(now_s)
+            if turn.pass_locked(now_s):
+                return GO
         if turn.refusal is not None:
             return Admission(refusal=turn.refusal)
-        return Admission(turn=turn) if wait_s > 0 else GO
+        return Admission(turn=turn)
 
     def _begin_softly(self, lanes: list[tuple[Lane, float]], now_s: float) -> None:
         """Whole batches begin at a moderate rate."""
@@ -237,6 +240,11 @@ class RetryBudgets:
                 share=self._random(),
             )
 
+    def is_acting(self, load: Load, scope: Scope) -> bool:
+        """Whether a call's statement acts, and does not only observe."""
+        with self._lock:
+            return not self._find_bucket(load, load.parts[0], scope).statement.is_observed
+
     def is_measured(self, load: Load, scope: Scope) -> bool:
         """Whether a call's statement asks for the capacity that it consumes."""
         with self._lock:
@@ -289,7 +297,8 @@ class RetryBudgets:
         At the moment of the fork another thread of the parent may have held the lock, or been
         half way through a change; the child must not inherit either.
         """
-        self._lock = threading.Lock()
+        # re-entrant: a signal handler may make a call of its own in the middle of ours
+        self._lock = threading.RLock()
         self._troubled_at_s = 0.0
         self._buckets: Recent[_Key, Bucket] = Recent(self._max_buckets)
         self._forget()
@@ -307,7 +316,9 @@ class RetryBudgets:
         """The rate of a new lane, with what a statement for its table knows."""
         table = _extract_table(key.resource)
         for each in self._statements:
-            if key.key_hash is None and _matches_any(each.tables, table):
+            tells = each.capacity_units_per_s is not None or each.max_share < 1
+            is_for_all = tells and not each.is_observed and key.key_hash is None
+            if is_for_all and _matches_any(each.tables, table):
                 return AdaptiveRate(
                     now_s, hint_per_s=each.capacity_units_per_s, max_share=each.max_share
                 )

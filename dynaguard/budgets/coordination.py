@@ -29,6 +29,8 @@ MEMBER_S: Final = 20.0
 SOON_S: Final = 0.5
 SERVED_S: Final = 1e-4
 """A ticket that is served in less is served."""
+LATEST_ANSWER_S: Final = 0.25
+"""An answer that takes longer is a fault: a call must not wait for it."""
 TICK_S: Final = 0.1
 """What processes report is summed up for so long before the rate learns of it."""
 
@@ -130,7 +132,7 @@ class SharedRate:
         per_s = self.rate.per_s(now_s)
         self._serve(now_s, per_s)
         ticket, units = errand.ticket, errand.units
-        if ticket is None:
+        if ticket is None or ticket > self._issued:  # of a queue that is gone
             units = max(units, min(errand.wanted, self._fair_units(now_s, member, per_s)))
             self._issued += units
             ticket = self._issued

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dynaguard.budgets.breaker import Breaker
-from dynaguard.budgets.coordination import Errand
+from dynaguard.budgets.coordination import LEASE_S, Errand
 from dynaguard.budgets.lease import Lease
 from dynaguard.budgets.rate import AdaptiveRate
 
@@ -111,6 +111,10 @@ class Lane:
             return False
         return not self.rate.is_limited
 
+    def may_go(self, now_s: float, units: float, share: float) -> bool:
+        """Whether a call may go past an empty queue; then its units are taken."""
+        return self.first is None and self._take(now_s, units, share)
+
     def enter(self, ticket: Ticket) -> None:
         """Queues a call."""
         (self._background if ticket.is_background else self._queue).append(ticket)
@@ -147,9 +151,11 @@ class Lane:
     def errand(self, now_s: float) -> Errand | None:
         """What to ask the coordinator for, now and for whoever is the first; or None."""
         first = self.first
-        if self.lease is None or first is None:
+        is_paused = now_s < max(self.not_before_s, self.breaker.probe_at_s)
+        if self.lease is None or first is None or is_paused:
             return None
-        wanted = sum(each.units for queue in (self._queue, self._background) for each in queue)
+        queued = sum(each.units for queue in (self._queue, self._background) for each in queue)
+        wanted = max(queued, LEASE_S * self.rate.flow_per_s(now_s))
         return self.lease.errand(now_s, first.units, wanted)
 
     def leave(self, ticket: Ticket) -> None:
@@ -159,11 +165,11 @@ class Lane:
         if was_first:
             self.wake_first()
 
-    def accepted(self, now_s: float, sent_at_s: float, units: float) -> None:
-        """Takes in units that AWS took."""
+    def accepted(self, now_s: float, sent_at_s: float, units: float, *, is_paced: bool) -> None:
+        """Takes in units that AWS took; others hear of those that waited for their turn."""
         self.accepted_units += units
         self.rate.accepted(now_s, sent_at_s, units)
-        if self.lease is not None:
+        if self.lease is not None and is_paced:
             self.lease.note_accepted(units)
 
     def throttled(self, now_s: float, sent_at_s: float, units: float) -> None:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from dynaguard.budgets.lane import Lane
-from dynaguard.budgets.lease import Lease
+from dynaguard.budgets.lease import Lease, Reach
 from dynaguard.budgets.load import Cause, Limit, Load, Part
 from dynaguard.budgets.rate import AdaptiveRate
 from dynaguard.budgets.recent import Recent
+from dynaguard.errors import readable_arn
 
 LINK_S: Final = 60.0
 """An index holds its table's writes back for so long after its last throttle."""
@@ -44,7 +45,15 @@ class Lanes:
         max_lanes: Bound; beyond it the least recently used lane is forgotten.
     """
 
-    __slots__ = ("_accounts", "_hot", "_is_coordinated", "_lanes", "_links", "_make_rate")
+    __slots__ = (
+        "_accounts",
+        "_hot",
+        "_is_coordinated",
+        "_lanes",
+        "_links",
+        "_make_rate",
+        "_reach",
+    )
 
     def __init__(
         self,
@@ -55,6 +64,7 @@ class Lanes:
     ) -> None:
         self._make_rate = make_rate
         self._is_coordinated = is_coordinated
+        self._reach = Reach()
         self._lanes: Recent[LaneKey, Lane] = Recent(max_lanes)
         self._links: dict[LaneKey, dict[LaneKey, float]] = {}
         self._hot: set[LaneKey] = set()
@@ -78,7 +88,9 @@ class Lanes:
         if lane is None:
             if len(self._lanes) >= self._lanes.max_size:
                 self._forget_relations()
-            lease = Lease(_shared_name(key)) if self._is_coordinated and not key.key_hash else None
+            lease = None
+            if self._is_coordinated and key.key_hash is None:
+                lease = Lease(_shared_name(key), self._reach)
             lane = Lane(self._make_rate(key, now_s), now_s, lease)
             self._lanes.add(key, lane)
         return lane
@@ -157,7 +169,7 @@ class Lanes:
 
 def _shared_name(key: LaneKey) -> str:
     """What all processes call a lane; the hash of a key is this process's own."""
-    return f"{key.resource}:{'write' if key.is_write else 'read'}"
+    return f"{readable_arn(key.resource)}:{'write' if key.is_write else 'read'}"
 
 
 def _index_of(arn: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from dynaguard.budgets.lane import Lane
 from dynaguard.budgets.lanes import Lanes
-from dynaguard.budgets.load import Lesson, Load, Part
+from dynaguard.budgets.load import MAX_RETRY_AFTER_S, Lesson, Load, Part
 from dynaguard.budgets.signals import Signal
 
 
@@ -43,7 +43,9 @@ def learn_answer(
         for lane in _throttled_lanes(lanes, load, lesson, now_s):
             lane.throttled(now_s, lesson.sent_at_s, lesson.left_units or load.units)
             if lesson.retry_after_s:
-                lane.not_before_s = max(lane.not_before_s, now_s + lesson.retry_after_s)
+                lane.not_before_s = max(
+                    lane.not_before_s, now_s + min(lesson.retry_after_s, MAX_RETRY_AFTER_S)
+                )
 
 
 def _note_accepted(
@@ -57,7 +59,7 @@ def _note_accepted(
         taken = lesson.consumed
     if taken <= 0:
         return
-    lane.accepted(now_s, lesson.sent_at_s, taken)
+    lane.accepted(now_s, lesson.sent_at_s, taken, is_paced=is_paced)
     debit = taken - units if is_paced else taken
     if debit:
         lane.debit(now_s, debit)

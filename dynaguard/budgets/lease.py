@@ -8,13 +8,33 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from dynaguard.budgets.coordination import LEASE_S, Errand, Grant, Report
+from dynaguard.budgets.coordination import (
+    LATEST_ANSWER_S,
+    LEASE_S,
+    Errand,
+    Grant,
+    Report,
+)
 
 FALL_BACK_S: Final = 5.0
 """After a fault the coordinator is left alone for so long, more or less."""
 JITTER: Final = 0.3
 _ROUNDING: Final = 1e-9
 _ASKING_S: Final = 0.25
+LOST_S: Final = 2.0
+
+
+class Reach:
+    """Whether the coordinator can be reached; one for all lanes of a process.
+
+    Attributes:
+        off_until_s: It is left alone until then.
+    """
+
+    __slots__ = ("off_until_s",)
+
+    def __init__(self) -> None:
+        self.off_until_s = -math.inf
 
 
 class Lease:
@@ -22,6 +42,7 @@ class Lease:
 
     Args:
         resource: What the coordinator knows the lane by.
+        reach: Shared by the lanes of a process.
 
     Attributes:
         faults: How often the coordinator could not be reached.
@@ -31,11 +52,11 @@ class Lease:
         "_accepted",
         "_allowance",
         "_ask_at_s",
+        "_asking_since_s",
         "_epoch",
         "_epoch_at_s",
         "_expires_at_s",
-        "_is_asking",
-        "_off_until_s",
+        "_reach",
         "_resource",
         "_throttles",
         "_ticket",
@@ -43,20 +64,20 @@ class Lease:
         "faults",
     )
 
-    def __init__(self, resource: str) -> None:
+    def __init__(self, resource: str, reach: Reach | None = None) -> None:
         self._resource = resource
+        self._reach = reach or Reach()
         self._allowance = self._accepted = self._throttles = 0.0
         self._ticket: float | None = None
         self._ticket_units = 0.0
         self._epoch = 0
-        self._ask_at_s = self._off_until_s = self._epoch_at_s = -math.inf
+        self._ask_at_s = self._epoch_at_s = self._asking_since_s = -math.inf
         self._expires_at_s = math.inf
-        self._is_asking = False
         self.faults = 0
 
     def is_on(self, now_s: float) -> bool:
         """Whether the coordinator decides, and not the lane's own rate."""
-        return now_s >= self._off_until_s
+        return now_s >= self._reach.off_until_s
 
     def take(self, now_s: float, units: float) -> bool:
         """Whether units may go; then they are taken."""
@@ -69,7 +90,7 @@ class Lease:
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until the coordinator is asked; a grant meanwhile wakes whoever is the first."""
-        if self._is_asking:
+        if self._is_asking(now_s):
             return _ASKING_S
         return max(0.0, self._ask_at_s - now_s)
 
@@ -81,9 +102,9 @@ class Lease:
             units: What the first call in the queue takes.
             wanted: What all of them take.
         """
-        if self._is_asking or now_s < self._ask_at_s or not self.is_on(now_s):
+        if self._is_asking(now_s) or now_s < self._ask_at_s or not self.is_on(now_s):
             return None
-        self._is_asking = True
+        self._asking_since_s = now_s
         report = Report(self._accepted, self._throttles, self._epoch)
         self._accepted = self._throttles = 0.0
         missing = max(units - self._allowance, _ROUNDING)
@@ -98,11 +119,12 @@ class Lease:
             grant: The answer.
             share: Uniform in [0, 1).
         """
-        self._is_asking = False
-        if grant is None:
+        took_s = now_s - self._asking_since_s
+        self._asking_since_s = -math.inf
+        if grant is None or took_s > LATEST_ANSWER_S:
             self.faults += 1
             self._ticket = None
-            self._off_until_s = now_s + FALL_BACK_S * (1 + JITTER * (2 * share - 1))
+            self._reach.off_until_s = now_s + FALL_BACK_S * (1 + JITTER * (2 * share - 1))
             return
         if grant.epoch != self._epoch:
             self._epoch, self._epoch_at_s = grant.epoch, now_s
@@ -114,6 +136,10 @@ class Lease:
                 self._expires_at_s = now_s + LEASE_S
         else:
             self._ask_at_s = now_s + grant.wait_s
+
+    def _is_asking(self, now_s: float) -> bool:
+        """Whether somebody asks just now; one who was interrupted does not for ever."""
+        return now_s - self._asking_since_s < LOST_S
 
     def note_accepted(self, units: float) -> None:
         """Units that AWS took, for the next report."""

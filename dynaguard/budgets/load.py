@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dynaguard.budgets.signals import Signal
+
+MAX_RETRY_AFTER_S: Final = 20.0
+"""No longer pause is taken from AWS's word alone."""
 
 
 class Part(NamedTuple):

@@ -19,9 +19,11 @@ Source: the shape is CUBIC's (RFC 9438) with relative growth; measurements in
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from dynaguard.budgets.flow import Flow
 
 CUT: Final = 0.6
 """Share of the anchor that is left after a cut: deep and rare wastes less than often."""
@@ -90,6 +92,8 @@ class Shape:
         hold_s, return_s: At the bottom, and until it is back at the anchor.
         probe_per_s2: Growth beyond: so much of the anchor, times the seconds squared.
         unused: Growth that needs no proof; beyond it the rate is bound to what is in use.
+        search_doubling_s: While it searches, the rate doubles in this time.
+        keeps_searching: Whether it goes on to search after the first cut, however much flowed.
     """
 
     cut: float = CUT
@@ -97,6 +101,8 @@ class Shape:
     return_s: float = RETURN_S
     probe_per_s2: float = PROBE_PER_S2
     unused: float = UNUSED
+    search_doubling_s: float = SEARCH_DOUBLING_S
+    keeps_searching: bool = False
 
     @property
     def doubled_s(self) -> float:
@@ -105,46 +111,16 @@ class Shape:
 
 
 OWN: Final = Shape()
-SHARED: Final = Shape(cut=0.85, hold_s=0.3, return_s=1.2, probe_per_s2=0.05, unused=1.2)
+SHARED: Final = Shape(
+    cut=0.85,
+    hold_s=0.3,
+    return_s=1.2,
+    probe_per_s2=0.05,
+    unused=1.2,
+    search_doubling_s=0.8,
+    keeps_searching=True,
+)
 """Of many processes that report a quarter of a second late: less, and slower."""
-
-
-class Flow:
-    """Accepted units per second, exponentially weighted; young flows are not underestimated."""
-
-    __slots__ = ("_at_s", "_constant_s", "_units", "_weight_s")
-
-    def __init__(self, constant_s: float, now_s: float) -> None:
-        self._constant_s = constant_s
-        self._units = self._weight_s = 0.0
-        self._at_s = now_s
-
-    def add(self, now_s: float, units: float) -> None:
-        """Notes units that were accepted just now."""
-        self._decay(now_s)
-        self._units += units
-
-    def per_s(self, now_s: float) -> float:
-        """The flow at `now_s`."""
-        self._decay(now_s)
-        return self._units / max(self._weight_s, self._constant_s / 8)
-
-    def save(self) -> list[float]:
-        """What it knows."""
-        return [self._at_s, self._units, self._weight_s]
-
-    def restore(self, saved: Sequence[float]) -> None:
-        """Becomes what was saved."""
-        self._at_s, self._units, self._weight_s = saved
-
-    def _decay(self, now_s: float) -> None:
-        elapsed_s = now_s - self._at_s
-        if elapsed_s <= 0:
-            return
-        left = math.exp(-elapsed_s / self._constant_s)
-        self._units *= left
-        self._weight_s = self._weight_s * left + self._constant_s * (1 - left)
-        self._at_s = now_s
 
 
 class AdaptiveRate:
@@ -223,6 +199,10 @@ class AdaptiveRate:
         self._flow.restore(saved["flow"])
         self._long_flow.restore(saved["long_flow"])
 
+    def flow_per_s(self, now_s: float) -> float:
+        """Units accepted per second, just now."""
+        return self._flow.per_s(now_s)
+
     @property
     def known_per_s(self) -> float:
         """What the resource is known to have taken: now, or in good times."""
@@ -290,7 +270,7 @@ class AdaptiveRate:
         self._steady_from_s = now_s + 2 * LONG_FLOW_S
         flow_per_s = self._flow.per_s(now_s)
         self._cut(now_s, max(0.5 * flow_per_s, FIRST_PER_S))
-        if flow_per_s < FIRST_PER_S:
+        if flow_per_s < FIRST_PER_S or self._shape.keeps_searching:
             self._is_searching, self._return_s = True, SEARCH_S
 
     def _end_comeback(self, now_s: float) -> None:
@@ -350,7 +330,7 @@ class AdaptiveRate:
         if since_s <= self._return_s:
             return self._returning(since_s)
         beyond_s = since_s - self._return_s
-        if self._max_share < 1 and not self._is_low:
+        if self._max_share < 1 and not self._is_low and not self._is_searching:
             if beyond_s < LOOK_AGAIN_S:
                 return min(self._anchor * self._max_share, self._max_per_s)
             beyond_s -= LOOK_AGAIN_S
@@ -371,7 +351,7 @@ class AdaptiveRate:
 
     def _probing(self, beyond_s: float) -> float:
         if self._is_searching:
-            return self._anchor * math.exp2(min(beyond_s / SEARCH_DOUBLING_S, 60))
+            return self._anchor * math.exp2(min(beyond_s / self._shape.search_doubling_s, 60))
         # a slow process takes its time: the same growth over as many calls
         beyond_s *= self._shape.return_s / self._return_s
         rate = self._anchor * (1 + self._shape.probe_per_s2 * min(beyond_s, 1e3) ** 2)

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from dynaguard.budgets.coordination import (
     AHEAD_S,
+    LATEST_ANSWER_S,
     LEASE_S,
     MEMBER_S,
     SERVED_S,
@@ -31,8 +32,6 @@ from dynaguard.budgets.rate import SHARED, AdaptiveRate
 from dynaguard.errors import MissingExtraError
 
 KEY_PREFIX: Final = "dynaguard:budget:"
-TIMEOUT_S: Final = 0.25
-"""A coordinator that takes longer is a fault: a call must not wait for it."""
 _KEEP_MS: Final = 120_000
 _UNLIMITED: Final = "-1"
 
@@ -59,7 +58,7 @@ if per_s < 0 then
   units = -1
 else
   served = math.min(served + math.max(0, now - at) * per_s, issued + {AHEAD_S} * per_s)
-  if ARGV[2] == '' then
+  if ARGV[2] == '' or tonumber(ARGV[2]) > issued then
     redis.call('ZADD', KEYS[2], now, ARGV[1])
     redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - {MEMBER_S})
     local fair = {LEASE_S} * per_s / redis.call('ZCARD', KEYS[2])
@@ -108,8 +107,6 @@ class RedisCoordinator:
     def __init__(self, url: str = "", *, client: Any = None) -> None:
         self._client = client if client is not None else _connect(url)
         self._token = secrets.token_hex(6)
-        self._ask = self._client.register_script(_ASK)
-        self._learnt = self._client.register_script(_LEARNT)
 
     def ask(self, errand: Errand) -> Grant:
         """Answers an errand; raises whatever redis-py raises."""
@@ -117,17 +114,18 @@ class RedisCoordinator:
         report = errand.report
         answer = [
             part.decode() if isinstance(part, bytes) else str(part)
-            for part in self._ask(
-                keys=[state, f"{state}:members"],
-                args=[
-                    f"{os.getpid()}-{self._token}",  # a forked child is another member
-                    "" if errand.ticket is None else f"{errand.ticket:.9f}",
-                    errand.units,
-                    errand.wanted,
-                    report.accepted,
-                    report.throttles,
-                    report.epoch,
-                ],
+            for part in self._client.eval(  # one round trip, also the first time
+                _ASK,
+                2,
+                state,
+                f"{state}:members",
+                f"{os.getpid()}-{self._token}",  # a forked child is another member
+                "" if errand.ticket is None else f"{errand.ticket:.9f}",
+                errand.units,
+                errand.wanted,
+                report.accepted,
+                report.throttles,
+                report.epoch,
             )
         ]
         ticket, units, wait_s = answer[0], float(answer[1]), float(answer[2])
@@ -149,7 +147,7 @@ class RedisCoordinator:
         is_cut = learn_sums(rate, now_s, accepted, throttles)
         per_s = f"{rate.per_s(now_s):.9f}" if rate.is_limited else _UNLIMITED
         saved = json.dumps(rate.save())
-        self._learnt(keys=[state], args=[epoch, epoch + is_cut, per_s, saved])
+        self._client.eval(_LEARNT, 1, state, epoch, epoch + is_cut, per_s, saved)
 
 
 def _connect(url: str) -> Any:
@@ -163,5 +161,11 @@ def _connect(url: str) -> Any:
     except ImportError as err:
         raise MissingExtraError("the coordinator needs redis-py", extra="redis") from err
     return redis.Redis.from_url(
-        url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=None
+        url,
+        socket_timeout=LATEST_ANSWER_S,
+        socket_connect_timeout=LATEST_ANSWER_S,
+        retry=None,
+        protocol=2,  # spares a connection its greetings, each of which is a round trip
+        lib_name=None,
+        lib_version=None,
     )

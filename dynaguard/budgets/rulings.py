@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from dynaguard.budgets.bucket import DRIP_SHARE, Bucket, BucketKey
 from dynaguard.budgets.classes import ClassRules
 from dynaguard.budgets.lane import Lane
+from dynaguard.budgets.load import MAX_RETRY_AFTER_S
 from dynaguard.budgets.signals import Signal
 from dynaguard.budgets.turns import tell_late
 from dynaguard.scope import Scope
@@ -17,7 +18,6 @@ MAX_CONFLICT_ATTEMPTS: Final = 5
 """Another request holds the item: after four repeats the application has to look at it."""
 TRANSIENT_COST: Final = 2.0
 """Tokens of a retry after a failure of the service, which load makes worse."""
-MAX_RETRY_AFTER_S: Final = 20.0
 _LOAD_SIGNALS: Final = frozenset({Signal.THROTTLE, Signal.LEFTOVERS})
 _REDIRECTABLE: Final = frozenset({Signal.OK, Signal.FATAL})
 
@@ -139,7 +139,9 @@ def _reason_against(bucket: Bucket, lanes: list[Lane], asked: Asked, key: Bucket
     if asked.is_ambiguous and not bucket.statement.repeats_ambiguous_writes:
         return "the write may have taken effect and would add to it again"
     bound = bucket.rules.max_attempts
-    if bound is not None and asked.attempt >= (asked.max_attempts or bound):
+    if bound is not None and bucket.statement.max_attempts is None:
+        bound = asked.max_attempts or bound
+    if bound is not None and asked.attempt >= bound:
         return ""
     if asked.signal is Signal.CONFLICT and asked.attempt >= MAX_CONFLICT_ATTEMPTS:
         return ""
@@ -152,10 +154,11 @@ def _helps(asked: Asked) -> bool:
     """Whether a repeat of such an attempt can help at all."""
     if asked.suggested_s is not None:
         return True
+    if not asked.is_dynamodb:
+        return False
     if asked.signal in _LOAD_SIGNALS:
         return True
-    is_known = asked.signal is Signal.CONFLICT or asked.signal is Signal.TRANSIENT
-    return asked.is_dynamodb and is_known
+    return asked.signal is Signal.CONFLICT or asked.signal is Signal.TRANSIENT
 
 
 def _delay_s(rules: ClassRules, asked: Asked, share: float) -> float:

@@ -5,10 +5,11 @@ Whoever waits, waits outside of the lock, as long as `ask` says or until it is w
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
-from dynaguard.budgets.coordination import Coordinator, Errand, Grant
+from dynaguard.budgets.coordination import LATEST_ANSWER_S, Coordinator, Errand, Grant
 from dynaguard.budgets.lane import Lane, Ticket
 
 
@@ -53,7 +54,7 @@ class Turn:
         is_background: bool,
         deadline_s: float | None,
         what: str,
-        lock: threading.Lock,
+        lock: AbstractContextManager[Any],
         monotonic: Callable[[], float],
         random: Callable[[], float],
         coordinator: Coordinator | None = None,
@@ -71,33 +72,46 @@ class Turn:
         self.wake: Callable[[], None] = _wake_nobody
 
     def ask(self) -> float:
-        """Seconds to wait before asking again; 0.0: it may go, or `refusal` says why not."""
-        with self._lock:
-            return self.ask_locked(self._monotonic())
+        """Seconds to wait before asking again; 0.0: it may go, or `refusal` says why not.
 
-    def ask_locked(self, now_s: float) -> float:
-        """As `ask`, for whoever holds the lock."""
+        The first time it takes its place in the queue: ask where `leave` is certain to follow.
+        """
+        with self._lock:
+            now_s = self._monotonic()
+            while self._left:
+                lane, units = self._left[0]
+                if self._ticket is None:
+                    if lane.is_free(now_s):
+                        self._left = self._left[1:]
+                        continue
+                    self._ticket = Ticket(units, self._woken, self._is_background)
+                    lane.enter(self._ticket)
+                wait_s = lane.ask(now_s, self._ticket, self._random())
+                if wait_s > 0:
+                    return 0.0 if self._is_late(lane, now_s, wait_s) else wait_s
+                self._left, self._ticket = self._left[1:], None
+            return 0.0
+
+    def pass_locked(self, now_s: float) -> bool:
+        """Whether it may go at once, for whoever holds the lock; takes no place in any queue."""
         while self._left:
             lane, units = self._left[0]
-            if self._ticket is None:
-                if lane.is_free(now_s):
-                    self._left = self._left[1:]
-                    continue
-                self._ticket = Ticket(units, self._woken, self._is_background)
-                lane.enter(self._ticket)
-            wait_s = lane.ask(now_s, self._ticket, self._random())
-            if wait_s > 0:
-                if self._deadline_s is not None and now_s + wait_s > self._deadline_s:
-                    self._refuse(lane, now_s, wait_s)
-                    return 0.0
-                return wait_s
-            self._left, self._ticket = self._left[1:], None
-        return 0.0
+            if not lane.is_free(now_s) and not lane.may_go(now_s, units, self._random()):
+                self._is_late(lane, now_s, lane.wait_s(now_s))
+                return False
+            self._left = self._left[1:]
+        return True
 
     def errand(self) -> Errand | None:
-        """What to ask a coordinator for before waiting any longer, or None."""
+        """What to ask a coordinator for before waiting any longer, or None.
+
+        None, too, where an answer might come after the deadline.
+        """
         with self._lock:
-            return self._left[0][0].errand(self._monotonic()) if self._left else None
+            now_s = self._monotonic()
+            if self._deadline_s is not None and now_s + LATEST_ANSWER_S > self._deadline_s:
+                return None
+            return self._left[0][0].errand(now_s) if self._left else None
 
     def settle(self, grant: Grant | None) -> None:
         """Takes the coordinator's answer in; None: it could not be reached."""
@@ -113,6 +127,13 @@ class Turn:
                 self._left[0][0].leave(self._ticket)
                 self._ticket = None
             self._left = []
+
+    def _is_late(self, lane: Lane, now_s: float, wait_s: float) -> bool:
+        """Whether such a wait would pass the deadline; then it is refused."""
+        if self._deadline_s is None or now_s + wait_s <= self._deadline_s:
+            return False
+        self._refuse(lane, now_s, wait_s)
+        return True
 
     def _refuse(self, lane: Lane, now_s: float, wait_s: float) -> None:
         if self._ticket is not None:

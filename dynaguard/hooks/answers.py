@@ -34,7 +34,7 @@ def throttled_statements(parsed: Mapping[str, Any]) -> list[int]:
     return [
         index
         for index, each in enumerate(responses)
-        if (each.get("Error") or {}).get("Code") in _THROTTLED_STATEMENT_CODES
+        if ((each or {}).get("Error") or {}).get("Code") in _THROTTLED_STATEMENT_CODES
     ]
 
 
@@ -79,7 +79,7 @@ def _retry_after_s(metadata: Mapping[str, Any]) -> float:
     text = (metadata.get("HTTPHeaders") or {}).get(_RETRY_AFTER)
     try:
         return max(0.0, int(text) / 1000) if text is not None else 0.0
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
 
 
@@ -98,7 +98,7 @@ def _item_count(parsed: Mapping[str, Any]) -> int | None:
 
 def _member_count(entry: Any) -> int:
     """Requests left over for one table: a list of writes, or a mapping with `Keys`."""
-    return len(entry) if isinstance(entry, list) else len(entry.get("Keys", ()))
+    return len(entry) if isinstance(entry, list) else len((entry or {}).get("Keys") or ())
 
 
 def _cancellation_codes(parsed: Mapping[str, Any]) -> tuple[str, ...]:

@@ -13,14 +13,15 @@ from botocore.exceptions import ClientError
 from dynaguard.budgets.signals import Signal
 from dynaguard.hooks.answers import has_leftovers, read_answer, throttled_statements
 from dynaguard.hooks.batches import Batch
+from dynaguard.hooks.frames import current_frame
 from dynaguard.hooks.retries import set_max_attempts
 from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.waiting import wait_for_turn
 from dynaguard.loads import BATCH_MEMBERS
 
 if TYPE_CHECKING:
+    from dynaguard.budgets.budget import RetryRuling
     from dynaguard.budgets.turns import Turn
-    from dynaguard.call import Call
     from dynaguard.hooks.installation import Installation
     from dynaguard.passage import Passage
 
@@ -43,18 +44,34 @@ class SyncAttempting:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def begin(self, passage: Passage, client: Any, request: Any) -> None:
+    def begin(self, passage: Passage, client: Any) -> None:
         """Waits until the first attempt may go, before anything is signed.
+
+        A batch is cut, and waits, when it is about to be sent: somebody may answer before.
 
         Raises:
             ClientError: The wait would pass a deadline; the service's throttling code.
         """
-        call = passage.call
-        passage.is_budgeted = self._installation.guard.attempts.is_on
-        if call.operation in BATCH_MEMBERS and call.service == "dynamodb" and passage.seal:
-            self._split(passage, request)
+        passage.is_budgeted = self._installation.guard.attempts.acts_on(passage)
+        if not _is_batch(passage) and not self._is_admitted(passage):
+            raise _throttling_error(passage, client)
+
+    def begin_batch(self, passage: Passage, request: Any) -> None:
+        """As `begin`, for batches that can be cut.
+
+        Raises:
+            ClientError: As there.
+        """
+        if not _is_batch(passage):
+            return
+        size = self._installation.guard.attempts.part_size(passage)
+        batch = _batch_of(passage, request) if size is not None else None
+        if batch is not None and len(batch.left) > (size or 0):
+            passage.batch = batch
+            self._put_part(passage, request, size)
         if not self._is_admitted(passage):
-            raise _throttling_error(client, call, passage.budget_refusal or "")
+            frame = current_frame.get()
+            raise _throttling_error(passage, frame.client if frame is not None else None)
 
     def _is_admitted(self, passage: Passage) -> bool:
         """Waits until the next attempt may go; False: it will not in time."""
@@ -72,15 +89,6 @@ class SyncAttempting:
         """Blocks the calling thread until its turn; gives the seconds waited."""
         return wait_for_turn(turn)
 
-    def _split(self, passage: Passage, request: Any) -> None:
-        """Cuts a batch to what its tables take at once; the rest follows in further attempts."""
-        size = self._installation.guard.attempts.part_size(passage)
-        if size is None:
-            return
-        passage.batch = _batch_of(passage, request)
-        if passage.batch is not None:
-            self._put_part(passage, request, size)
-
     def _put_part(self, passage: Passage, request: Any, size: int | None) -> None:
         """Puts the next members of a batch into the request, and seals it."""
         batch = passage.batch
@@ -95,23 +103,30 @@ class SyncAttempting:
     def repeats(
         self, passage: Passage, signal: Signal, request: Any, response: Any, delay_s: float | None
     ) -> bool:
-        """Whether the budget grants a retry; waits for it."""
-        attempts = self._installation.guard.attempts
-        ruling = attempts.rule_retry(passage, signal, delay_s, set_max_attempts(request))
+        """Whether the call may be tried again; waits for it."""
+        ruling = self._rule(passage, signal, request, delay_s)
         if ruling is None:
             if delay_s is None:
                 return False
             passage.wait_s += delay_s
             self._wait(delay_s)
             return True
-        if ruling.is_granted:
+        if ruling.is_granted and (not ruling.is_paced or self._is_admitted(passage)):
+            return True
+        _note_refusal(response, passage.budget_refusal)
+        return False
+
+    def _rule(
+        self, passage: Passage, signal: Signal, request: Any, delay_s: float | None
+    ) -> RetryRuling | None:
+        """The budget's ruling; where it grants a retry, its delay has passed."""
+        attempts = self._installation.guard.attempts
+        ruling = attempts.rule_retry(passage, signal, delay_s, set_max_attempts(request))
+        if ruling is not None and ruling.is_granted:
             if ruling.wait_s > 0:
                 self._wait(ruling.wait_s)
             attempts.note_admitted(passage, ruling.wait_s)
-            if not ruling.is_paced or self._is_admitted(passage):
-                return True
-        _note_refusal(response, passage.budget_refusal)
-        return False
+        return ruling
 
     def goes_on(
         self, passage: Passage, signal: Signal, request: Any, response: Any, delay_s: float | None
@@ -126,24 +141,31 @@ class SyncAttempting:
         is_answered = response is not None and response[0].status_code < _FIRST_FAILURE
         is_understood = is_answered and batch.absorb(response[1], response[0].content)
         if not is_understood:
-            batch.put_back()
-        may_go_on = is_understood or not is_answered
-        if may_go_on and batch.left:
-            if signal is Signal.OK or self.repeats(passage, signal, request, response, delay_s):
-                size = self._installation.guard.attempts.part_size(passage)
-                self._put_part(passage, request, size)
-                # `repeats` has waited for its turn already
-                if signal is not Signal.OK or self._is_admitted(passage):
-                    return True
-                batch.put_back()
+            batch.put_back(may_have_run=signal is Signal.TRANSIENT)
+        elif batch.has_progressed:
+            passage.progressed_at = passage.attempts
+        if batch.left and (is_understood or not is_answered):
+            if self._sends_more(passage, batch, signal, request, delay_s):
+                return True
             _note_refusal(response, passage.budget_refusal)
         if response is not None and (is_answered or (batch.is_begun and signal in _PASSING)):
-            # Where a later part failed and earlier ones were taken, what is left is handed back,
-            # so that the caller repeats that alone.
-            response[0].status_code = _OK
-            response[1].setdefault("ResponseMetadata", {})["HTTPStatusCode"] = _OK
-            batch.merge_into(response[1])
-            passage.answer, passage.late_answer = None, (read_answer, response[1], _OK)
+            _end_batch(passage, batch, response)
+        return False
+
+    def _sends_more(
+        self, passage: Passage, batch: Batch, signal: Signal, request: Any, delay_s: float | None
+    ) -> bool:
+        """Puts the next part of a batch into the request, once it may go."""
+        attempts = self._installation.guard.attempts
+        if signal is not Signal.OK:
+            ruling = self._rule(passage, signal, request, delay_s)
+            if ruling is None or not ruling.is_granted:
+                return False
+        attempts.narrow(passage, batch.units_by_place(of_left=True))
+        self._put_part(passage, request, attempts.part_size(passage))
+        if self._is_admitted(passage):
+            return True
+        batch.put_back()
         return False
 
     def learn(self, passage: Passage, response: Any, exception: Any) -> Signal:
@@ -153,11 +175,8 @@ class SyncAttempting:
             return guard.attempts.learn(passage, None, type(exception).__name__)
         http, parsed = response
         status = http.status_code
-        if (
-            status < _FIRST_FAILURE
-            and not passage.is_measured
-            and not _is_partial(passage, parsed)
-        ):
+        tells_more = _is_partial(passage, parsed) or self._is_measured(passage, parsed)
+        if status < _FIRST_FAILURE and not tells_more:
             guard.attempts.learn_success(passage)
             passage.late_answer = (read_answer, parsed, status)
             return Signal.OK
@@ -167,6 +186,32 @@ class SyncAttempting:
         if passage.is_measured:
             parsed.pop("ConsumedCapacity", None)  # the caller did not ask for it
         return guard.attempts.learn(passage, answer, None)
+
+    def _is_measured(self, passage: Passage, parsed: Any) -> bool:
+        """Whether an answer tells consumed capacity that a budget wants to know."""
+        measures = self._installation.guard.attempts.measures_capacity
+        return passage.is_measured or (measures and "ConsumedCapacity" in parsed)
+
+
+def _is_batch(passage: Passage) -> bool:
+    """Whether a call is a batch that can be cut."""
+    call = passage.call
+    return (
+        call.operation in BATCH_MEMBERS and call.service == "dynamodb" and passage.seal is not None
+    )
+
+
+def _end_batch(passage: Passage, batch: Batch, response: Any) -> None:
+    """Makes the last answer the one of the whole call.
+
+    Where a later part failed and earlier ones were taken, what is left is handed back, so that the
+    caller repeats that alone.
+    """
+    http, parsed = response
+    http.status_code = _OK
+    parsed.setdefault("ResponseMetadata", {})["HTTPStatusCode"] = _OK
+    batch.merge_into(parsed)
+    passage.answer, passage.late_answer = None, (read_answer, parsed, _OK)
 
 
 def _batch_of(passage: Passage, request: Any) -> Batch | None:
@@ -191,20 +236,18 @@ def _note_refusal(response: Any, refusal: str | None) -> None:
         response[1].setdefault("ResponseMetadata", {})["DynaguardRetryBudget"] = refusal
 
 
-def _throttling_error(client: Any, call: Call, refusal: str) -> ClientError:
+def _throttling_error(passage: Passage, client: Any) -> ClientError:
     """A throttle that dynaguard answers itself, in the service's own words."""
+    call, refusal = passage.call, passage.budget_refusal or ""
     code = _THROTTLING_CODE_BY_SERVICE.get(call.service, "ThrottlingException")
-    error: ClientError = client.exceptions.from_code(code)(
-        {
-            "Error": {"Code": code, "Message": refusal},
-            "ResponseMetadata": {
-                "RequestId": "",
-                "HTTPStatusCode": 400,
-                "HTTPHeaders": {},
-                "RetryAttempts": 0,
-                "DynaguardRetryBudget": refusal,
-            },
-        },
-        call.operation,
-    )
+    kind: Any = client.exceptions.from_code(code) if client is not None else ClientError
+    metadata = {
+        "RequestId": "",
+        "HTTPStatusCode": 400,
+        "HTTPHeaders": {},
+        "RetryAttempts": 0,
+        "DynaguardRetryBudget": refusal,
+    }
+    response = {"Error": {"Code": code, "Message": refusal}, "ResponseMetadata": metadata}
+    error: ClientError = kind(response, call.operation)
     return error

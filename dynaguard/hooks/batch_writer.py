@@ -62,8 +62,8 @@ def flush(wrapped: Callable[[Any], Any], patch: Patch) -> Callable[[Any], Any]:
         except BaseException as err:
             writer._items_buffer = items
             err.add_note(
-                f"dynaguard: {len(items)} requests are not written and still in the batch writer, "
-                "`dynaguard.unwritten(writer)` gives them"
+                f"dynaguard: up to {len(items)} requests are not written; they are still in the "
+                "batch writer, `dynaguard.unwritten(writer)` gives them"
             )
             raise
 

@@ -48,7 +48,8 @@ class Batch:
         params: The caller's parameters.
         left: Members that were not sent, or came back.
         sent: Members of the last attempt.
-        is_begun: Whether AWS accepted anything yet.
+        is_begun: Whether AWS answered well yet.
+        has_progressed: Whether the last answer took any member.
     """
 
     operation: str
@@ -57,6 +58,7 @@ class Batch:
     left: list[Member] = field(default_factory=list)
     sent: list[Member] = field(default_factory=list)
     is_begun: bool = False
+    has_progressed: bool = False
     _gathered: dict[str, Any] = field(default_factory=dict)
     _answers: dict[str | int, Any] = field(default_factory=dict)
 
@@ -73,15 +75,21 @@ class Batch:
         self.sent, self.left = self.left[:count], self.left[count:]
         return json.dumps(self._request_of(self.sent, is_wire=True)).encode()
 
-    def units_by_place(self) -> dict[str | int, int]:
-        """How many members of the last attempt go to which table."""
+    def units_by_place(self, *, of_left: bool = False) -> dict[str | int, int]:
+        """How many members of the last attempt, or of what is left, go to which table."""
         counts: dict[str | int, int] = {}
-        for member in self.sent:
+        for member in self.left if of_left else self.sent:
             counts[member.place] = counts.get(member.place, 0) + 1
         return counts
 
-    def put_back(self) -> None:
-        """The last attempt failed as a whole."""
+    def put_back(self, *, may_have_run: bool = False) -> None:
+        """The last attempt failed as a whole.
+
+        Args:
+            may_have_run: Whether it may have taken effect, for statements that are not run again.
+        """
+        if may_have_run and self.operation == "BatchExecuteStatement":
+            self._answers.update({member.place: _NO_ANSWER for member in self.sent})
         self.left = [*self.sent, *self.left]
         self.sent = []
 
@@ -104,6 +112,7 @@ class Batch:
                 self._gather(parsed)
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
+        self.has_progressed = len(back) < len(self.sent)
         self.left = [*back, *self.left]
         self.sent = []
         return True
@@ -116,6 +125,8 @@ class Batch:
         if self.operation == "BatchExecuteStatement":
             parsed["Responses"] = self._statement_responses()
             return
+        if self.operation == "BatchGetItem":
+            parsed.setdefault("Responses", {})
         parsed[_LEFT_BY_OPERATION[self.operation]] = self._left_over()
 
     # --- members ------------------------------------------------------------------------------
@@ -205,6 +216,9 @@ class Batch:
         ]
 
 
+_NO_ANSWER: Final = {
+    "Error": {"Code": "InternalServerError", "Message": "no answer came: it may have been run"}
+}
 _NOT_RUN: Final = {
     "Error": {"Code": "ThrottlingError", "Message": "not run: the deadline came first"}
 }

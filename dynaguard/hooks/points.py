@@ -84,6 +84,13 @@ SYNC_POINTS: Final = (
         ("attempts", "operation_model", "request_dict", None, "caught_exception"),
         "retries",
     ),
+    PatchPoint(
+        "botocore.endpoint",
+        "Endpoint",
+        "_send_request",
+        ("request_dict", "operation_model"),
+        "cuts batches",
+    ),
     PatchPoint("botocore.endpoint", "Endpoint", "_send", ("request",), "checks the seal"),
     PatchPoint(
         "botocore.signers",

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 Handler = Callable[..., Any]
 
 
-def suggested_delay_s(event: str, *, endpoint: Any, **attempt: Any) -> float | None:
+def suggested_delay_s(
+    event: str, *, endpoint: Any, is_budgeted: bool, **attempt: Any
+) -> float | None:
     """What the handlers of `needs-retry` say: seconds to wait, or None for no further attempt.
 
     The first answer that is not None counts, as in `Endpoint._needs_retry`. S3's redirects come
@@ -31,9 +33,10 @@ def suggested_delay_s(event: str, *, endpoint: Any, **attempt: Any) -> float | N
     Args:
         event: `needs-retry.dynamodb.GetItem`.
         endpoint: botocore's endpoint.
+        is_budgeted: Whether retry budgets act on the call; else everything of botocore's does.
         attempt: The other arguments of the event.
     """
-    handlers = _handlers_of(endpoint, event)
+    handlers = _handlers_of(endpoint, event) if is_budgeted else None
     if handlers is None:
         answers = endpoint._event_emitter.emit(event, endpoint=endpoint, **attempt)
         return next((value for _, value in answers if value is not None), None)

@@ -19,17 +19,17 @@ SELDOM_S = 30.0
 
 def fetch_lease(turn: Turn, coordinator: Coordinator) -> bool:
     """Asks the coordinator, if it is time to; says whether it did. Never raises."""
-    errand = turn.errand()
-    if errand is None:
-        return False
-    grant = None
+    errand = grant = None
     try:
-        grant = coordinator.ask(errand)
+        errand = turn.errand()
+        if errand is not None:
+            grant = coordinator.ask(errand)
     except Exception as err:  # noqa: BLE001 - the process goes on by itself, and says so once
         _tell_fault(type(err).__name__)
     finally:
-        turn.settle(grant)
-    return True
+        if errand is not None:
+            turn.settle(grant)
+    return errand is not None
 
 
 @lru_cache(maxsize=8)

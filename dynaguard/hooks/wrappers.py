@@ -28,6 +28,7 @@ from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.stamp import put_header, settle_stamp
 from dynaguard.hooks.texts import hide_in_report
 from dynaguard.hooks.undecided import decide_from_wire
+from dynaguard.loads import BATCH_MEMBERS
 from dynaguard.passage import Passage
 
 if TYPE_CHECKING:
@@ -131,10 +132,25 @@ class SyncWrappers:
                 return request
             if facts.is_json:
                 passage.seal = Seal(request)
-            attempting.begin(passage, client, request)
+            attempting.begin(passage, client)
             return request
 
         return convert_to_request_dict
+
+    def _send_request(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
+        """Cuts batches to what their tables take, and has them wait for their turn."""
+        attempting = self._attempting
+
+        def send_request(
+            endpoint: Any, /, request_dict: Any, operation_model: Any, *more: Any, **options: Any
+        ) -> Any:
+            if operation_model.name in BATCH_MEMBERS and patch.is_active:
+                passage = request_dict["context"].get(CONTEXT_KEY)
+                if passage is not None:
+                    attempting.begin_batch(passage, request_dict)
+            return wrapped(endpoint, request_dict, operation_model, *more, **options)
+
+        return send_request
 
     def _needs_retry(self, wrapped: Wrapped, patch: Patch) -> Wrapped:
         """Takes in an attempt; the budget rules whether there is a next one, and waits for it."""
@@ -168,8 +184,9 @@ class SyncWrappers:
                 return False
             delay_s = suggested_delay_s(
                 event,
-                response=response,
                 endpoint=endpoint,
+                is_budgeted=passage.is_budgeted,
+                response=response,
                 operation=operation_model,
                 attempts=attempts,
                 caught_exception=caught_exception,

@@ -7,7 +7,9 @@ import pytest
 from dynaguard.budgets.budget import QUIET_AFTER_S, RetryBudgets
 from dynaguard.budgets.load import Cause, Lesson, Limit, Load, Part
 from dynaguard.budgets.signals import Signal
+from dynaguard.call import StatementRef
 from dynaguard.errors import ConfigurationError
+from dynaguard.policy.model import BudgetStatement
 from dynaguard.scope import Priority, Scope
 from tests.budgets.conftest import TABLE, Clock, MakeBudgets, load_of
 
@@ -242,3 +244,65 @@ def test_no_buckets_at_all_are_refused() -> None:
     """At least one."""
     with pytest.raises(ConfigurationError, match="max_buckets"):
         RetryBudgets((), max_buckets=0)
+
+
+def test_a_turn_that_nobody_asks_blocks_nobody(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """A signal may strike before the wait begins: no place is taken until then."""
+    budgets = make_budgets(capacity_units_per_s=10.0)
+    assert must_wait(budgets, load, clock)
+    abandoned = budgets.admit(load, BATCH, started_s=clock.now_s).turn
+    assert abandoned is not None
+    assert budgets.snapshot()[0].waiting == 0
+    clock.pass_(10.0)
+    assert budgets.admit(load, BATCH, started_s=clock.now_s).turn is None
+
+
+def test_a_call_made_in_the_middle_of_another_does_not_hang(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """A signal handler that writes a checkpoint, say, while the lock is held."""
+    budgets = make_budgets()
+    with budgets._lock:
+        assert budgets.admit(load, BATCH, started_s=clock.now_s).refusal is None
+        budgets.learn(load, BATCH, Lesson(Signal.OK, clock.now_s))
+
+
+def test_a_lane_keeps_the_capacity_of_whichever_statement_tells_it(clock: Clock) -> None:
+    """Statements of other jobs, and those that only observe, tell none."""
+    ref = StatementRef(sid="b")
+    statements = (
+        BudgetStatement(ref, jobs=("other",), max_tokens=3.0),
+        BudgetStatement(ref, capacity_units_per_s=1.0, is_observed=True),
+        BudgetStatement(ref, tables=("orders",), capacity_units_per_s=100.0),
+    )
+    budgets = RetryBudgets(statements, monotonic=clock, random=lambda: 0.5)
+    other = load_of(job="other")
+    budgets.admit(other, BATCH, started_s=clock.now_s)
+    (shot,) = budgets.snapshot()
+    assert shot.rate_per_s == 100.0
+
+
+def test_a_share_does_not_stop_the_soft_start(make_budgets: MakeBudgets, clock: Clock) -> None:
+    """Whole batches begin moderately and double, share or not."""
+    budgets = make_budgets(max_share=0.9)
+    batch = load_of(units=25.0)
+    first = budgets.part_size(batch, BATCH)
+    clock.pass_(2.0)
+    later = budgets.part_size(batch, BATCH)
+    assert first is not None
+    assert later is not None
+    assert later > 2 * first
+
+
+def test_a_pause_that_aws_asks_for_is_bounded(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """An hour would keep every job away from a table that is well again."""
+    budgets = make_budgets()
+    budgets.learn(load, BATCH, Lesson(Signal.THROTTLE, clock.now_s, retry_after_s=3600.0))
+    turn = budgets.admit(load, BATCH, started_s=clock.now_s).turn
+    assert turn is not None
+    assert turn.ask() <= 20.5
+    turn.leave()

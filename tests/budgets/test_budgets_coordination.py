@@ -16,7 +16,7 @@ from dynaguard.budgets.coordination import (
     Report,
     again_after_s,
 )
-from dynaguard.budgets.lease import FALL_BACK_S, Lease
+from dynaguard.budgets.lease import FALL_BACK_S, Lease, Reach
 from dynaguard.budgets.load import Lesson, Load
 from dynaguard.budgets.rate import SHARED, AdaptiveRate
 from dynaguard.budgets.signals import Signal
@@ -139,7 +139,7 @@ def test_a_ticket_is_asked_for_again_when_it_is_due() -> None:
 def test_a_fresh_throttle_is_told_at_once_and_ends_a_free_lease() -> None:
     """A stale one is not told at all."""
     lease = Lease("orders:write")
-    lease.errand(0.0, 1.0, 1.0)
+    lease.errand(0.9, 1.0, 1.0)
     lease.settle(1.0, Grant(None, 0.0, math.inf, 1), 0.5)
     assert lease.take(1.1, 1.0)
     lease.note_throttled(0.9, 1.0)
@@ -238,3 +238,76 @@ def test_a_rate_can_be_saved_and_restored() -> None:
     ]
     assert read(other) == read(rate)
     assert other.save() == rate.save()
+
+
+def test_a_ticket_of_a_queue_that_is_gone_is_drawn_anew(shared: LocalCoordinator) -> None:
+    """Redis may lose its memory; nobody waits for days because of it."""
+    grant = shared.member("a").ask(errand(60_001.0))
+    assert grant.ticket is None or grant.ticket < 100
+    assert grant.wait_s < 1.0
+
+
+def test_an_answer_that_took_too_long_is_a_fault_for_all_lanes() -> None:
+    """A call must not wait for it, nor the next lane once more."""
+    reach = Reach()
+    slow, other = Lease("orders:write", reach), Lease("orders:read", reach)
+    slow.errand(0.0, 1.0, 1.0)
+    slow.settle(0.3, Grant(None, 0.0, 1.0, 0), 0.5)
+    assert not slow.is_on(1.0)
+    assert not other.is_on(1.0)
+
+
+def test_an_errand_that_was_interrupted_is_asked_again() -> None:
+    """By whoever waits next, two seconds later."""
+    lease = Lease("orders:write")
+    assert lease.errand(0.0, 1.0, 1.0) is not None
+    assert lease.errand(1.9, 1.0, 1.0) is None
+    assert lease.errand(2.1, 1.0, 1.0) is not None
+
+
+def test_nothing_is_asked_for_in_a_pause(clock: Clock, load: Load) -> None:
+    """Neither while AWS asked for one, nor between the probes of an open circuit."""
+    budgets = make(clock, LocalCoordinator(monotonic=clock).member("a"))
+    budgets.learn(load, BATCH, Lesson(Signal.THROTTLE, clock.now_s, retry_after_s=5.0))
+    turn = budgets.admit(load, BATCH, started_s=clock.now_s).turn
+    assert turn is not None
+    assert turn.ask() > 4.0
+    assert turn.errand() is None
+    turn.leave()
+
+
+def test_nothing_is_asked_for_that_could_come_too_late(clock: Clock, load: Load) -> None:
+    """Half a round trip before the deadline nobody asks any more."""
+    budgets = make(clock, LocalCoordinator(monotonic=clock).member("a"))
+    scope = Scope(priority=Priority.BATCH, deadline_monotonic_s=clock.now_s + 0.2)
+    turn = budgets.admit(load, scope, started_s=clock.now_s).turn
+    assert turn is not None
+    turn.ask()
+    assert turn.errand() is None
+    turn.leave()
+
+
+def test_a_busy_process_asks_a_few_times_a_second(clock: Clock, load: Load) -> None:
+    """A lease is worth what it used lately, not the one call that waits just now."""
+    asked: list[Errand] = []
+    coordinator = LocalCoordinator(monotonic=clock)
+
+    class Counting:
+        def ask(self, errand: Errand) -> Grant:
+            asked.append(errand)
+            return coordinator.answer("a", errand)
+
+    budgets = make(clock, Counting())
+    for _ in range(100):
+        go(budgets, load, clock)
+        clock.pass_(0.01)
+    budgets.learn(load, BATCH, Lesson(Signal.THROTTLE, clock.now_s))
+    for _ in range(300):
+        go(budgets, load, clock)
+        clock.pass_(0.001)
+    asked.clear()
+    begun_s = clock.now_s
+    for _ in range(300):
+        go(budgets, load, clock)
+        clock.pass_(0.001)
+    assert len(asked) <= 12 * (clock.now_s - begun_s)

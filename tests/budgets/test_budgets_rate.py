@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynaguard.budgets import rate as rates
-from dynaguard.budgets.rate import AdaptiveRate, Flow
+from dynaguard.budgets.flow import Flow
+from dynaguard.budgets.rate import AdaptiveRate
 
 
 def steady(rate: AdaptiveRate, from_s: float, seconds: float, per_s: float) -> float:

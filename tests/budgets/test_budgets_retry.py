@@ -80,7 +80,9 @@ def test_other_services_keep_botocores_word(make_budgets: MakeBudgets, clock: Cl
     """Their failures are repeated if botocore would, after its delay at least."""
     load = Load("job", (load_of().parts[0]._replace(resource="sqs:SendMessage@x"),), True)
     budgets = make_budgets()
-    assert not ask(budgets, load, clock, signal=Signal.TRANSIENT, is_dynamodb=False).is_granted
+    for signal in (Signal.TRANSIENT, Signal.THROTTLE):
+        assert not ask(budgets, load, clock, signal=signal, is_dynamodb=False).is_granted
+        assert not ask(budgets, load, clock, BATCH, signal, is_dynamodb=False).is_granted
     ruling = ask(budgets, load, clock, signal=Signal.THROTTLE, is_dynamodb=False, suggested_s=0.9)
     assert ruling.wait_s == 0.9
 
@@ -104,6 +106,7 @@ def test_batches_may_exceed_any_number_of_attempts(
     assert ask(make_budgets(), load, clock, BATCH, attempt=50, max_attempts=4).is_granted
     bounded = make_budgets(max_attempts=3)
     assert not ask(bounded, load, clock, BATCH, attempt=3).is_granted
+    assert not ask(bounded, load, clock, attempt=3, max_attempts=10).is_granted
 
 
 def test_a_throttled_batch_waits_for_its_turn_and_not_beside_it(

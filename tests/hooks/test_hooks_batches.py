@@ -353,3 +353,129 @@ def test_a_batch_counts_its_members_by_table() -> None:
     assert json.loads(batch.take(2)) == {"RequestItems": {"a": [{"x": 1}, {"x": 2}]}}
     assert batch.units_by_place() == {"a": 2}
     assert json.loads(batch.take(None)) == {"RequestItems": {"b": [{"x": 3}]}}
+
+
+def test_statements_that_may_have_run_are_not_called_not_run(
+    client: Any, wire: Any, waiting: Any
+) -> None:
+    """A counter after an internal error: whoever repeats it must know."""
+    failed = {"Error": {"Code": "ThrottlingError", "Message": "slow"}}
+    wire.answer({"Responses": [{}, failed]})
+    wire.answer({"__type": "x#InternalServerError", "message": "?"}, 500)
+    dynaguard.install()
+
+    statement = {"Statement": 'UPDATE "orders" SET n = n + 1 WHERE pk = 1'}
+    answer = client.batch_execute_statement(Statements=[statement, statement])
+
+    assert len(wire.sent) == 2
+    assert answer["Responses"][0] == {}
+    assert answer["Responses"][1]["Error"]["Code"] == "InternalServerError"
+    assert "may have been run" in answer["Responses"][1]["Error"]["Message"]
+
+
+def test_parts_of_a_batch_are_no_attempts(
+    client: Any, wire: Any, policy: Any, waiting: Any
+) -> None:
+    """A bound on attempts is one on those without progress."""
+    for _ in range(5):
+        wire.answer(back())
+    wire.answer(THROTTLE, 400)
+    wire.answer(back())
+    dynaguard.install(policy(budget=[{"max_attempts": 3}]))
+
+    with dynaguard.job("load"):
+        answer = client.batch_write_item(RequestItems={"orders": [put(key) for key in range(25)]})
+
+    assert answer["UnprocessedItems"] == {}
+    assert len(wire.sent) > 7
+
+
+def test_the_next_part_keeps_to_the_tables_that_it_goes_to(
+    client: Any, wire: Any, waiting: Any
+) -> None:
+    """A fast table's leftovers do not open the way to a slow one."""
+    wire.answer(back(0, table="fast"))
+    wire.answer(back())
+    dynaguard.install(
+        {
+            "version": 1,
+            "default": "allow",
+            "budget": [
+                {"tables": ["fast"], "capacity_units_per_s": 1e6},
+                {"tables": ["slow"], "capacity_units_per_s": 50.0},
+            ],
+        }
+    )
+
+    with dynaguard.job("load"):
+        client.batch_write_item(
+            RequestItems={"fast": [put(0)], "slow": [put(key) for key in range(1, 21)]}
+        )
+
+    assert max(len(keys_of(request.body, "slow")) for request in wire.sent) <= 2
+
+
+def test_a_handler_that_answers_sees_the_whole_batch(client: Any, wire: Any, waiting: Any) -> None:
+    """Nothing is cut before it is certain to be sent."""
+    seen: list[list[str]] = []
+
+    class Http:
+        status_code = 200
+        headers: Any = ()
+
+    def answer(params: Any, **_: Any) -> Any:
+        seen.append(keys_of(params["body"]))
+        return Http(), {"UnprocessedItems": {}, "ResponseMetadata": {}}
+
+    client.meta.events.register("before-call.dynamodb.BatchWriteItem", answer)
+    dynaguard.install()
+
+    with dynaguard.job("load"):
+        client.batch_write_item(RequestItems={"orders": [put(key) for key in range(25)]})
+
+    assert seen == [[str(key) for key in range(25)]]
+    assert wire.sent == []
+
+
+def test_reads_of_which_none_came_have_responses(
+    client: Any, wire: Any, policy: Any, waiting: Any
+) -> None:
+    """The key is always there."""
+    keys = {"orders": {"Keys": [{"pk": {"S": "1"}}]}}
+    wire.answer({"Responses": {}, "UnprocessedKeys": keys})
+    wire.answer(THROTTLE, 400)
+    dynaguard.install()
+
+    with dynaguard.deadline(0.3):
+        answer = client.batch_get_item(RequestItems=keys)
+
+    assert answer["Responses"] == {}
+    assert answer["UnprocessedKeys"] == keys
+
+
+@pytest.mark.parametrize("keys", [{"orders": []}, {"orders": {"Keys": []}}])
+def test_an_empty_batch_is_dynamodbs_to_refuse(
+    make_client: Any, wire: Any, waiting: Any, keys: Any
+) -> None:
+    """Without botocore's validation it goes out as it is."""
+    wire.answer({"__type": "x#ValidationException", "message": "no"}, 400)
+    client = make_client(parameter_validation=False)
+    dynaguard.install()
+    send = client.batch_get_item if "Keys" in keys["orders"] else client.batch_write_item
+
+    with dynaguard.job("load"), pytest.raises(ClientError) as caught:
+        send(RequestItems=keys)
+
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+@pytest.mark.parametrize("answer", [{"UnprocessedKeys": {"orders": None}}, {"Responses": [None]}])
+def test_nulls_in_answers_break_nothing(client: Any, wire: Any, waiting: Any, answer: Any) -> None:
+    """What botocore hands on, dynaguard does too."""
+    wire.answer(answer)
+    dynaguard.install()
+
+    if "Responses" in answer:
+        client.batch_execute_statement(Statements=[{"Statement": "SELECT * FROM t WHERE pk = 1"}])
+    else:
+        client.batch_get_item(RequestItems={"orders": {"Keys": [{"pk": {"S": "1"}}]}})

@@ -68,3 +68,17 @@ def test_a_presigned_url_asks_for_nothing(client: Any, measured: Any) -> None:
     url = client.generate_presigned_url("get_item", Params={"TableName": "orders", "Key": KEY})
 
     assert "ReturnConsumedCapacity" not in url
+
+
+def test_what_the_caller_asked_for_paces_too(
+    client: Any, wire: Any, policy: Any, waiting: Any
+) -> None:
+    """Ten reads of fifty units at a hundred units a second take seconds, whoever asked."""
+    wire.answer({"Item": KEY, "ConsumedCapacity": {"TableName": "orders", "CapacityUnits": 50.0}})
+    dynaguard.install(policy(budget=[{"measure_capacity": True, "capacity_units_per_s": 100.0}]))
+
+    with dynaguard.job("load"):
+        for _ in range(10):
+            client.get_item(TableName="orders", Key=KEY, ReturnConsumedCapacity="TOTAL")
+
+    assert sum(waiting.seconds) > 3.0

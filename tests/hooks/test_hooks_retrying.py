@@ -276,3 +276,31 @@ def test_budgets_can_be_switched_off(client: Any, wire: Any, waits: list[float])
     client.get_item(TableName="orders", Key=KEY)
 
     assert len(wire.sent) == 2
+
+
+@pytest.mark.parametrize("arguments", [{"budget": False}, {"policy": "observe"}])
+def test_without_acting_budgets_all_of_botocore_acts(
+    make_client: Any, wire: Any, policy: Any, waits: list[float], arguments: dict[str, Any]
+) -> None:
+    """Its quota too: thirty throttled calls spend it, as without dynaguard."""
+    client = make_client(retries={"mode": "standard", "total_max_attempts": 10})
+    wire.throttle()
+    if "policy" in arguments:
+        arguments = {"policy": policy(budget=[{"Mode": "observe"}])}
+    dynaguard.install(**arguments)
+
+    for _ in range(30):
+        with pytest.raises(ClientError):
+            client.get_item(TableName="orders", Key=KEY)
+
+    assert len(wire.sent) == 130
+
+
+@pytest.mark.parametrize("header", ["-5", "soon", "9" * 400, ""])
+def test_a_pause_that_is_no_number_is_none(header: str) -> None:
+    """Whatever stands in the header."""
+    from dynaguard.hooks.answers import read_answer
+
+    metadata = {"HTTPHeaders": {"x-amz-retry-after": header}}
+    error = {"Error": {"Code": "ThrottlingException"}, "ResponseMetadata": metadata}
+    assert read_answer(error, 400).retry_after_s in (0.0, float("inf"))
