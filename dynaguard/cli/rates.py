@@ -19,7 +19,6 @@ class Row:
         table: Table names, joined by commas; of other services the service.
         calls_per_s: Calls that ended, per second.
         throttled_share: Attempts that were throttled, of all.
-        retried_share: Attempts after the first, of all.
         wait_s: Seconds waited, all calls together.
         refusals: Calls whose further attempts were refused.
         rate_per_s: Units per second that the resource took last; None: no limit known.
@@ -31,7 +30,6 @@ class Row:
     table: str
     calls_per_s: float
     throttled_share: float
-    retried_share: float
     wait_s: float
     refusals: int
     rate_per_s: float | None
@@ -93,7 +91,6 @@ def _row(group: tuple[str, str, str], records: list[Mapping[str, Any]], seconds:
         *group,
         calls_per_s=len(outcomes) / seconds,
         throttled_share=sum(each["throttles"] for each in outcomes) / attempts,
-        retried_share=sum(max(0, each["attempts"] - 1) for each in outcomes) / attempts,
         wait_s=sum(each["wait_s"] for each in outcomes),
         refusals=sum(each["budget_refusal"] is not None for each in outcomes),
         rate_per_s=last.get("rate_per_s"),

@@ -79,7 +79,7 @@ def _as_mapping(row: Row) -> Mapping[str, Any]:
 def _table(rows: Iterable[Row], window_s: float) -> Table:
     """The rows for people."""
     made = table("job or identity", "class", "table", "calls/s")
-    for column in ("throttled", "retried", "waited", "refused", "rate/s", "budget left"):
+    for column in ("throttled", "waited", "refused", "rate/s", "budget left"):
         made.add_column(column, justify="right")
     made.caption = f"over {window_s:g} s"
     made.caption_justify = "left"
@@ -90,7 +90,6 @@ def _table(rows: Iterable[Row], window_s: float) -> Table:
             row.table,
             f"{row.calls_per_s:.1f}",
             f"{row.throttled_share:.1%}",
-            f"{row.retried_share:.1%}",
             f"{row.wait_s:.1f} s",
             str(row.refusals),
             "-" if row.rate_per_s is None else f"{row.rate_per_s:.0f}",

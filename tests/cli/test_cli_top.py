@@ -68,7 +68,6 @@ def test_a_row_per_job_class_and_table() -> None:
     assert (nightly.job, nightly.priority, nightly.table) == ("nightly", "batch", "orders")
     assert nightly.calls_per_s == pytest.approx(0.3)
     assert nightly.throttled_share == pytest.approx(3 / 6)
-    assert nightly.retried_share == pytest.approx(3 / 6)
     assert nightly.wait_s == 1.5
     assert nightly.refusals == 1
     assert (nightly.tokens_left, nightly.rate_per_s) == (7.0, 42.0)
