@@ -192,7 +192,8 @@ class SyncWrappers:
                 caught_exception=caught_exception,
                 request_dict=request_dict,
             )
-            if passage.batch is not None or (signal is Signal.LEFTOVERS and passage.seal):
+            is_partial = signal is Signal.LEFTOVERS and passage.seal and passage.is_budgeted
+            if passage.batch is not None or is_partial:
                 return attempting.goes_on(passage, signal, request_dict, response, delay_s)
             if delay_s is None and (signal is Signal.OK or signal is Signal.FATAL):
                 return False
