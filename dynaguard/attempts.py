@@ -147,8 +147,8 @@ class Attempts:
         passage.answer = None
         budgets, scope = self._budgets, passage.call.scope
         if budgets is not None and not budgets.is_untouched_by(scope):
-            lesson = Lesson(Signal.OK, passage.sent_at_s or passage.started_s)
-            budgets.learn(self._load_of(passage), scope, lesson)
+            sent_at_s = passage.sent_at_s or passage.started_s
+            budgets.learn_success(self._load_of(passage), scope, sent_at_s)
 
     def learn(self, passage: Passage, answer: Answer | None, exception_name: str | None) -> Signal:
         """Takes in one attempt's end: an answer, or the class name of what was raised instead."""

@@ -25,6 +25,8 @@ _ASKED_COLOUR: Final = "#f0a35e"
 _COLUMNS: Final = 3
 _WIDTH, _HEIGHT, _GAP = 270.0, 130.0, 62.0
 _HEAD: Final = 58.0
+_LABEL: Final = 18.0
+"""What the name of a policy needs beyond the gap between panels."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -107,12 +109,12 @@ def draw_latency(scenario: str, rows: Rows, all_rows: Rows) -> str:
 
 
 def draw_amplification(rows: Rows) -> str:
-    """Units asked for per unit accepted: a panel per scenario, a bar per policy."""
-    names = [
-        name
-        for name in SCENARIOS
-        if any(row["scenario"] == name and _amplification(row) for row in rows)
-    ]
+    """Units asked for per unit accepted: a panel per scenario, a bar per policy.
+
+    A scenario that one policy alone was run through has nothing to be compared to.
+    """
+    run = {(row["scenario"], row["policy"]) for row in rows if _amplification(row)}
+    names = [name for name in SCENARIOS if sum(scenario == name for scenario, _ in run) > 1]
     bar_height, policies = 17.0, _policies(rows)
     height = bar_height * len(policies)
     lines = math.ceil(len(names) / _COLUMNS)
@@ -123,7 +125,7 @@ def draw_amplification(rows: Rows) -> str:
         "twotables: of the hot table",
     )
     for index, name in enumerate(names):
-        left = _GAP + (index % _COLUMNS) * (_WIDTH + _GAP)
+        left = _GAP + _LABEL + (index % _COLUMNS) * (_WIDTH + _GAP)
         top = _HEAD + 30 + (index // _COLUMNS) * (height + _GAP)
         values = {
             policy: statistics.median(found)
@@ -141,7 +143,7 @@ def draw_amplification(rows: Rows) -> str:
         longest = max(0.02, *(value - 1 for value in values.values()), 0.0)
         for place, (policy, value) in enumerate(values.items()):
             y = top + place * bar_height
-            width = (_WIDTH - 60) * max(0.0, value - 1) / longest
+            width = (_WIDTH - _LABEL - 60) * max(0.0, value - 1) / longest
             canvas.text(left - 5, y + 11, policy, colour=FAINT, size=10, anchor="end")
             canvas.bar(left, y + 2, width, bar_height - 5, _colour(policy))
             canvas.text(left + width + 5, y + 11, f"{value:.3f}", size=10)

@@ -17,6 +17,10 @@ from dynaguard.policy.model import BudgetStatement
 from dynaguard.scope import Priority
 
 DEFAULT_STATEMENT: Final = BudgetStatement(ref=StatementRef(sid="default budget"))
+LATELY: Final = 25.0
+"""Answers that the share of throttles is about, more or less."""
+COLLAPSED: Final = 0.25
+"""From this share on a success earns nothing: there retries only take from first tries."""
 DRIP_SHARE: Final = 0.05
 """Of the remembered rate: in a collapse nothing succeeds that could earn a token."""
 
@@ -87,6 +91,7 @@ class Bucket:
     """
 
     __slots__ = (
+        "_throttled_lately",
         "count_by_signal",
         "granted",
         "is_acting",
@@ -114,12 +119,16 @@ class Bucket:
         self.count_by_signal: dict[Signal, int] = {}
         self.granted = self.refused = 0
         self.wait_s = 0.0
+        self._throttled_lately = 0.0
 
     def learn(self, signal: Signal) -> None:
-        """Counts an answer; a success earns."""
+        """Counts an answer; a success earns, the less the more answers of late were throttles."""
         self.count_by_signal[signal] = self.count_by_signal.get(signal, 0) + 1
-        if signal is Signal.OK:
-            self.tokens.earn()
+        if signal is not Signal.OK or self._throttled_lately:
+            is_throttled = signal is Signal.THROTTLE or signal is Signal.LEFTOVERS
+            self._throttled_lately += (is_throttled - self._throttled_lately) / LATELY
+        if signal is Signal.OK and self.tokens.tokens < self.tokens.max_tokens:
+            self.tokens.earn(max(0.0, 1.0 - self._throttled_lately / COLLAPSED))
 
     @property
     def throttle_ratio(self) -> float:

@@ -214,6 +214,18 @@ class RetryBudgets:
             if not self.is_quiet and now_s - self._troubled_at_s > QUIET_AFTER_S:
                 self._forget()
 
+    def learn_success(self, load: Load, scope: Scope, sent_at_s: float) -> None:
+        """As `learn` of a success, cheaper where nothing is limited."""
+        part = load.parts[0]
+        with self._lock:
+            bucket = self._find_bucket(load, part, scope)
+            lane = self._lanes.only(load) if bucket.is_acting else None
+            if lane is not None and lane.is_at_ease:
+                bucket.learn(Signal.OK)
+                lane.note_at_ease(self._monotonic(), part.units)
+                return
+        self.learn(load, scope, Lesson(Signal.OK, sent_at_s))
+
     def rule_retry(self, load: Load, scope: Scope, asked: Asked) -> RetryRuling:
         """Whether a call that just failed may be repeated. A granted retry costs a token.
 

@@ -54,8 +54,8 @@ class ClassRules:
 RULES: Final = {
     Priority.INTERACTIVE: ClassRules(
         is_paced=False,
-        retry_ratio=0.08,
-        max_tokens=10.0,
+        retry_ratio=0.12,
+        max_tokens=20.0,
         min_retries_per_s=1.0,
         max_attempts=8,
         max_wait_s=2.0,

@@ -111,6 +111,17 @@ class Lane:
             return False
         return not self.rate.is_limited
 
+    @property
+    def is_at_ease(self) -> bool:
+        """Whether it was neither throttled nor failing lately, and nobody else decides."""
+        return not self.rate.is_limited and self.lease is None and not self.breaker.has_failures
+
+    def note_at_ease(self, now_s: float, units: float) -> None:
+        """As `accepted`, for a lane at ease."""
+        self.accepted_units += units
+        self.breaker.calls_at_ease += 1
+        self.rate.note_flow(now_s, units)
+
     def may_go(self, now_s: float, units: float, share: float) -> bool:
         """Whether a call may go past an empty queue; then its units are taken."""
         return self.first is None and self._take(now_s, units, share)

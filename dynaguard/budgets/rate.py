@@ -67,6 +67,7 @@ HARD_UNITS: Final = 5
 HARD_SHARE: Final = 0.25
 HARD_S: Final = 0.03
 """Fresh units, the throttled share of them, and the time after which a cut was not enough."""
+ALL_THROTTLED: Final = 2
 HARDEST: Final = 0.25
 """What such a cut leaves at least: few answers are no proof that nothing is left."""
 SOFT_THROTTLES: Final = 3
@@ -199,6 +200,10 @@ class AdaptiveRate:
         self._flow.restore(saved["flow"])
         self._long_flow.restore(saved["long_flow"])
 
+    def note_flow(self, now_s: float, units: float) -> None:
+        """As `accepted`, while there is no limit."""
+        self._flow.add(now_s, units)
+
     def flow_per_s(self, now_s: float) -> float:
         """Units accepted per second, just now."""
         return self._flow.per_s(now_s)
@@ -235,7 +240,9 @@ class AdaptiveRate:
             return True
         fresh = self._fresh_ok + self._fresh_bad
         share = self._fresh_bad / fresh
-        is_judged = fresh >= HARD_UNITS and now_s - self.cut_at_s > HARD_S
+        # nothing accepted at all, twice: a slow process need not wait for five
+        is_plain = self._fresh_ok == 0 and self._fresh_throttles >= ALL_THROTTLED
+        is_judged = (fresh >= HARD_UNITS or is_plain) and now_s - self.cut_at_s > HARD_S
         is_hard = share >= HARD_SHARE and (is_judged or self._is_low)
         is_settled = now_s - self.cut_at_s > self._return_s
         is_confirmed = self._fresh_throttles >= SOFT_THROTTLES and fresh >= CONFIRMING_UNITS
