@@ -84,7 +84,8 @@ def measure(world: World, make: MakePolicy) -> Figures:
         total(counts.batch_attempts) / max(1, total(counts.batch_accepted)),
         total(counts.accepted) / (world.capacity_per_s * (TO_S - FROM_S)),
         sum(accepted) ** 2 / (len(accepted) * max(1, squares)),
-        counts.interactive_first_throttled / max(1, len(counts.latencies)),
+        counts.interactive_first_throttled
+        / max(1, len(counts.latencies) + len(counts.interactive_errors)),
     )
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from dynaguard.errors import MissingExtraError, PolicySyntaxError
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.model import (
+    BudgetStatement,
     KeySchema,
     MaskStep,
     NamePattern,
@@ -26,6 +27,7 @@ from dynaguard.policy.model import (
     PrincipalPattern,
     TableSchema,
 )
+from dynaguard.scope import Priority
 
 HEAD = 'version = 1\ndefault = "deny"\n'
 DESIGN_EXAMPLE = """\
@@ -401,6 +403,11 @@ BAD_TOML = [
     ("[[mask]]\ntables = ['*']\nattributes = ['a']\nkeep = -1\n", 6, "0 to 64"),
     ("[[mask]]\ntables = ['*']\nattributes = ['a']\nSid = 3\n", 6, "must be text"),
     ("[[budget]]\nretry_ratio = 2\n", 4, "at most 1"),
+    ("[[budget]]\npriority = 'batsh'\n", 4, "did you mean `batch`"),
+    ("[[budget]]\nmax_attempts = 1.5\n", 4, "a whole number from 1 to 1000"),
+    ("[[budget]]\nmax_attempts = 0\n", 4, "a whole number from 1 to 1000"),
+    ("[[budget]]\nmeasure_capacity = 'yes'\n", 4, "true or false"),
+    ("[[budget]]\nmax_share = 1.5\n", 4, "more than 0 and at most 1"),
     ("[[budget]]\nmax_tokens = 0\n", 4, "more than 0"),
     ("[[budget]]\nmin_retries_per_s = true\n", 4, "must be a number"),
     ("[[budget]]\nMode = 'x'\n", 4, "must be one of"),
@@ -632,3 +639,40 @@ def test_a_plain_operator_on_a_key_of_several_values_is_iams_own_affair() -> Non
 
     assert len(iam.statements) == 1
     assert "write `ForAllValues:StringEquals`" in problems[0].message
+
+
+def test_a_budget_says_what_it_changes_of_its_class() -> None:
+    """All of its numbers; what is not given stays the class's."""
+    (budget,) = load_policy(
+        {
+            "version": 1,
+            "default": "allow",
+            "budget": [
+                {
+                    "Sid": "Nightly",
+                    "job": "nightly-*",
+                    "tables": ["orders"],
+                    "priority": "background",
+                    "max_attempts": 4,
+                    "max_wait_s": 30,
+                    "capacity_units_per_s": 100,
+                    "max_share": 0.9,
+                    "repeat_ambiguous_writes": True,
+                    "measure_capacity": True,
+                }
+            ],
+        },
+        environ={},
+    ).budgets
+    assert budget == BudgetStatement(
+        ref=budget.ref,
+        jobs=("nightly-*",),
+        tables=("orders",),
+        priority=Priority.BACKGROUND,
+        max_attempts=4,
+        max_wait_s=30.0,
+        capacity_units_per_s=100.0,
+        max_share=0.9,
+        repeats_ambiguous_writes=True,
+        is_measuring=True,
+    )
