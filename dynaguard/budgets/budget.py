@@ -178,7 +178,7 @@ class RetryBudgets:
             self._find_bucket(load, load.parts[0], scope).wait_s += wait_s
 
     def part_size(self, load: Load, scope: Scope) -> int | None:
-        """How many members of a batch to send at once: a tenth of a second's; None: all.
+        """How many members of a batch to send at once: what goes in 20 ms; None: all.
 
         A whole batch on a resource that takes few units a second would be handed back in part.
         """

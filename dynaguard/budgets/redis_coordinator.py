@@ -9,6 +9,7 @@ Source: Redis documentation, *Scripting with Lua* (a script runs as one).
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
@@ -165,7 +166,17 @@ def _connect(url: str) -> Any:
         socket_timeout=LATEST_ANSWER_S,
         socket_connect_timeout=LATEST_ANSWER_S,
         retry=None,
-        protocol=2,  # spares a connection its greetings, each of which is a round trip
-        lib_name=None,
-        lib_version=None,
+        protocol=2,  # spares a connection its greeting, a round trip
+        **_no_introduction(redis),
     )
+
+
+def _no_introduction(redis: Any) -> dict[str, None]:
+    """Options that spare a connection two more round trips: redis-py names itself to the server.
+
+    Newer versions of redis-py have another name for the option, and warn of the old ones.
+    """
+    taken = inspect.signature(redis.connection.AbstractConnection).parameters
+    if "driver_info" in taken:
+        return {"driver_info": None}
+    return {"lib_name": None, "lib_version": None}

@@ -270,7 +270,7 @@ def test_a_throttled_batch_load_finishes_within_its_budget(
         for number in range(100)
     ]
     assert all(arrived)
-    assert requests < 60  # boto3 alone sends several hundred
+    assert requests < 120  # in small parts; boto3 alone sends several hundred
     assert proxy.counts[tables[0]].accepted_items >= 100
 
 
