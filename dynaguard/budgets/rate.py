@@ -334,7 +334,7 @@ class AdaptiveRate:
         if not self.is_limited:
             return math.inf
         since_s = now_s - self.cut_at_s
-        if since_s <= self._return_s:
+        if since_s < self._return_s:
             return self._returning(since_s)
         beyond_s = since_s - self._return_s
         if self._max_share < 1 and not self._is_low and not self._is_searching:
