@@ -377,17 +377,17 @@ def test_parts_of_a_batch_are_no_attempts(
     client: Any, wire: Any, policy: Any, waiting: Any
 ) -> None:
     """A bound on attempts is one on those without progress."""
-    for _ in range(5):
+    for _ in range(4):
         wire.answer(back())
     wire.answer(THROTTLE, 400)
     wire.answer(back())
-    dynaguard.install(policy(budget=[{"max_attempts": 3}]))
+    dynaguard.install(policy(budget=[{"max_attempts": 3, "capacity_units_per_s": 50.0}]))
 
     with dynaguard.job("load"):
         answer = client.batch_write_item(RequestItems={"orders": [put(key) for key in range(25)]})
 
     assert answer["UnprocessedItems"] == {}
-    assert len(wire.sent) > 7
+    assert len(wire.sent) > 5
 
 
 def test_the_next_part_keeps_to_the_tables_that_it_goes_to(
@@ -402,7 +402,7 @@ def test_the_next_part_keeps_to_the_tables_that_it_goes_to(
             "default": "allow",
             "budget": [
                 {"tables": ["fast"], "capacity_units_per_s": 1e6},
-                {"tables": ["slow"], "capacity_units_per_s": 50.0},
+                {"tables": ["slow"], "capacity_units_per_s": 20.0},
             ],
         }
     )
