@@ -43,6 +43,10 @@ FLOW_TRUST: Final = 0.15
 
 FIRST_PER_S: Final = 4.0
 """Where nothing was accepted before the first throttle; a search follows."""
+STORED_SHARE: Final = 0.1
+"""Of what flowed until the first throttle, nearly all of it stored capacity."""
+EARNED_SHARE: Final = 0.5
+"""Of what flowed until the throttle that ended the search."""
 SEARCH_S: Final = 0.3
 SEARCH_DOUBLING_S: Final = 0.3
 
@@ -92,6 +96,7 @@ class Shape:
         cut: Share of the anchor that is left.
         hold_s, return_s: At the bottom, and until it is back at the anchor.
         probe_per_s2: Growth beyond: so much of the anchor, times the seconds squared.
+        stored_share: Of what flowed until the first throttle: what is left.
         unused: Growth that needs no proof; beyond it the rate is bound to what is in use.
         search_doubling_s: While it searches, the rate doubles in this time.
         keeps_searching: Whether it goes on to search after the first cut, however much flowed.
@@ -101,6 +106,7 @@ class Shape:
     hold_s: float = HOLD_S
     return_s: float = RETURN_S
     probe_per_s2: float = PROBE_PER_S2
+    stored_share: float = STORED_SHARE
     unused: float = UNUSED
     search_doubling_s: float = SEARCH_DOUBLING_S
     keeps_searching: bool = False
@@ -117,6 +123,7 @@ SHARED: Final = Shape(
     hold_s=0.3,
     return_s=1.2,
     probe_per_s2=0.05,
+    stored_share=EARNED_SHARE,
     unused=1.2,
     search_doubling_s=0.8,
     keeps_searching=True,
@@ -272,12 +279,17 @@ class AdaptiveRate:
         self._steady_from_s = now_s + 2 * LONG_FLOW_S
 
     def _cut_first(self, now_s: float) -> None:
-        """The first throttle: what was accepted before was stored capacity, in part at least."""
-        self.is_limited = True
+        """The first throttle: what was accepted before was stored capacity, in part at least.
+
+        How large a part nobody can tell. So it begins again far below, and doubles until the next
+        one: that flow was earned.
+        """
+        is_second, self.is_limited = self._is_searching, True
         self._steady_from_s = now_s + 2 * LONG_FLOW_S
         flow_per_s = self._flow.per_s(now_s)
-        self._cut(now_s, max(0.5 * flow_per_s, FIRST_PER_S))
-        if flow_per_s < FIRST_PER_S or self._shape.keeps_searching:
+        share = EARNED_SHARE if is_second else self._shape.stored_share
+        self._cut(now_s, max(share * flow_per_s, FIRST_PER_S))
+        if not is_second or flow_per_s < FIRST_PER_S or self._shape.keeps_searching:
             self._is_searching, self._return_s = True, SEARCH_S
 
     def _end_comeback(self, now_s: float) -> None:

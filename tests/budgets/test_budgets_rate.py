@@ -30,6 +30,15 @@ def throttled_once(per_s: float = 100.0) -> tuple[AdaptiveRate, float]:
     return rate, now_s
 
 
+def cut(per_s: float = 100.0, **options: float) -> tuple[AdaptiveRate, float]:
+    """A rate whose search has just ended, at `per_s` accepted; and the time."""
+    rate = AdaptiveRate(0.0, **options)
+    rate.throttled(0.0, -0.005)
+    now_s = steady(rate, 0.0, 2.0, per_s)
+    assert rate.throttled(now_s, now_s - 0.005)
+    return rate, now_s
+
+
 def test_there_is_no_limit_before_the_first_throttle() -> None:
     """Whatever is accepted, at whatever rate."""
     rate = AdaptiveRate(0.0)
@@ -41,7 +50,16 @@ def test_there_is_no_limit_before_the_first_throttle() -> None:
 def test_the_first_throttle_cuts_far_below_what_was_accepted() -> None:
     """Stored capacity was in that."""
     rate, now_s = throttled_once(100.0)
-    assert 20.0 < rate.per_s(now_s) < 50.0
+    assert rate.per_s(now_s) < 0.1 * 100.0
+
+
+def test_after_the_first_throttle_it_searches_until_the_next_one() -> None:
+    """Doubling; and half of what was accepted then is an honest start."""
+    rate, now_s = throttled_once(100.0)
+    now_s = steady(rate, now_s, rates.SEARCH_S + 1.5, 60.0)
+    assert rate.per_s(now_s) > 2 * 60.0
+    assert rate.throttled(now_s, now_s - 0.005)
+    assert rate.per_s(now_s + rates.RETURN_S) == pytest.approx(0.5 * 60.0, rel=0.15)
 
 
 def test_a_first_throttle_without_anything_accepted_starts_a_search() -> None:
@@ -55,7 +73,7 @@ def test_a_first_throttle_without_anything_accepted_starts_a_search() -> None:
 
 def test_the_rate_comes_back_to_the_anchor_and_then_looks_for_more() -> None:
     """Hold, return, probe; doubled within three seconds of a cut."""
-    rate, now_s = throttled_once(100.0)
+    rate, now_s = cut(100.0)
     held = rate.per_s(now_s)
     returned = rate.per_s(now_s + rates.RETURN_S)
     assert held == pytest.approx(returned * rates.CUT)
@@ -64,7 +82,7 @@ def test_the_rate_comes_back_to_the_anchor_and_then_looks_for_more() -> None:
 
 def test_answers_to_calls_sent_before_the_last_cut_do_not_count() -> None:
     """The sent-at rule: one event is not counted twice."""
-    rate, now_s = throttled_once(100.0)
+    rate, now_s = cut(100.0)
     before = rate.per_s(now_s + 0.01)
     for _ in range(50):
         assert not rate.throttled(now_s + 0.01, now_s - 0.001)
@@ -73,7 +91,7 @@ def test_answers_to_calls_sent_before_the_last_cut_do_not_count() -> None:
 
 def test_between_two_throttles_the_anchor_is_what_was_accepted() -> None:
     """The average of the cycle is the process's share of the capacity."""
-    rate, now_s = throttled_once(100.0)
+    rate, now_s = cut(100.0)
     now_s = steady(rate, now_s + 0.01, 1.5, 40.0)
     assert rate.throttled(now_s, now_s - 0.005)
     assert rate.per_s(now_s + rates.RETURN_S) == pytest.approx(40.0, rel=0.1)
@@ -81,7 +99,7 @@ def test_between_two_throttles_the_anchor_is_what_was_accepted() -> None:
 
 def test_one_throttle_soon_after_a_cut_changes_nothing() -> None:
     """It may be the neighbours' doing; three among thirty are evidence."""
-    rate, now_s = throttled_once(100.0)
+    rate, now_s = cut(100.0)
     now_s = steady(rate, now_s + 0.01, 0.7, 60.0)
     assert not rate.throttled(now_s, now_s - 0.005)
     assert not rate.throttled(now_s, now_s - 0.005)
@@ -90,7 +108,7 @@ def test_one_throttle_soon_after_a_cut_changes_nothing() -> None:
 
 def test_a_cut_that_was_not_enough_is_followed_by_a_hard_one_at_once() -> None:
     """Five fresh units, most of them throttled, and no waiting for the return."""
-    rate, now_s = throttled_once(100.0)
+    rate, now_s = cut(100.0)
     before = rate.per_s(now_s)
     later_s = now_s + rates.HARD_S + 0.01
     assert any(rate.throttled(later_s, now_s + 0.001) for _ in range(5))
@@ -99,7 +117,7 @@ def test_a_cut_that_was_not_enough_is_followed_by_a_hard_one_at_once() -> None:
 
 def collapsed() -> tuple[AdaptiveRate, float]:
     """A rate that was 100 in good times and is throttled throughout now."""
-    rate, now_s = throttled_once(100.0)
+    rate, now_s = cut(100.0)
     for _ in range(12):
         now_s = steady(rate, now_s + 0.01, 1.5, 100.0)
         rate.throttled(now_s, now_s - 0.005)
@@ -135,9 +153,7 @@ def test_a_known_capacity_needs_no_search() -> None:
 
 def test_a_share_keeps_away_from_the_edge_for_half_a_minute() -> None:
     """After a cut it stays below what was learnt, and looks for more seldom."""
-    rate = AdaptiveRate(0.0, max_share=0.9)
-    now_s = steady(rate, 0.0, 2.0, 100.0)
-    rate.throttled(now_s, now_s - 0.005)
+    rate, now_s = cut(100.0, max_share=0.9)
     anchor = rate.known_per_s
     assert rate.per_s(now_s + rates.RETURN_S + 20) == pytest.approx(0.9 * anchor)
     assert rate.per_s(now_s + rates.RETURN_S + rates.LOOK_AGAIN_S + 1.5) > anchor
@@ -145,7 +161,7 @@ def test_a_share_keeps_away_from_the_edge_for_half_a_minute() -> None:
 
 def test_an_application_that_asks_for_less_does_not_grow_the_rate_without_bound() -> None:
     """Beyond twice the anchor the rate is bound to what is in use."""
-    rate, now_s = throttled_once(100.0)
+    rate, now_s = cut(100.0)
     anchor = rate.known_per_s
     now_s = steady(rate, now_s + 0.01, 20.0, 5.0)
     assert rate.per_s(now_s) <= rates.UNUSED * anchor * 1.01
