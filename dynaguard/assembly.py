@@ -34,6 +34,8 @@ from dynaguard.settings import (
 from dynaguard.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from dynaguard.audit.queueing import Ship
+    from dynaguard.audit.writer import Signs
     from dynaguard.budgets.coordination import Coordinator
 
 PolicySource = str | os.PathLike[str] | Mapping[str, Any]
@@ -109,6 +111,7 @@ def build_guard(
     environ: Mapping[str, str],
     lookup: IdentityLookup | None = None,
     describe: Describe | None = None,
+    ship: Callable[[str], Ship] | None = None,
     time_ns: Callable[[], int] = time.time_ns,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Guard:
@@ -119,6 +122,7 @@ def build_guard(
         environ: The environment, for what it tells of the identity.
         lookup: Gives the caller's ARN for credentials, used if `identity_lookup` is `sts`.
         describe: Describes a table, used if `key_schema_lookup` is `describe-table`.
+        ship: Gives what sends audit records to a remote target.
         time_ns: The clock of records and of `aws:CurrentTime`, in nanoseconds since the epoch.
         monotonic: The clock of durations, waits and retry budgets, in seconds.
 
@@ -136,7 +140,7 @@ def build_guard(
     rooms = Rooms(
         resolver=resolver,
         telemetry=Telemetry(),
-        audit=_open_audit(settings, document, time_ns),
+        audit=_open_audit(settings, document, time_ns, ship),
         policy=None if document is None else CompiledPolicy(document),
         context=None if document is None else _context(document, settings, time_ns, describe),
         masks=_masks(document, settings, time_ns),
@@ -158,16 +162,31 @@ def process_scope(settings: Settings) -> Scope:
 
 
 def _open_audit(
-    settings: Settings, document: PolicyDocument | None, time_ns: Callable[[], int]
+    settings: Settings,
+    document: PolicyDocument | None,
+    time_ns: Callable[[], int],
+    ship: Callable[[str], Ship] | None,
 ) -> AuditLog:
     """The audit log that the settings name."""
+    key_file = settings.audit_sign_key_file
     return AuditLog(
         settings.audit,
         mode=settings.audit_mode,
         time_ns=time_ns,
         service=settings.service,
         policy_digest=document.digest if document else None,
+        fsync=settings.audit_fsync,
+        max_bytes=settings.audit_max_bytes,
+        signer=None if key_file is None else _signer(key_file),
+        ship=ship,
     )
+
+
+def _signer(path: Path) -> Signs:
+    """What signs checkpoints. Reads the key file."""
+    from dynaguard.audit.signing import Signer
+
+    return Signer(path)
 
 
 def _context(

@@ -65,6 +65,9 @@ OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("on_error", "allow", "allow", "allow"),
     ("audit", "stdout", "stdout", "stdout"),
     ("audit_mode", "required", "required", "required"),
+    ("audit_fsync", "interval", "interval", "interval"),
+    ("audit_max_bytes", 1_000_000, "1000000", 1_000_000),
+    ("audit_sign_key_file", "audit.pem", "audit.pem", Path("audit.pem")),
     ("account_id", "012345678901", "012345678901", "012345678901"),
     ("identity", "etl", "etl", "etl"),
     ("identity_lookup", "sts", "sts", "sts"),
@@ -90,7 +93,15 @@ BY_ARGUMENT = [row for row in OTHER_VALUES if row[0] != "disabled"]
 BY_DOCUMENT = [
     row
     for row in OTHER_VALUES
-    if row[0] not in {"policy", "mask_key", "mask_key_file", "coordinator", "disabled"}
+    if row[0]
+    not in {
+        "policy",
+        "audit_sign_key_file",
+        "mask_key",
+        "mask_key_file",
+        "coordinator",
+        "disabled",
+    }
 ]
 
 

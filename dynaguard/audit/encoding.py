@@ -1,9 +1,9 @@
 """Makes a record's line fast: parts that stay the same from call to call are encoded once.
 
 What it makes is `build_record` as compact JSON in ASCII, the same members and values in the same
-order; a test holds the two together. A call differs from the one before it mostly in its ids,
-times and counts; who calls, in which scope, for what and by which statement comes back thousands
-of times.
+order, but for `writer`, which the chain adds; a test holds the two together. A call differs from
+the one before it mostly in its ids, times and counts; who calls, in which scope, for what and by
+which statement comes back thousands of times.
 
 INVARIANT: what is kept never leads to an `Authorization.member`, which holds item values.
 """
@@ -18,7 +18,6 @@ from typing import Any, Final, Generic, TypeVar
 from dynaguard.audit.record import (
     SCHEMA_VERSION,
     Phase,
-    WriterFacts,
     authorizations_part,
     budget_part,
     decision_part,
@@ -26,7 +25,6 @@ from dynaguard.audit.record import (
     identity_part,
     scope_part,
     tables_part,
-    writer_part,
 )
 from dynaguard.call import (
     Authorization,
@@ -47,7 +45,7 @@ _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def encode_record(record: dict[str, Any]) -> bytes:
-    """A record as its line, the plain way; `Encoder` makes the same, faster."""
+    """A record as its line, the plain way; encoder and chain make the same, faster."""
     return f"{_encode(record)}\n".encode("ascii")
 
 
@@ -55,8 +53,6 @@ class Encoder:
     """Encodes the records of one audit log. Thread-safe; its memory is bounded by `MAX_PARTS`.
 
     Args:
-        service: Name of the service, or None.
-        version: dynaguard's version.
         policy_digest: SHA-256 of the policy in force, or None.
     """
 
@@ -67,10 +63,9 @@ class Encoder:
         "_needs",
         "_scopes",
         "_second",
-        "_writers",
     )
 
-    def __init__(self, *, service: str | None, version: str, policy_digest: str | None) -> None:
+    def __init__(self, *, policy_digest: str | None) -> None:
         self._digest_text = f',"policy_digest":{_encode(policy_digest)},"outcome":'
         self._identities = _Parts(_identity_text)
         self._scopes = _Parts(_scope_text)
@@ -78,22 +73,18 @@ class Encoder:
         self._second = (0, format_second(0))
         # Each entry keeps the objects alive whose addresses are in its key.
         self._middles: dict[Hashable, tuple[str, object, object, object]] = {}
-        self._writers: _Parts[int] = _Parts(
-            lambda pid: f',"writer":{_encode(writer_part(WriterFacts(service, pid, version)))}}}\n'
-        )
 
-    def line(
+    def text(
         self,
         phase: Phase,
         time_ns: int,
-        pid: int,
         call: Call,
         principal: Principal,
         decision: Decision | None,
         outcome: Outcome | None,
         mode: str,
-    ) -> bytes:
-        """One record as a line of ASCII that ends in a newline; arguments as `build_record`'s.
+    ) -> str:
+        """One record in ASCII, as `Chain.link` takes it; arguments as `build_record`'s.
 
         Cost: one text put together from some twenty parts; linear in authorisations.
         """
@@ -102,15 +93,13 @@ class Encoder:
         if second[0] != seconds:
             second = self._second = (seconds, format_second(seconds))
         request_id = None if outcome is None else outcome.request_id
-        text = (
+        return (
             f'{{"schema_version":{SCHEMA_VERSION},"phase":"{phase}"'
             f',"time":"{second[1]}.{below_ns // 1000:06d}Z"'
             f',"correlation_id":{quoted(call.correlation_id)}'
             f',"request_id":{"null" if request_id is None else quoted(request_id)}'
             f"{self._middle(call, principal, decision, mode)}{_outcome_text(outcome)}"
-            f"{self._writers.of(pid, pid)}"
         )
-        return text.encode("ascii")
 
     def _middle(
         self, call: Call, principal: Principal, decision: Decision | None, mode: str

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import time
 import warnings
 from collections.abc import Callable
 from typing import Final, Literal
 
 from dynaguard.audit.encoding import Encoder
+from dynaguard.audit.queueing import Ship
 from dynaguard.audit.reading import read_records
 from dynaguard.audit.record import Phase
-from dynaguard.audit.schema import record_schema_markdown
-from dynaguard.audit.sinks import RECHECK_AFTER_S, AuditSink, FileSink, StdoutSink
+from dynaguard.audit.schema import checkpoint_schema_markdown, record_schema_markdown
+from dynaguard.audit.sinks import AuditSink, Fsync, SinkOptions, open_sink
+from dynaguard.audit.writer import ChainedWriter, Signs
 from dynaguard.call import Call, Decision, Outcome, Principal
 from dynaguard.errors import ConfigurationError, DynaguardWarning
 
@@ -27,6 +28,7 @@ __all__ = [
     "AuditLog",
     "AuditSink",
     "AuditWriteError",
+    "checkpoint_schema_markdown",
     "read_records",
     "record_schema_markdown",
 ]
@@ -42,22 +44,24 @@ class AuditLog:
     """Writes the audit records of a process.
 
     Args:
-        target: `off`, `stdout`, or the path of a file whose folder exists.
+        target: `off`, or what `open_sink` takes.
         mode: `best-effort` or `required`.
         time_ns: The clock of the records' `time`, in nanoseconds since the epoch.
         service: Name of the service, for the records, or None.
         policy_digest: SHA-256 of the policy in force, or None.
         monotonic: A clock in seconds.
+        fsync, max_bytes, ship: As in `SinkOptions`.
+        signer: Signs checkpoints; None: they are hashes alone.
 
     Raises:
         ConfigurationError: The file cannot be opened, or `required` has nowhere to write.
 
-    Effects: opens the file. Thread-safe, and safe to use after a fork.
+    Effects: opens the file. Thread-safe, and safe to use after a fork: the child is a writer of
+    its own. The last checkpoint is written at the end of the process.
 
     Attributes:
         target, mode: As given.
-        written_count: Records written by this process.
-        dropped_count: Records lost, refused calls' ones included.
+        written_count: Records written by this process, or taken by its queue.
     """
 
     def __init__(
@@ -69,6 +73,10 @@ class AuditLog:
         service: str | None = None,
         policy_digest: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        fsync: Fsync = "never",
+        max_bytes: int | None = None,
+        signer: Signs | None = None,
+        ship: Callable[[str], Ship] | None = None,
     ) -> None:
         if target == "off" and mode == "required":
             raise ConfigurationError(
@@ -78,21 +86,42 @@ class AuditLog:
         self.target = target
         self.mode = mode
         self.written_count = 0
-        self.dropped_count = 0
+        self._lost_count = 0
         self._time_ns = time_ns
         self._has_warned = False
         self._is_failing = False
-        self._sink = _open_sink(target, is_required=mode == "required", monotonic=monotonic)
-        self._encoder = Encoder(
+        self._text = Encoder(policy_digest=policy_digest).text
+        self._sink: AuditSink | None = None
+        self._writer: ChainedWriter | None = None
+        if target == "off":
+            return
+        options = SinkOptions(
+            is_required=mode == "required",
+            fsync=fsync,
+            max_bytes=max_bytes,
             service=service,
-            version=_own_version() if self._sink else "",
-            policy_digest=policy_digest,
+            monotonic=monotonic,
+            time_ns=time_ns,
+            ship=ship,
+        )
+        self._sink = _open(target, options, self._writer_id)
+        self._writer = ChainedWriter(
+            self._sink, service=service, version=_own_version(), signer=signer
         )
 
     @property
     def is_on(self) -> bool:
         """Whether records are written at all."""
-        return self._sink is not None
+        return self._writer is not None
+
+    @property
+    def dropped_count(self) -> int:
+        """Records lost, refused calls' ones included."""
+        return self._lost_count + (self._sink.lost_count if self._sink else 0)
+
+    def _writer_id(self) -> str:
+        """The id of this process's writer; no line is written before it has one."""
+        return self._writer.writer_id if self._writer else ""
 
     def intent(
         self, call: Call, principal: Principal, decision: Decision | None, mode: str
@@ -126,9 +155,9 @@ class AuditLog:
         self._record("outcome", call, principal, decision, outcome, mode)
 
     def close(self) -> None:
-        """Closes the file. A call that is under way still gets its record."""
-        if self._sink is not None:
-            self._sink.close()
+        """Writes the last checkpoint. A call that is under way still gets its record."""
+        if self._writer is not None:
+            self._writer.close()
 
     def _record(
         self,
@@ -140,14 +169,16 @@ class AuditLog:
         mode: str,
     ) -> None:
         """Encodes and writes one record."""
-        sink = self._sink
-        if sink is None:
+        writer, text = self._writer, None
+        if writer is None:
             return
-        time_ns, pid = self._time_ns, os.getpid()
-        line = self._encoder.line
         try:
-            sink.write(line(phase, time_ns(), pid, call, principal, decision, outcome, mode))
+            time_ns = self._time_ns()
+            text = self._text(phase, time_ns, call, principal, decision, outcome, mode)
+            writer.write(text, time_ns)
         except Exception as err:  # noqa: BLE001 - a record must not break a call, whatever fails
+            if text is None:
+                writer.lose()
             self._lose(err)
         else:
             # Plain additions: no thread switch falls into them while there is a global lock.
@@ -162,7 +193,7 @@ class AuditLog:
         Raises:
             AuditWriteError: The mode is `required`.
         """
-        self.dropped_count += 1
+        self._lost_count += 1
         self._is_failing = True
         reason = _reason(err)
         if self.mode == "required":
@@ -183,25 +214,17 @@ class AuditLog:
             _log.warning("%s", message)
 
 
-def _open_sink(
-    target: str, *, is_required: bool, monotonic: Callable[[], float]
-) -> AuditSink | None:
+def _open(target: str, options: SinkOptions, writer_id: Callable[[], str]) -> AuditSink:
     """The sink that a target names.
 
     Raises:
-        ConfigurationError: The file cannot be opened.
+        ConfigurationError: It cannot be opened.
     """
-    if target == "off":
-        return None
-    if target == "stdout":
-        return StdoutSink()
     try:
-        return FileSink(
-            target,
-            recheck_after_s=0.0 if is_required else RECHECK_AFTER_S,
-            monotonic=monotonic,
-        )
+        return open_sink(target, options, writer_id)
     except (OSError, ValueError) as err:
+        if isinstance(err, ConfigurationError):
+            raise
         hint = ", its folder must exist" if isinstance(err, FileNotFoundError) else ""
         raise ConfigurationError(
             f"audit file `{target}` cannot be opened for appending ({_reason(err)}){hint}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, NamedTuple, cast
 
 from dynaguard.audit.record import SCHEMA_VERSION
 from dynaguard.errors import ConfigurationError, DynaguardWarning
@@ -15,22 +16,56 @@ from dynaguard.errors import ConfigurationError, DynaguardWarning
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 _OPENING: Final = b'{"schema_version":'
 """How every record's line begins; `build_record` has this key first."""
+_SUFFIXES: Final = (".jsonl", ".jsonl.gz")
+
+
+class Line(NamedTuple):
+    """One line that is not blank.
+
+    Attributes:
+        place: File and number, from 1.
+        raw: The record's bytes, without what was torn before it.
+        record: The record, or None.
+        is_torn: Whether a fragment of another record is in the line.
+        problem: Why there is no record, where that is no fragment; else None.
+    """
+
+    place: str
+    raw: bytes
+    record: Mapping[str, Any] | None
+    is_torn: bool
+    problem: str | None
+
+
+def audit_files(path: str | os.PathLike[str]) -> list[Path]:
+    """The files that a path stands for, in order of time.
+
+    Args:
+        path: A file: it and what was put aside from it. A folder: all `.jsonl` and `.jsonl.gz`
+            files in it and below.
+    """
+    given = Path(path)
+    if given.is_dir():
+        found = [each for each in given.rglob("*") if each.name.endswith(_SUFFIXES)]
+        return sorted(found)
+    aside = given.parent.glob(f"{given.stem}-[0-9]*T[0-9]*Z-*{given.suffix}")
+    return [*sorted(aside), given]
 
 
 def read_records(path: str | os.PathLike[str]) -> Iterator[Mapping[str, Any]]:
-    """The records of an audit file, one at a time.
+    """The records of an audit file or folder, one at a time; checkpoints are passed over.
 
     A line that a crash or a full disk tore is left out and reported at the end. A record that
     another process wrote behind such a fragment, on the same line, is found.
 
     Args:
-        path: The file.
+        path: The file, read together with what was put aside from it; or a folder of files.
 
     Yields:
         Each record. **Shape**: `audit-record.schema.json`.
 
     Raises:
-        ConfigurationError: The file cannot be read, or a line of it is no record, or one of a
+        ConfigurationError: A file cannot be read, or a line of it is no record, or one of a
             later version. Names file and line.
 
     Warns:
@@ -38,71 +73,85 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[Mapping[str, Any]]:
 
     Cost: one line in memory at a time.
     """
-    torn: list[int] = []
-    for number, line in _numbered_lines(path):
-        record, is_torn = _record_and_damage(line, f"{path}:{number}")
-        if is_torn:
-            torn.append(number)
-        if record is not None:
-            yield record
+    torn: list[str] = []
+    for line in read_lines(audit_files(path)):
+        if line.problem is not None:
+            raise ConfigurationError(f"{line.place}: {line.problem}")
+        if line.is_torn:
+            torn.append(line.place)
+        if line.record is not None and line.record.get("phase") != "checkpoint":
+            yield line.record
     if torn:
         what = "1 audit record was" if len(torn) == 1 else f"{len(torn)} audit records were"
         warnings.warn(
-            f"{path}:{torn[0]}: {what} torn by a crash or a full disk and left out",
+            f"{torn[0]}: {what} torn by a crash or a full disk and left out",
             DynaguardWarning,
             stacklevel=2,
         )
 
 
-def _numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, each with its number from 1.
+def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
+    """Every line of some files.
 
     Raises:
-        ConfigurationError: The file cannot be read, or a line is too long for a record.
+        ConfigurationError: A file cannot be read, or a line is too long for a record, or a
+            record of a later version.
     """
+    for path in paths:
+        for number, raw in _numbered_lines(path):
+            yield _read_line(f"{path}:{number}", raw)
+
+
+def _numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, each with its number from 1."""
     try:
-        with Path(path).open("rb") as file:
+        with _open(path) as file:
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), 1):
                 if len(line) == MAX_LINE_BYTES:
                     raise ConfigurationError(f"{path}:{number}: too long for an audit record")
                 if line.strip():
                     yield number, line.strip()
-    except OSError as err:
-        raise ConfigurationError(f"audit file `{path}` cannot be read ({err.strerror})") from err
+    except (OSError, EOFError) as err:
+        reason = getattr(err, "strerror", None) or "it is no whole gzip file"
+        raise ConfigurationError(f"audit file `{path}` cannot be read ({reason})") from err
 
 
-def _record_and_damage(line: bytes, place: str) -> tuple[Mapping[str, Any] | None, bool]:
-    """The record in a line, or None; and whether a fragment of another is in it.
+def _open(path: Path) -> IO[bytes]:
+    """The file, unpacked where its name says that it is packed."""
+    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
-    Raises:
-        ConfigurationError: The line is neither.
-    """
-    record = _parsed(line, place)
-    if record is not None:
-        return record, False
-    start = line.rfind(_OPENING)
-    fragment = line[:start] if start > 0 else line
+
+def _read_line(place: str, raw: bytes) -> Line:
+    """What a line holds."""
+    record, problem = _parsed(raw, place)
+    if record is not None or problem is not None:
+        return Line(place, raw, record, False, problem)
+    start = raw.rfind(_OPENING)
+    fragment = raw[:start] if start > 0 else raw
     if not _OPENING.startswith(fragment[: len(_OPENING)]):
-        raise ConfigurationError(f"{place}: no audit record")
-    return (_parsed(line[start:], place) if start > 0 else None), True
+        return Line(place, raw, None, False, "no audit record")
+    if start <= 0:
+        return Line(place, raw, None, True, None)
+    record, problem = _parsed(raw[start:], place)
+    return Line(place, raw[start:], record, True, problem)
 
 
-def _parsed(line: bytes, place: str) -> Mapping[str, Any] | None:
-    """The record that a line is as a whole; None where it is not JSON.
+def _parsed(raw: bytes, place: str) -> tuple[Mapping[str, Any] | None, str | None]:
+    """The record that bytes are as a whole, or why they are none; neither: it is no JSON.
 
     Raises:
-        ConfigurationError: It is something else, or a record of a later version.
+        ConfigurationError: It is a record of a later version.
     """
     try:
-        record: Any = json.loads(line)
+        record: Any = json.loads(raw)
     except (ValueError, RecursionError):
-        return None
+        return None, None
     if not isinstance(record, dict) or not isinstance(record.get("schema_version"), int):
-        raise ConfigurationError(f"{place}: no audit record")
+        return None, "no audit record"
     version = record["schema_version"]
     if version > SCHEMA_VERSION:
         raise ConfigurationError(
             f"{place}: an audit record of version {version}, this dynaguard reads up to "
             f"{SCHEMA_VERSION}, update it"
         )
-    return record
+    return record, None

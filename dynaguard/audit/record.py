@@ -6,6 +6,7 @@ into a record.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -22,7 +23,8 @@ from dynaguard.call import (
 from dynaguard.errors import readable_arn
 from dynaguard.scope import Scope
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""Version 1 had no chain: its `writer` tells service, pid and version alone."""
 Phase = Literal["intent", "outcome"]
 
 
@@ -34,11 +36,19 @@ class WriterFacts:
         service: Name of the service, or None.
         pid: Process id.
         version: dynaguard's version.
+        writer_id: Its id in the chain.
+        sequence: The number of the record.
+        previous_sha256: Of the writer's line before it; None for the first.
+        lost_count: Records that the writer lost so far.
     """
 
     service: str | None
     pid: int
     version: str
+    writer_id: str
+    sequence: int
+    previous_sha256: str | None
+    lost_count: int
 
 
 def build_record(
@@ -211,7 +221,34 @@ def budget_part(budget: BudgetState) -> dict[str, Any]:
 
 def writer_part(writer: WriterFacts) -> dict[str, Any]:
     """The process that writes."""
-    return {"service": writer.service, "pid": writer.pid, "version": writer.version}
+    return {
+        "service": writer.service,
+        "pid": writer.pid,
+        "version": writer.version,
+        "id": writer.writer_id,
+        "sequence": writer.sequence,
+        "previous_sha256": writer.previous_sha256,
+        "lost": writer.lost_count,
+    }
+
+
+def checkpoint_text(
+    *, time: str, is_final: bool, key_id: str | None, signature: str | None
+) -> str:
+    """A checkpoint without its place in the chain, as `Chain.link` takes it.
+
+    Args:
+        time: As `format_time` gives it.
+        is_final: Whether the writer ends with it.
+        key_id: Names the key that vouches for it, or None.
+        signature: What that key signed, or None.
+
+    Returns:
+        **Shape**: `audit-checkpoint.schema.json` without `writer`.
+    """
+    checkpoint = {"is_final": is_final, "key_id": key_id, "signature": signature}
+    start = {"schema_version": SCHEMA_VERSION, "phase": "checkpoint", "time": time}
+    return json.dumps({**start, "checkpoint": checkpoint}, separators=(",", ":"))[:-1]
 
 
 def _statement_part(statement: StatementRef | None) -> dict[str, Any]:

@@ -7,22 +7,41 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 SCHEMA_FILE: Final = "audit-record.schema.json"
+CHECKPOINT_SCHEMA_FILE: Final = "audit-checkpoint.schema.json"
 
 
 def record_schema() -> Mapping[str, Any]:
     """The JSON Schema (2020-12) of a record, as it is published with the package."""
-    from importlib import resources  # only the reference and tools read the schema
+    return _schema(SCHEMA_FILE)
 
-    text = resources.files("dynaguard.audit").joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
-    schema: Mapping[str, Any] = json.loads(text)
-    return schema
+
+def checkpoint_schema() -> Mapping[str, Any]:
+    """The JSON Schema (2020-12) of a checkpoint."""
+    return _schema(CHECKPOINT_SCHEMA_FILE)
 
 
 def record_schema_markdown() -> str:
     """Every key of a record as a Markdown table: key, type, meaning."""
-    rows = [
-        f"| `{path}` | {kind} | {meaning} |" for path, kind, meaning in _rows(record_schema(), "")
-    ]
+    return _markdown(record_schema())
+
+
+def checkpoint_schema_markdown() -> str:
+    """The same of a checkpoint."""
+    return _markdown(checkpoint_schema())
+
+
+def _schema(name: str) -> Mapping[str, Any]:
+    """A schema that is published with the package."""
+    from importlib import resources  # only the reference and tools read the schema
+
+    text = resources.files("dynaguard.audit").joinpath(name).read_text(encoding="utf-8")
+    schema: Mapping[str, Any] = json.loads(text)
+    return schema
+
+
+def _markdown(schema: Mapping[str, Any]) -> str:
+    """Every key as a row."""
+    rows = [f"| `{path}` | {kind} | {meaning} |" for path, kind, meaning in _rows(schema, "")]
     return "\n".join(["| Key | Type | Meaning |", "|---|---|---|", *rows])
 
 

@@ -1,43 +1,35 @@
-"""Where lines go: a file, or standard output. One line is written whole, or its loss is raised."""
+"""Where lines go, and which sink a target names."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import functools
-import os
-import stat
-import sys
-import threading
-import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
+
+from dynaguard.audit.queueing import QueuedSink, Ship
+from dynaguard.errors import ConfigurationError
 
 RECHECK_AFTER_S: Final = 1.0
 """How long a file that was removed or replaced may go unnoticed where records may be lost."""
+REMOTE_SCHEMES: Final = ("s3://", "firehose://")
 
-_FLAGS: Final = (
-    os.O_WRONLY
-    | os.O_APPEND
-    | os.O_CREAT
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-    # A FIFO that nobody reads must hang neither the process nor, when it is full, a call.
-    | getattr(os, "O_NONBLOCK", 0)
-)
-_OWNER_ONLY: Final = 0o600
-_NEWLINE: Final = b"\n"
+Fsync = Literal["never", "interval", "always"]
 
 
 class AuditSink(Protocol):
     """Takes lines."""
 
+    @property
+    def lost_count(self) -> int:
+        """Lines that it took and lost later."""
+        ...
+
     def write(self, line: bytes) -> None:
-        """Writes one line that ends in a newline, whole.
+        """Takes one line that ends in a newline, whole.
 
         Raises:
-            OSError: It is not, or not wholly, written.
+            OSError: It does not, or not wholly.
         """
         ...
 
@@ -46,182 +38,79 @@ class AuditSink(Protocol):
         ...
 
 
-class StdoutSink:
-    """Lines on standard output, as it is at that moment (redirected, wrapped by a platform).
+@dataclass(frozen=True, slots=True)
+class SinkOptions:
+    """How a sink is to behave.
 
-    Effects: flushes each line; blocks while nobody reads a full pipe. Nothing to close.
+    Attributes:
+        is_required: Whether no line may be lost.
+        fsync: When a file's lines are made to outlive the machine: `never` (the system decides),
+            at an `interval` of a second, `always`.
+        max_bytes: Size at which a file is put aside and a new one begun; None: never.
+        service: Name of the service, or None.
+        monotonic: A clock in seconds.
+        time_ns: A clock in nanoseconds since the epoch.
+        ship: Sends batches to a remote target; None: there is nobody to do that.
     """
 
-    __slots__ = ()
-
-    def write(self, line: bytes) -> None:
-        """Writes one line.
-
-        Raises:
-            OSError: Standard output is closed, missing or broken.
-        """
-        try:
-            sys.stdout.write(line.decode("ascii"))
-            sys.stdout.flush()
-        except (AttributeError, ValueError) as err:
-            raise OSError(errno.EBADF, "standard output is closed") from err
-
-    def close(self) -> None:
-        """Does nothing: standard output is not ours."""
+    is_required: bool
+    fsync: Fsync
+    max_bytes: int | None
+    service: str | None
+    monotonic: Callable[[], float]
+    time_ns: Callable[[], int]
+    ship: Callable[[str], Ship] | None = None
 
 
-class FileSink:
-    """Lines at the end of a file, shared by threads, forked children and other processes.
-
-    Each line is one `write` to a file opened with `O_APPEND`, which the kernel puts at the end as
-    a whole: what is written outlives the process, and lines of several writers do not mix. A file
-    that was moved away or removed is made anew.
+def open_sink(target: str, options: SinkOptions, writer_id: Callable[[], str]) -> AuditSink:
+    """The sink that a target names.
 
     Args:
-        path: The file; its folder must exist. A new one is readable by its owner alone.
-        recheck_after_s: At most this long lines go to a file that is no longer at `path`; 0 looks
-            before every line.
-        monotonic: A clock in seconds.
+        target: `stdout`, the path of a file whose folder exists, a folder (one that exists, or a
+            path that ends in a slash), `s3://BUCKET/PREFIX` or `firehose://STREAM`.
+        options: How it is to behave.
+        writer_id: Gives the id of the writer at that moment, for the names of files.
 
     Raises:
-        OSError: The file cannot be opened for appending.
-
-    Effects: keeps one file descriptor, not inherited by programs that are started. Thread-safe;
-    usable in signal handlers; a fork while another thread writes is safe. Does not `fsync`.
+        OSError: The file or folder cannot be opened.
+        ConfigurationError: The target cannot be what is required.
     """
+    from dynaguard.audit.files import FileSink, FolderSink
+    from dynaguard.audit.streams import StdoutSink
 
-    def __init__(
-        self, path: str, *, recheck_after_s: float, monotonic: Callable[[], float]
-    ) -> None:
-        self._path = Path(path).absolute()  # the working directory may change later
-        self._recheck_after_s = recheck_after_s
-        self._monotonic = monotonic
-        # Reentrant: a signal handler may make a call while its own thread writes a line.
-        self._lock = threading.RLock()
-        self._fd: int | None = None
-        self._file: os.stat_result | None = None
-        self._checked_s = 0.0
-        self._is_closed = False
-        try:
-            self._open()
-        except OSError:
-            self._release()
-            raise
-        _renew_lock_after_fork(self)
+    if target.startswith(REMOTE_SCHEMES):
+        return _remote_sink(target, options)
+    if target == "stdout":
+        return StdoutSink(may_block=options.is_required)
 
-    def write(self, line: bytes) -> None:
-        """Writes one line.
+    def open_file(path: Path) -> FileSink:
+        return FileSink(
+            str(path),
+            recheck_after_s=0.0 if options.is_required else RECHECK_AFTER_S,
+            monotonic=options.monotonic,
+            fsync=options.fsync,
+            max_bytes=options.max_bytes,
+            time_ns=options.time_ns,
+        )
 
-        Raises:
-            OSError: The file cannot be opened any more, or the line is not wholly written.
-        """
-        with self._lock:
-            try:
-                _write_whole(self._usable_fd(), line)
-            except OSError:
-                self._release()  # to open it again tells what is wrong, and heals a torn line
-                raise
-            if self._is_closed:
-                self._release()
-
-    def close(self) -> None:
-        """Closes the file; a call that is under way opens it once more for its record."""
-        with self._lock:
-            self._is_closed = True
-            self._release()
-
-    def renew_lock(self) -> None:
-        """Forgets a lock that a thread of the parent process held when it forked."""
-        self._lock = threading.RLock()
-
-    def _usable_fd(self) -> int:
-        """The open file, opened again where it is not what stands at the path any more."""
-        fd = self._fd
-        if fd is not None:
-            now_s = self._monotonic()
-            if now_s - self._checked_s < self._recheck_after_s:
-                return fd
-            self._checked_s = now_s
-            if self._is_ours(fd) and self._is_in_place():
-                return fd
-        self._release()
-        return self._open()
-
-    def _open(self) -> int:
-        """Opens the file; a line that a crash or a full disk tore gets its end."""
-        fd = os.open(self._path, _FLAGS, _OWNER_ONLY)
-        self._fd, self._file, self._checked_s = fd, os.fstat(fd), self._monotonic()
-        if stat.S_ISREG(self._file.st_mode) and self._file.st_size and not self._ends_a_line():
-            _write_whole(fd, _NEWLINE)
-        return fd
-
-    def _ends_a_line(self) -> bool:
-        """Whether the last line has its end; False where the file may not be read."""
-        try:
-            with self._path.open("rb") as file:
-                file.seek(-1, os.SEEK_END)
-                return file.read(1) == _NEWLINE
-        except OSError:
-            return False
-
-    def _is_in_place(self) -> bool:
-        """Whether the path still leads to the open file: it may be moved away or removed."""
-        try:
-            return self._file is not None and os.path.samestat(self._path.stat(), self._file)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError:
-            return True  # not to be seen any more, as after a change of user: still to be written
-
-    def _is_ours(self, fd: int) -> bool:
-        """Whether a descriptor is the file that was opened.
-
-        A program that closes all descriptors, as daemons do, leaves ours to whoever opens next.
-        """
-        try:
-            return self._file is not None and os.path.samestat(os.fstat(fd), self._file)
-        except OSError:
-            return False
-
-    def _release(self) -> None:
-        """Closes the descriptor, if there is one and it is still ours."""
-        fd, self._fd = self._fd, None
-        if fd is not None and self._is_ours(fd):
-            with contextlib.suppress(OSError):  # some network file systems report late, here
-                os.close(fd)
+    if target.endswith("/") or Path(target).is_dir():
+        return FolderSink(
+            Path(target),
+            service=options.service,
+            writer_id=writer_id,
+            time_ns=options.time_ns,
+            open_file=open_file,
+        )
+    return open_file(Path(target))
 
 
-def _write_whole(fd: int, line: bytes) -> None:
-    """Writes a line; the kernel takes less than all of it only at a limit, mostly the disk's.
-
-    Raises:
-        OSError: Part of it, or nothing, is written.
-    """
-    count = os.write(fd, line)
-    while count < len(line):
-        written = os.write(fd, line[count:])
-        if not written:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        count += written
-
-
-_sinks: weakref.WeakSet[FileSink] = weakref.WeakSet()
-
-
-def renew_locks() -> None:
-    """Gives every sink a new lock; in a forked child nobody is left to open the old ones."""
-    for sink in list(_sinks):
-        sink.renew_lock()
-
-
-@functools.cache
-def _watch_forks() -> None:
-    """Asks to be told of forks, once per process."""
-    os.register_at_fork(after_in_child=renew_locks)
-
-
-def _renew_lock_after_fork(sink: FileSink) -> None:
-    """Sees to it that a forked child does not wait for a thread that it does not have."""
-    if hasattr(os, "register_at_fork"):
-        _watch_forks()
-        _sinks.add(sink)
+def _remote_sink(target: str, options: SinkOptions) -> QueuedSink:
+    """A queue in front of a remote target."""
+    if options.is_required:
+        raise ConfigurationError(
+            f"`audit_mode` is `required` and `audit` is `{target}`, where a record arrives only "
+            "after the call: write to a file, a folder or `stdout`, and ship that"
+        )
+    if options.ship is None:
+        raise ConfigurationError(f"`audit` is `{target}`, and nothing here can send to it")
+    return QueuedSink(options.ship(target))

@@ -45,6 +45,9 @@ def install(
     on_error: Literal["deny", "allow"] | None = None,
     audit: str | os.PathLike[str] | None = None,
     audit_mode: Literal["best-effort", "required"] | None = None,
+    audit_fsync: Literal["never", "interval", "always"] | None = None,
+    audit_max_bytes: int | None = None,
+    audit_sign_key_file: str | os.PathLike[str] | None = None,
     account_id: str | None = None,
     identity: str | None = None,
     identity_lookup: Literal["off", "sts"] | None = None,
@@ -77,8 +80,14 @@ def install(
             (nothing is denied).
         mode: `enforce`, `observe` or `off`.
         on_error: `deny` or `allow` a call when dynaguard itself fails.
-        audit: A file, `stdout` or `off`.
+        audit: A file, a folder (with a slash at its end), `stdout`, `s3://BUCKET/PREFIX`,
+            `firehose://STREAM` or `off`.
         audit_mode: `best-effort`, or `required`: no record, no call.
+        audit_fsync: When records in files are made to outlive the machine: `never`, at an
+            `interval` of a second, `always`.
+        audit_max_bytes: Size at which an audit file is put aside and a new one begun.
+        audit_sign_key_file: A file with the Ed25519 private key that signs checkpoints of the
+            audit records.
         account_id: The AWS account that calls go to, twelve digits.
         identity: Name or ARN of this process's identity, where the credentials do not tell.
         identity_lookup: `sts` asks `GetCallerIdentity` once per access key, `off` never.
@@ -110,7 +119,8 @@ def install(
         ConfigurationError: Settings that cannot be used, or other settings than those in force.
         PolicySyntaxError: A policy that is not fully understood; `.problems` lists everything.
         PatchPointError: This botocore cannot be guarded.
-        MissingExtraError: The policy is YAML and PyYAML is not installed; or redis-py is not.
+        MissingExtraError: The policy is YAML and PyYAML is not installed; or redis-py, or
+            `cryptography` for what needs it, is not.
 
     Effects: reads the environment and the policy once; opens the audit file; patches botocore.
     Nothing is installed when it raises. Thread-safe.
@@ -202,10 +212,15 @@ def _install(
         return _reuse(configuration, is_global=is_global)
     from dynaguard.hooks.describing import describe_table
     from dynaguard.hooks.installation import Installation
+    from dynaguard.hooks.shipping import ship_to
     from dynaguard.hooks.sts import look_up_caller
 
     guard = build_guard(
-        configuration, environ=os.environ, lookup=look_up_caller, describe=describe_table
+        configuration,
+        environ=os.environ,
+        lookup=look_up_caller,
+        describe=describe_table,
+        ship=ship_to,
     )
     if not configuration.is_off:
         installation = Installation(guard, is_global=is_global)

@@ -15,7 +15,7 @@ from typing import Final
 
 from dynaguard.errors import nearest
 from dynaguard.scope import MAX_NAME_LENGTH, sanitise_correlation_id
-from dynaguard.settings.table import MIN_MASK_KEY_LENGTH, Kind, Setting
+from dynaguard.settings.table import MIN_BYTES, MIN_MASK_KEY_LENGTH, Kind, Setting
 
 _MAX_SHOWN_LENGTH: Final = 40
 _SWITCH_BY_TEXT: Final = {
@@ -24,6 +24,9 @@ _SWITCH_BY_TEXT: Final = {
 }
 _REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 _AUDIT_WORDS: Final = ("stdout", "off")
+_REMOTE_AUDIT: Final = re.compile(
+    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[!-~]*)?|firehose://[A-Za-z0-9_.-]{1,64}"
+)
 _KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (type(None), "nothing"),
     (bool, "true or false"),
@@ -81,8 +84,9 @@ def read_document_value(setting: Setting, value: object, folder: Path | None) ->
     if value is False and "off" in (*setting.choices, setting.default):
         value = "off"  # YAML 1.1 reads a bare `off` as false
     found = read_value(setting, value)
-    if setting.kind is Kind.AUDIT and folder is not None and found not in _AUDIT_WORDS:
-        return str(folder / str(found))
+    if setting.kind is Kind.AUDIT and folder is not None and _is_audit_path(str(found)):
+        slash = "/" if str(found).endswith("/") else ""
+        return f"{folder / str(found)}{slash}"
     return found
 
 
@@ -163,9 +167,16 @@ def _read_path_text(value: object) -> str:
 
 
 def _read_audit(value: object) -> str:
-    """`stdout`, `off` or a path."""
+    """`stdout`, `off`, a remote target or a path."""
     text = _read_path_text(value)
+    if "://" in text and not _REMOTE_AUDIT.fullmatch(text):
+        raise Misfit("`s3://BUCKET/PREFIX`, `firehose://STREAM` or a path is needed")
     return text.casefold() if text.casefold() in _AUDIT_WORDS else text
+
+
+def _is_audit_path(target: str) -> bool:
+    """Whether an audit target is a file or folder."""
+    return target not in _AUDIT_WORDS and "://" not in target
 
 
 def _read_secret(value: object) -> str:
@@ -197,6 +208,14 @@ def _read_seconds(value: object) -> float:
     if not 0 < seconds < math.inf:
         raise Misfit("a number of seconds greater than 0 is needed")
     return seconds
+
+
+def _read_bytes(value: object) -> int:
+    """A size in bytes; the text of a variable counts as one."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not text.isdecimal() or int(text) < MIN_BYTES:
+        raise Misfit(f"a whole number of bytes is needed, at least {MIN_BYTES}")
+    return int(text)
 
 
 def _text_of(value: object, needed: str) -> str:
@@ -236,6 +255,7 @@ _READER_BY_KIND: Final[Mapping[Kind, Callable[[object], object]]] = {
     Kind.PATH: read_path,
     Kind.AUDIT: _read_audit,
     Kind.SECONDS: _read_seconds,
+    Kind.BYTES: _read_bytes,
     Kind.COORDINATOR: _read_coordinator,
     Kind.SECRET: _read_secret,
 }

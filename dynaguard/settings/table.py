@@ -17,6 +17,7 @@ from dynaguard.scope import MAX_CORRELATION_ID_LENGTH, Priority
 ENV_PREFIX: Final = "DYNAGUARD_"
 POLICY_FILE_NAME: Final = "dynaguard.toml"
 MIN_MASK_KEY_LENGTH: Final = 16
+MIN_BYTES: Final = 65_536
 SERVICE_FALLBACKS: Final = (
     "OTEL_SERVICE_NAME",
     "POWERTOOLS_SERVICE_NAME",
@@ -46,6 +47,9 @@ class Settings:
     on_error: Literal["deny", "allow"] = "deny"
     audit: str = "off"
     audit_mode: Literal["best-effort", "required"] = "best-effort"
+    audit_fsync: Literal["never", "interval", "always"] = "never"
+    audit_max_bytes: int | None = None
+    audit_sign_key_file: Path | None = None
     account_id: str | None = None
     identity: str | None = None
     identity_lookup: Literal["off", "sts"] = "off"
@@ -78,7 +82,8 @@ class Kind(enum.StrEnum):
     ACCOUNT_ID = "twelve digits"
     IDENTITY = "a label or an ARN"
     PATH = "a path"
-    AUDIT = "a path, `stdout` or `off`"
+    AUDIT = "a file, a folder with a slash at its end, `stdout`, a remote target or `off`"
+    BYTES = f"bytes, at least {MIN_BYTES}"
     COORDINATOR = "a `redis://` URL, or in `install()` a `Coordinator`"
     SECONDS = "seconds, more than 0"
     SECRET = f"text of at least {MIN_MASK_KEY_LENGTH} characters"
@@ -158,14 +163,33 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     _row(
         "audit",
         Kind.AUDIT,
-        "Where audit records go, one JSON line each. A relative path starts at the working "
-        "directory; in a document, at the document's folder.",
+        "Where [audit records](../audit.md) go, one JSON line each. A relative path starts at "
+        "the working directory; in a document, at the document's folder. Remote targets are "
+        "`s3://BUCKET/PREFIX` and `firehose://STREAM`.",
     ),
     _row(
         "audit_mode",
         Kind.CHOICE,
         "`best-effort` never breaks a call, `required` sends none without a record on disk.",
         ("best-effort", "required"),
+    ),
+    _row(
+        "audit_fsync",
+        Kind.CHOICE,
+        "When records in files are made to outlive the machine, not only the process: `never` "
+        "(the system decides), at an `interval` of a second, `always`.",
+        ("never", "interval", "always"),
+    ),
+    _row(
+        "audit_max_bytes",
+        Kind.BYTES,
+        "Size at which an audit file is put aside and a new one begun.",
+    ),
+    _row(
+        "audit_sign_key_file",
+        Kind.PATH,
+        "A file with the Ed25519 private key (PEM) that signs the checkpoints of audit records.",
+        is_in_document=False,
     ),
     _row(
         "account_id",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import warnings
 from pathlib import Path
@@ -133,9 +134,9 @@ def test_a_line_that_is_no_record_is_an_error_with_its_place(path: Path, line: b
 
 def test_records_of_a_later_version_are_refused(path: Path) -> None:
     """Their keys may mean something else."""
-    path.write_bytes(LINE + json.dumps(RECORD | {"schema_version": 2}).encode())
+    path.write_bytes(LINE + json.dumps(RECORD | {"schema_version": 3}).encode())
 
-    with pytest.raises(ConfigurationError, match=r":2: an audit record of version 2.*update"):
+    with pytest.raises(ConfigurationError, match=r":2: an audit record of version 3.*update"):
         list(read_records(path))
 
 
@@ -149,12 +150,24 @@ def test_a_line_without_end_is_refused(path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("missing.jsonl", "No such file"), (".", "Is a directory")]
+    ("name", "reason"), [("missing.jsonl", "No such file"), ("bad.gz", "no whole gzip file")]
 )
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, name: str, reason: str) -> None:
     """It names path and reason."""
+    (tmp_path / "bad.gz").write_bytes(gzip.compress(LINE)[:-4])
+
     with pytest.raises(ConfigurationError, match=reason):
         list(read_records(tmp_path / name))
+
+
+def test_a_folder_is_all_that_is_in_it(tmp_path: Path) -> None:
+    """Packed or not; nothing in it is nothing to read."""
+    assert list(read_records(tmp_path)) == []
+    (tmp_path / "a.jsonl").write_bytes(LINE)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "b.jsonl.gz").write_bytes(gzip.compress(LINE + LINE))
+
+    assert list(read_records(tmp_path)) == [RECORD] * 3
 
 
 @given(content=st.binary(max_size=200))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from dynaguard.audit import encoding
+from dynaguard.audit.chain import Chain
 from dynaguard.audit.encoding import Encoder, encode_record
 from dynaguard.audit.record import WriterFacts, build_record
 from dynaguard.audit.schema import record_schema
@@ -39,7 +40,7 @@ from tests.audit.audit_cases import (
     record_values,
 )
 
-WRITER = WriterFacts("billing", 4711, "1.2.3")
+WRITER = WriterFacts("billing", 4711, "1.2.3", "f00d", 1, None, 0)
 VALIDATOR = Draft202012Validator(record_schema())
 
 
@@ -51,7 +52,12 @@ def record(**changed: Any) -> dict[str, Any]:
 
 def encoder() -> Encoder:
     """An encoder that has encoded nothing yet."""
-    return Encoder(service="billing", version="1.2.3", policy_digest="d1")
+    return Encoder(policy_digest="d1")
+
+
+def chain() -> Chain:
+    """The chain of that writer, before its first record."""
+    return Chain(service="billing", version="1.2.3", pid=4711, writer_id="f00d")
 
 
 def in_order(line: bytes) -> Any:
@@ -62,7 +68,7 @@ def in_order(line: bytes) -> Any:
 def test_a_record_tells_the_whole_call() -> None:
     """Who, in which scope, what, under which statement, and how it ended."""
     assert record() == {
-        "schema_version": 1,
+        "schema_version": 2,
         "phase": "outcome",
         "time": "2026-11-20T12:30:15.000042Z",
         "correlation_id": "INC-4711",
@@ -143,7 +149,15 @@ def test_a_record_tells_the_whole_call() -> None:
                 "rate_per_s": 12.25,
             },
         },
-        "writer": {"service": "billing", "pid": 4711, "version": "1.2.3"},
+        "writer": {
+            "service": "billing",
+            "pid": 4711,
+            "version": "1.2.3",
+            "id": "f00d",
+            "sequence": 1,
+            "previous_sha256": None,
+            "lost": 0,
+        },
     }
 
 
@@ -227,7 +241,7 @@ def test_a_line_follows_the_clock() -> None:
     """From second to second, and back where somebody sets it back."""
     fast = encoder()
     clock = (NOW_NS, NOW_NS + 10**9, NOW_NS)
-    lines = [fast.line("outcome", ns, 1, **record_values()) for ns in clock]
+    lines = [chain().link(fast.text("outcome", ns, **record_values())) for ns in clock]
 
     assert [json.loads(line)["time"][17:] for line in lines] == [
         "15.000042Z",
@@ -268,7 +282,8 @@ def test_the_fast_encoding_is_the_plain_one(values: list[dict[str, Any]]) -> Non
     """Same members, order and values, from an empty memory and from a full one, calls mixed."""
     fast = encoder()
     for each in [*values, *values]:
-        line = fast.line(phase="outcome", time_ns=NOW_NS, pid=WRITER.pid, mode="enforce", **each)
+        text = fast.text(phase="outcome", time_ns=NOW_NS, mode="enforce", **each)
+        line = chain().link(text)
 
         assert in_order(line) == in_order(encode_record(record(**each)))
 
@@ -281,7 +296,7 @@ def test_what_the_encoder_keeps_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
         principal = dataclasses.replace(PRINCIPAL, name=f"etl-{number}")
         values = record_values(principal=principal)
 
-        line = fast.line(phase="outcome", time_ns=NOW_NS, pid=WRITER.pid, **values)
+        line = chain().link(fast.text(phase="outcome", time_ns=NOW_NS, **values))
 
         assert json.loads(line)["identity"]["name"] == f"etl-{number}"
         assert len(fast._identities._entries) <= 3
@@ -292,7 +307,7 @@ def test_what_the_encoder_keeps_leads_to_no_item_value() -> None:
     """It outlives the call, the caller's values must not."""
     fast = encoder()
 
-    fast.line(phase="outcome", time_ns=NOW_NS, pid=WRITER.pid, **record_values())
+    fast.text(phase="outcome", time_ns=NOW_NS, **record_values())
 
     parts = [part._entries for part in (fast._identities, fast._scopes, fast._needs)]
     anchors = [entry[0] for part in parts for entry in part.values()]
@@ -312,7 +327,7 @@ def test_a_line_is_ascii_and_one_line() -> None:
     odd = 'a"b\\c\n\r\u2028\u0085\ud800\x00'
     values = record_values(outcome=OUTCOME._replace(error_code=odd))
 
-    line = encoder().line(phase="outcome", time_ns=NOW_NS, pid=1, **values)
+    line = chain().link(encoder().text(phase="outcome", time_ns=NOW_NS, **values))
 
     assert line.isascii()
     assert line.splitlines(keepends=True) == [line]

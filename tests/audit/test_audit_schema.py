@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from dynaguard.audit.log import record_schema_markdown
+from dynaguard.audit.log import checkpoint_schema_markdown, record_schema_markdown
 from dynaguard.audit.record import SCHEMA_VERSION
 from dynaguard.audit.schema import record_schema
 from dynaguard.call import PrincipalKind, Status, Verdict
@@ -58,7 +58,7 @@ def test_the_page_has_a_row_for_every_key() -> None:
     rows = record_schema_markdown().splitlines()
 
     assert rows[:2] == ["| Key | Type | Meaning |", "|---|---|---|"]
-    assert "| `schema_version` | `1` | Version of this schema. |" in rows
+    assert "| `schema_version` | `2` | Version of this schema. |" in rows
     assert "| `tables` | array of strings | Tables that the call touches, in request order. |" in (
         rows
     )
@@ -66,5 +66,5 @@ def test_the_page_has_a_row_for_every_key() -> None:
     assert any(row.startswith("| `identity.arn` | string or null |") for row in rows)
     assert any(row.startswith("| `authorizations[].resource` | string |") for row in rows)
     assert any(row.startswith("| `outcome.consumed_capacity[].table` |") for row in rows)
-    assert all(row.count("|") == 4 for row in rows)
+    assert all(row.count("|") == 4 for row in [*rows, *checkpoint_schema_markdown().splitlines()])
     assert len(rows) == 2 + sum(len(each["properties"]) for each in objects_of(record_schema()))

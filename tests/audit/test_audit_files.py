@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from dynaguard.audit import sinks
-from dynaguard.audit.sinks import AuditSink, FileSink, StdoutSink
+from dynaguard.audit import files
+from dynaguard.audit.files import FileSink
+from dynaguard.audit.sinks import AuditSink
+from dynaguard.audit.streams import StdoutSink
 
 FULL = Path("/dev/full")
 posix_only = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX system")
@@ -91,7 +93,7 @@ class TestStdoutSinkContract(Contract):
     @pytest.fixture
     def any_sink(self, capsys: pytest.CaptureFixture[str]) -> AuditSink:
         self.capsys = capsys
-        return StdoutSink()
+        return StdoutSink(may_block=True)
 
     def written(self) -> bytes:
         return self.capsys.readouterr().out.encode()
@@ -105,7 +107,7 @@ def test_standard_output_that_is_closed_is_an_os_error(monkeypatch: pytest.Monke
         monkeypatch.setattr(sys, "stdout", stdout)
 
         with pytest.raises(OSError, match="standard output is closed"):
-            StdoutSink().write(b"line\n")
+            StdoutSink(may_block=True).write(b"line\n")
 
 
 def test_lines_go_behind_what_is_there(path: Path, clock: Clock) -> None:
@@ -232,8 +234,8 @@ def test_a_torn_file_on_a_full_disk_is_not_opened(
     path.write_bytes(b"torn")
     closed: list[int] = []
     close = os.close
-    monkeypatch.setattr(sinks.os, "write", Disk([-1]).write)
-    monkeypatch.setattr(sinks.os, "close", lambda fd: (closed.append(fd), close(fd)))
+    monkeypatch.setattr(files.os, "write", Disk([-1]).write)
+    monkeypatch.setattr(files.os, "close", lambda fd: (closed.append(fd), close(fd)))
 
     with pytest.raises(OSError, match="No space left"):
         FileSink(str(path), recheck_after_s=1.0, monotonic=clock)
@@ -327,7 +329,7 @@ def test_the_rest_of_a_short_write_follows(
     sink: FileSink, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kernel may take less than a line."""
-    monkeypatch.setattr(sinks.os, "write", Disk([2, 1]).write)
+    monkeypatch.setattr(files.os, "write", Disk([2, 1]).write)
 
     sink.write(b"one line\n")
 
@@ -339,7 +341,7 @@ def test_a_line_torn_by_a_full_disk_gets_its_end_later(
     sink: FileSink, path: Path, monkeypatch: pytest.MonkeyPatch, takes: list[int]
 ) -> None:
     """The error says that it is lost; the next line stands on its own."""
-    monkeypatch.setattr(sinks.os, "write", Disk(takes).write)
+    monkeypatch.setattr(files.os, "write", Disk(takes).write)
 
     with pytest.raises(OSError, match=r"No space left|Input/output error"):
         sink.write(b"torn\n")
@@ -359,7 +361,7 @@ def test_a_failing_close_is_no_loss(
         close(fd)
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(sinks.os, "close", failing)
+    monkeypatch.setattr(files.os, "close", failing)
     sink.close()
 
     assert path.read_bytes() == b"line\n"
@@ -387,7 +389,7 @@ def test_a_signal_handler_may_write_while_its_thread_writes(
             os.kill(os.getpid(), signal.SIGUSR1)
         return write(fd, data)
 
-    monkeypatch.setattr(sinks.os, "write", interrupted)
+    monkeypatch.setattr(files.os, "write", interrupted)
     try:
         sink.write(b"outer\n")
     finally:
@@ -428,7 +430,7 @@ def test_a_lock_that_nobody_can_open_is_renewed(sink: FileSink, path: Path) -> N
     holder.start()
     holder.join()
 
-    sinks.renew_locks()
+    files.renew_locks()
     sink.write(b"line\n")
 
     assert path.read_bytes() == b"line\n"
@@ -438,7 +440,7 @@ def test_a_system_without_forks_needs_no_care(
     path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Windows has no `register_at_fork`."""
-    monkeypatch.delattr(sinks.os, "register_at_fork", raising=False)
+    monkeypatch.delattr(files.os, "register_at_fork", raising=False)
     sink = FileSink(str(path), recheck_after_s=1.0, monotonic=clock)
 
     sink.write(b"line\n")

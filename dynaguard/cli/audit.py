@@ -1,0 +1,283 @@
+"""`dynaguard audit`: verify, show, follow and sum up what calls left behind."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from dynaguard.audit.following import Follower
+from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import audit_files, read_lines
+from dynaguard.audit.statistics import Statistics
+from dynaguard.audit.verifying import Head, Verification, verify
+from dynaguard.cli.output import (
+    FINDINGS,
+    console,
+    counted,
+    fail,
+    output_option,
+    print_json,
+    reports_errors,
+    table,
+)
+from dynaguard.cli.records import Filter, describe_record, filter_options
+from dynaguard.errors import ConfigurationError
+
+MAX_FAULTS_SHOWN: Final = 20
+_FOLLOW_INTERVAL_S: Final = 0.5
+_paths = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+
+@click.group("audit")
+def command() -> None:
+    """Reads audit files: are they whole, who called what, how often.
+
+    PATHS are audit files, each with what was put aside from it, or folders of them.
+    """
+
+
+@command.command("verify")
+@_paths
+@click.option(
+    "--public-key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The Ed25519 key (PEM) that checkpoints must be signed with.",
+)
+@click.option(
+    "--heads",
+    "heads_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What --keep-heads wrote earlier; all of it must still be there.",
+)
+@click.option(
+    "--keep-heads",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write how far each writer came. Keep it where the writers cannot reach it.",
+)
+@click.option("--part", is_flag=True, help="Earlier files are elsewhere: writers begin anywhere.")
+@output_option
+@reports_errors
+def verify_command(
+    paths: tuple[Path, ...],
+    public_key: Path | None,
+    heads_file: Path | None,
+    keep_heads: Path | None,
+    part: bool,
+    output: str,
+) -> None:
+    """Finds every record that was changed, removed, moved or added.
+
+    Exits 1 when something is not as it was written. What was cut off after a writer's last
+    checkpoint shows only against --heads.
+    """
+    verifier = None
+    if public_key is not None:
+        from dynaguard.audit.signing import Verifier
+
+        verifier = Verifier(public_key)
+    files = list(chain.from_iterable(map(audit_files, paths)))
+    if not files:
+        fail(f"no audit files in {', '.join(map(str, paths))}")
+    found = verify(
+        read_lines(files),
+        verifier=verifier,
+        heads=None if heads_file is None else _read_heads(heads_file),
+        is_part=part,
+    )
+    _print_verification(found, len(files), is_signed=verifier is not None, output=output)
+    if found.faults:
+        sys.exit(FINDINGS)
+    if keep_heads is not None:
+        _write_heads(keep_heads, found)
+
+
+@command.command("show")
+@_paths
+@filter_options
+@click.option("--last", type=click.IntRange(min=1), help="Only so many records, the last ones.")
+@output_option
+@reports_errors
+def show_command(paths: tuple[Path, ...], which: Filter, last: int | None, output: str) -> None:
+    """Shows records, one line each; JSON is one record per line, whole."""
+    records: Iterable[Mapping[str, Any]] = filter(which, _records(paths))
+    if last is not None:
+        records = deque(records, maxlen=last)
+    for record in records:
+        _print_record(record, output)
+
+
+@command.command("tail")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@filter_options
+@output_option
+@reports_errors
+def tail_command(path: Path, which: Filter, output: str) -> None:
+    """Shows records as they are written, until Ctrl-C; the last ones of the file first."""
+    follower = Follower(path, tail_bytes=16 * 1024)
+    try:
+        while True:
+            for record in filter(which, follower.read()):
+                _print_record(record, output)
+            sys.stdout.flush()
+            time.sleep(_FOLLOW_INTERVAL_S)
+    except KeyboardInterrupt:
+        return
+
+
+@command.command("stats")
+@_paths
+@filter_options
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Rows.")
+@output_option
+@reports_errors
+def stats_command(paths: tuple[Path, ...], which: Filter, top: int, output: str) -> None:
+    """Sums up records: calls, denials, errors, throttles, capacity, by whom and of what."""
+    statistics = Statistics()
+    for record in filter(which, _records(paths)):
+        statistics.add(record)
+    if output == "json":
+        print_json(statistics.summary(top))
+    else:
+        _print_statistics(statistics.summary(top))
+
+
+def _records(paths: Iterable[Path]) -> Iterator[Mapping[str, Any]]:
+    """The records of files and folders."""
+    return chain.from_iterable(map(read_records, paths))
+
+
+def _print_record(record: Mapping[str, Any], output: str) -> None:
+    """One record on one line."""
+    click.echo(json.dumps(record) if output == "json" else describe_record(record))
+
+
+def _read_heads(path: Path) -> dict[str, Head]:
+    """What `_write_heads` wrote."""
+    try:
+        read = json.loads(path.read_bytes())
+        return {
+            name: Head(int(each["sequence"]), str(each["sha256"])) for name, each in read.items()
+        }
+    except OSError as err:
+        raise ConfigurationError(f"`{path}` cannot be read ({err.strerror})") from err
+    except (ValueError, TypeError, KeyError, AttributeError) as err:
+        raise ConfigurationError(f"`{path}` holds no heads, see --keep-heads") from err
+
+
+def _write_heads(path: Path, found: Verification) -> None:
+    """How far each writer came, as JSON."""
+    heads = {
+        name: {"sequence": head.sequence, "sha256": head.sha256}
+        for name, head in found.heads().items()
+    }
+    try:
+        path.write_text(json.dumps(heads, indent=2) + "\n", encoding="ascii")
+    except OSError as err:
+        raise ConfigurationError(f"`{path}` cannot be written ({err.strerror})") from err
+
+
+def _print_verification(
+    found: Verification, file_count: int, *, is_signed: bool, output: str
+) -> None:
+    """What was found."""
+    if output == "json":
+        print_json(_verification_mapping(found, file_count))
+        return
+    for fault in found.faults[:MAX_FAULTS_SHOWN]:
+        click.echo(f"{fault.place}: {fault.problem} (writer {fault.writer_id})")
+    if len(found.faults) > MAX_FAULTS_SHOWN:
+        click.echo(f"... and {len(found.faults) - MAX_FAULTS_SHOWN} more, see --output json")
+    verdict = "NOT AS WRITTEN" if found.faults else "ok"
+    click.echo(
+        f"{verdict}: {counted(found.record_count, 'record')} of "
+        f"{counted(len(found.states), 'writer')} in {counted(file_count, 'file')}, "
+        f"{counted(found.checkpoints, 'checkpoint')}"
+        f"{' signed with the key' if is_signed and not found.faults else ''}"
+    )
+    for note in _notes(found):
+        click.echo(f"    {note}")
+
+
+def _notes(found: Verification) -> Iterator[str]:
+    """What is no fault, and should be known."""
+    if found.open_count:
+        open_writers = sum(state.vouched < state.sequence for state in found.states.values())
+        yield (
+            f"{counted(found.open_count, 'line')} of {counted(open_writers, 'writer')} behind the "
+            "last checkpoint: what was cut off after them would not show"
+        )
+    if found.lost_count:
+        yield f"{counted(found.lost_count, 'record')} could not be written, say the writers"
+    if found.torn:
+        yield f"{counted(found.torn, 'line')} torn by a crash or a full disk"
+    if found.foreign:
+        yield f"{counted(len(found.foreign), 'line')} no record, the first is {found.foreign[0]}"
+    if found.unchained:
+        yield f"{counted(found.unchained, 'record')} of version 1, which had no chain"
+
+
+def _verification_mapping(found: Verification, file_count: int) -> Mapping[str, Any]:
+    """The same for programs."""
+    return {
+        "is_as_written": not found.faults,
+        "files": file_count,
+        "records": found.record_count,
+        "checkpoints": found.checkpoints,
+        "lost": found.lost_count,
+        "torn": found.torn,
+        "foreign": found.foreign,
+        "unchained": found.unchained,
+        "faults": [
+            {"place": fault.place, "writer_id": fault.writer_id, "problem": fault.problem}
+            for fault in found.faults
+        ],
+        "writers": {
+            name: {
+                "service": state.service,
+                "pid": state.pid,
+                "sequence": state.sequence,
+                "sha256": state.digest,
+                "records": state.records,
+                "lost": state.lost,
+                "vouched_for": state.vouched,
+                "is_final": state.is_final,
+            }
+            for name, state in found.states.items()
+        },
+    }
+
+
+def _print_statistics(summary: Mapping[str, Any]) -> None:
+    """The sums for people."""
+    printer = console()
+    totals = table("calls", "denied", "failed", "throttled", "masked", "p50", "p99", "from", "to")
+    totals.add_row(
+        *(str(summary[name]) for name in ("calls", "denied", "failed", "throttles", "masked")),
+        *(_milliseconds(summary[name]) for name in ("latency_p50_s", "latency_p99_s")),
+        *(str(summary[name] or "-") for name in ("from", "to")),
+    )
+    printer.print(totals)
+    for name, rows in summary["by"].items():
+        if not rows:
+            continue
+        made = table(name, "calls", "denied", "failed", "throttled", "read units", "write units")
+        for row in rows:
+            made.add_row(
+                row["name"],
+                *(str(row[key]) for key in ("calls", "denied", "failed", "throttles")),
+                *(f"{row[key]:g}" for key in ("read_units", "write_units")),
+            )
+        printer.print()
+        printer.print(made)
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{1000 * seconds:.1f} ms"

@@ -1,0 +1,306 @@
+"""Every line names the one before it, in threads, children and signal handlers."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jsonschema import Draft202012Validator
+
+from dynaguard.audit import writer as writers
+from dynaguard.audit.chain import digest_of
+from dynaguard.audit.schema import checkpoint_schema
+from dynaguard.audit.signing import Signer, Verifier
+from dynaguard.audit.writer import ChainedWriter
+from dynaguard.errors import ConfigurationError, MissingExtraError
+
+TEXT = '{"schema_version":2,"phase":"outcome"'
+SECOND_NS = 10**9
+posix_only = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX system")
+
+
+class Memory:
+    """A sink that keeps lines, and fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.lost_count = 0
+        self.is_full = False
+        self.is_closed = False
+        self.on_write: Callable[[bytes], None] = lambda line: None
+
+    def write(self, line: bytes) -> None:
+        """Keeps a line."""
+        self.on_write(line)
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.lines.append(line)
+
+    def close(self) -> None:
+        """Notes it."""
+        self.is_closed = True
+
+    def records(self) -> list[dict[str, Any]]:
+        """What was written."""
+        return [json.loads(line) for line in self.lines]
+
+
+@pytest.fixture
+def memory() -> Memory:
+    """Where lines go."""
+    return Memory()
+
+
+def chained(memory: Memory, **options: Any) -> ChainedWriter:
+    """A writer whose ids are numbers."""
+    numbers = iter("abcdefgh")
+    return ChainedWriter(
+        memory, service="billing", version="1", new_id=lambda: next(numbers), **options
+    )
+
+
+def key_files(folder: Path) -> tuple[Path, Path]:
+    """A private key and its public half."""
+    key = Ed25519PrivateKey.generate()
+    private, public = folder / "key.pem", folder / "key.pub"
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return private, public
+
+
+def test_a_line_names_the_one_before_it(memory: Memory) -> None:
+    """By its hash without the newline; the first names none."""
+    writer = chained(memory)
+
+    writer.write(TEXT, 1)
+    writer.write(TEXT, 2)
+
+    first, second = (record["writer"] for record in memory.records())
+    assert (first["sequence"], first["previous_sha256"], first["lost"]) == (1, None, 0)
+    assert (second["sequence"], second["id"]) == (2, first["id"])
+    assert second["previous_sha256"] == digest_of(memory.lines[0])
+
+
+def test_a_lost_record_takes_its_number_with_it(memory: Memory) -> None:
+    """Part of it may be in the file; the count says that it was lost."""
+    writer = chained(memory)
+    writer.write(TEXT, 1)
+    memory.is_full = True
+
+    with pytest.raises(OSError, match="No space"):
+        writer.write(TEXT, 2)
+    memory.is_full = False
+    writer.write(TEXT, 3)
+
+    last = memory.records()[-1]["writer"]
+    assert (last["sequence"], last["lost"]) == (3, 1)
+    assert last["previous_sha256"] == digest_of(memory.lines[0])
+
+
+def test_what_a_sink_lost_later_is_told_too(memory: Memory) -> None:
+    """A queue finds out only when it sends."""
+    writer = chained(memory)
+    memory.lost_count = 7
+
+    writer.write(TEXT, 1)
+    writer.lose()
+    writer.write(TEXT, 2)
+
+    assert [record["writer"]["lost"] for record in memory.records()] == [7, 8]
+
+
+@pytest.mark.parametrize(
+    ("count", "step_ns", "expected"), [(1_001, 1, [1_001]), (3, 40 * SECOND_NS, [4])]
+)
+def test_a_checkpoint_follows_many_records_or_a_long_time(
+    memory: Memory, count: int, step_ns: int, expected: list[int]
+) -> None:
+    """Of the schema that is published."""
+    writer = chained(memory)
+
+    for number in range(count):
+        writer.write(TEXT, (number + 1) * step_ns)
+
+    found = [record for record in memory.records() if record["phase"] == "checkpoint"]
+    assert [record["writer"]["sequence"] for record in found] == expected
+    Draft202012Validator(checkpoint_schema()).validate(found[0])
+    assert found[0]["checkpoint"] == {"is_final": False, "key_id": None, "signature": None}
+
+
+def test_the_last_checkpoint_comes_with_the_close_once(memory: Memory) -> None:
+    """A writer without records has nothing to vouch for."""
+    writer = chained(memory)
+    writer.close()
+    assert (memory.lines, memory.is_closed) == ([], True)
+
+    writer.write(TEXT, 1)
+    writer.close()
+    writer.close()
+
+    assert [record["phase"] for record in memory.records()] == ["outcome", "checkpoint"]
+    assert memory.records()[-1]["checkpoint"]["is_final"]
+
+
+def test_a_checkpoint_without_room_is_written_the_next_time(memory: Memory) -> None:
+    """The record before it is on disk, so nothing is wrong."""
+    writer = chained(memory)
+    writer.write(TEXT, SECOND_NS)
+
+    def fill(line: bytes) -> None:
+        memory.is_full = b'"checkpoint"' in line
+
+    memory.on_write = fill
+    writer.write(TEXT, 100 * SECOND_NS)
+    memory.is_full, memory.on_write = False, lambda line: None
+    writer.write(TEXT, 101 * SECOND_NS)
+
+    assert [record["phase"] for record in memory.records()][-2:] == ["outcome", "checkpoint"]
+    assert memory.records()[-1]["writer"]["lost"] == 1
+
+
+def test_a_signature_holds_for_its_checkpoint_alone(memory: Memory, tmp_path: Path) -> None:
+    """With the public half, or the private one; not with another key."""
+    (tmp_path / "other").mkdir()
+    private, public = key_files(tmp_path)
+    other, _ = key_files(tmp_path / "other")
+    signer = Signer(private)
+    signature = signer.sign(b"message")
+
+    for path in (private, public):
+        assert Verifier(path).key_id == signer.key_id
+        assert Verifier(path).is_valid(b"message", signature)
+        assert not Verifier(path).is_valid(b"massage", signature)
+        assert not Verifier(path).is_valid(b"message", "no base64!")
+        assert not Verifier(path).is_valid(b"message", None)
+    assert not Verifier(other).is_valid(b"message", signature)
+
+
+def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+    """With the file, and with how to make a right one."""
+    curve = generate_private_key(SECP256R1())
+    private, public, text = tmp_path / "ec.pem", tmp_path / "ec.pub", tmp_path / "text"
+    private.write_bytes(
+        curve.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    public.write_bytes(
+        curve.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    text.write_text("hello")
+
+    for kind, path in ((Signer, private), (Verifier, private), (Verifier, public)):
+        with pytest.raises(ConfigurationError, match=r"of another kind.*openssl genpkey"):
+            kind(path)
+    for kind in (Signer, Verifier):
+        with pytest.raises(ConfigurationError, match=r"text` holds no usable .* key"):
+            kind(text)
+        with pytest.raises(ConfigurationError, match="cannot be read"):
+            kind(tmp_path / "missing")
+
+
+def test_signing_needs_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says how to install it."""
+    monkeypatch.setitem(__import__("sys").modules, "cryptography", None)
+
+    with pytest.raises(MissingExtraError, match=r"dynaguard\[sign\]"):
+        Signer(tmp_path / "key.pem")
+
+
+def test_threads_share_one_chain(memory: Memory) -> None:
+    """Its numbers have no gap and its hashes no break."""
+    writer = chained(memory)
+    threads = [
+        threading.Thread(target=lambda: [writer.write(TEXT, 1) for _ in range(200)])
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    previous = None
+    for number, (line, record) in enumerate(zip(memory.lines, memory.records(), strict=True), 1):
+        assert record["writer"]["sequence"] == number
+        assert record["writer"]["previous_sha256"] == previous
+        previous = digest_of(line)
+
+
+@posix_only
+def test_a_signal_handler_writes_in_a_chain_of_its_own(memory: Memory) -> None:
+    """The line under way has its number, but is not written yet."""
+    writer = chained(memory)
+    previous = signal.signal(signal.SIGUSR1, lambda *_: writer.write('{"nested":true', 1))
+
+    def interrupt(line: bytes) -> None:
+        if b"nested" not in line:
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    memory.on_write = interrupt
+    try:
+        writer.write(TEXT, 1)
+        writer.write(TEXT, 2)
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+    memory.on_write = lambda line: None
+    writer.close()
+
+    by_writer: dict[str, list[int]] = {}
+    for record in memory.records():
+        by_writer.setdefault(record["writer"]["id"], []).append(record["writer"]["sequence"])
+    assert by_writer == {"a": [1, 2, 3], "b": [1, 2, 3]}
+
+
+def test_a_child_is_another_writer(memory: Memory) -> None:
+    """With a lock of its own; what a forked child does first, without the fork."""
+    writer = chained(memory)
+    writer.write(TEXT, 1)
+    writer._lock.acquire()
+
+    writers.renew_writers()
+    writer.write(TEXT, 1)
+
+    assert [record["writer"]["id"] for record in memory.records()] == ["a", "b"]
+    assert [record["writer"]["sequence"] for record in memory.records()] == [1, 1]
+
+
+def test_the_end_of_the_process_closes_every_chain(memory: Memory) -> None:
+    """As `atexit` does."""
+    writer = chained(memory)
+    writer.write(TEXT, 1)
+
+    writers.close_writers()
+
+    assert memory.records()[-1]["checkpoint"]["is_final"]
+
+
+def test_a_system_without_forks_needs_no_care(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has no `register_at_fork`."""
+    monkeypatch.delattr(writers.os, "register_at_fork", raising=False)
+    monkeypatch.setattr(writers.atexit, "register", lambda function: None)
+
+    writers._watch_process.__wrapped__()

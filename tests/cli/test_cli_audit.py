@@ -1,0 +1,224 @@
+"""`dynaguard audit`: verify, show, follow and sum up, as a person and a program read them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dynaguard.audit.log import AuditLog
+from dynaguard.audit.signing import Signer
+from dynaguard.call import Status
+from dynaguard.cli import audit as command_module
+from dynaguard.cli.commands import cli
+from tests.audit.audit_cases import CALL, DENIAL, NOW_NS, OUTCOME, record_values
+from tests.audit.test_audit_chain import key_files
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """An audit file: a call that went well, one that was refused, one that failed."""
+    return write(tmp_path / "audit.jsonl")
+
+
+def write(path: Path, **options: Any) -> Path:
+    """The same three records at a path."""
+    log = AuditLog(str(path), mode="best-effort", time_ns=lambda: NOW_NS, **options)
+    log.outcome(**record_values())
+    log.outcome(
+        **record_values(decision=DENIAL, outcome=OUTCOME._replace(status=Status.DENIED, masked=()))
+    )
+    failed = OUTCOME._replace(status=Status.ERROR, error_code="Oops", attempts=1)
+    log.outcome(**record_values(call=CALL._replace(operation="Query"), outcome=failed))
+    log.close()
+    return path
+
+
+def run(*arguments: object) -> Result:
+    """The command."""
+    return CliRunner().invoke(cli, ["audit", *map(str, arguments)])
+
+
+def test_a_good_file_verifies(path: Path) -> None:
+    """One line, exit 0."""
+    result = run("verify", path)
+
+    assert result.exit_code == 0
+    assert result.output == "ok: 3 records of 1 writer in 1 file, 1 checkpoint\n"
+
+
+def test_a_changed_record_is_shown_with_its_place(path: Path) -> None:
+    """Exit 1; for programs as JSON."""
+    path.write_text(path.read_text().replace('"attempts":2', '"attempts":9', 1))
+
+    result, parsed = (
+        run("verify", path),
+        json.loads(run("verify", path, "--output", "json").output),
+    )
+
+    assert result.exit_code == 1
+    assert f"{path}:2: the record before it was changed (writer " in result.output
+    assert "NOT AS WRITTEN: 3 records" in result.output
+    assert (parsed["is_as_written"], len(parsed["faults"])) == (False, 1)
+    assert next(iter(parsed["writers"].values()))["records"] == 3
+
+
+def test_many_faults_are_cut(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them are in the JSON."""
+    monkeypatch.setattr(command_module, "MAX_FAULTS_SHOWN", 1)
+    path.write_text(path.read_text() * 2)
+
+    assert "... and 3 more, see --output json" in run("verify", path).output
+
+
+def test_what_is_no_fault_is_noted(path: Path) -> None:
+    """Open ends, losses, tears, strangers and old records."""
+    lines = path.read_text().splitlines(keepends=True)
+    old = '{"schema_version":1,"phase":"outcome","writer":{"service":null,"pid":1}}\n'
+    text = [
+        lines[0],
+        lines[1].replace('"lost":0', '"lost":2'),
+        "hello\n",
+        lines[0][:40] + "\n",
+        old,
+    ]
+    path.write_text("".join(text))
+
+    result = run("verify", path)
+
+    assert result.exit_code == 0
+    assert "2 lines of 1 writer behind the last checkpoint" in result.output
+    assert "2 records could not be written, say the writers" in result.output
+    assert "1 line torn by a crash" in result.output
+    assert "1 line no record, the first is" in result.output
+    assert "1 record of version 1" in result.output
+
+
+def test_heads_show_what_was_cut_off(path: Path, tmp_path: Path) -> None:
+    """Kept after one verification, compared in the next."""
+    heads = tmp_path / "heads.json"
+    assert run("verify", path, "--keep-heads", heads).exit_code == 0
+    assert run("verify", path, "--heads", heads).exit_code == 0
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
+
+    result = run("verify", path, "--heads", heads)
+
+    assert result.exit_code == 1
+    assert "cut off: 4 records were here, 1 are" in result.output
+
+
+def test_heads_that_are_none_are_an_error(path: Path, tmp_path: Path) -> None:
+    """With the option that writes them."""
+    heads = tmp_path / "heads.json"
+    for text in ("[]", "{", '{"a": 1}'):
+        heads.write_text(text)
+        result = run("verify", path, "--heads", heads)
+        assert (result.exit_code, "holds no heads, see --keep-heads" in result.output) == (2, True)
+    assert "cannot be read" in run("verify", path, "--heads", tmp_path / "missing").output
+    nowhere = tmp_path / "missing" / "heads"
+    assert "cannot be written" in run("verify", path, "--keep-heads", nowhere).output
+
+
+def test_signatures_are_checked_against_a_key(tmp_path: Path, path: Path) -> None:
+    """Unsigned checkpoints are faults then."""
+    private, public = key_files(tmp_path)
+    signed = write(tmp_path / "signed.jsonl", signer=Signer(private))
+
+    result = run("verify", signed, "--public-key", public)
+
+    assert result.exit_code == 0
+    assert "1 checkpoint signed with the key" in result.output
+    assert "not signed" in run("verify", path, "--public-key", public).output
+
+
+def test_a_part_and_an_empty_folder(path: Path, tmp_path: Path) -> None:
+    """Earlier files are elsewhere; nothing at all is an error."""
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+    assert run("verify", path).exit_code == 1
+    assert run("verify", path, "--part").exit_code == 0
+
+    (tmp_path / "empty").mkdir()
+    result = run("verify", tmp_path / "empty")
+    assert (result.exit_code, "no audit files in" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ([], 3),
+        (["--denied"], 1),
+        (["--failed"], 1),
+        (["--operation", "Get*"], 2),
+        (["--identity", "etl"], 3),
+        (["--identity", "nobody"], 0),
+        (["--job", "nightly", "--table", "ord?rs"], 3),
+        (["--table", "customers"], 0),
+        (["--runbook", "*"], 0),
+        (["--correlation-id", "INC-4711"], 3),
+        (["--correlation-id", "INC"], 0),
+        (["--last", "2"], 2),
+    ],
+    ids=str,
+)
+def test_records_are_shown_one_per_line(path: Path, options: list[str], count: int) -> None:
+    """Those that the options name, as text and as JSON."""
+    assert len(run("show", path, *options).output.splitlines()) == count
+    lines = run("show", path, *options, "--output", "json").output.splitlines()
+    assert all(json.loads(line)["phase"] == "outcome" for line in lines)
+    assert len(lines) == count
+
+
+def test_a_line_tells_when_who_what_and_how_it_ended(path: Path) -> None:
+    """A denial with its statement, a retry with its attempts."""
+    went_well, denied, failed = run("show", path).output.splitlines()
+
+    assert went_well == (
+        "2026-11-20T12:30:15.000042Z  etl  dynamodb:GetItem  orders  ok  12.3 ms  2 attempts  "
+        "3 masked  job=nightly/42  id=INC-4711"
+    )
+    assert "denied  by the default" in denied
+    assert "dynamodb:Query  orders  Oops  12.3 ms  3 masked" in failed
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    """Exit 2."""
+    result = run("show", tmp_path / "missing.jsonl")
+
+    assert result.exit_code == 2
+    assert "missing.jsonl` cannot be read (No such file" in result.output
+
+
+def test_tail_shows_what_is_written_until_it_is_interrupted(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole lines, the last ones of the file first."""
+    looks = iter([path, None])
+
+    def pause(_: float) -> None:
+        if next(looks) is None:
+            raise KeyboardInterrupt
+        write(path)
+
+    monkeypatch.setattr(command_module.time, "sleep", pause)
+
+    result = run("tail", path, "--operation", "Query")
+
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) == 2
+
+
+def test_statistics_sum_up(path: Path) -> None:
+    """For people and for programs."""
+    text = run("stats", path).output
+    parsed = json.loads(run("stats", path, "--output", "json").output)
+
+    assert "dynamodb:GetItem" in text
+    assert "12.3 ms" in text or "12.4 ms" in text or "12.2 ms" in text
+    assert (parsed["calls"], parsed["denied"], parsed["failed"]) == (3, 1, 1)
+    assert "denied by" in text
+    assert "runbook" not in text
+    nothing = run("stats", path, "--identity", "nobody").output
+    assert nothing.splitlines()[1].split() == ["0", "0", "0", "0", "0", "-", "-", "-", "-"]
