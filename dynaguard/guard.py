@@ -331,7 +331,9 @@ class Guard:
         outcome = passage.outcome(status, error_code, self.monotonic())
         try:
             audit.outcome(passage.call, passage.principal, passage.decision, outcome, self._mode)
-        except Exception as err:  # noqa: BLE001 - the call is over, nothing is left to refuse
+        except OSError:
+            pass  # the audit log has counted it and said so; the call is over
+        except Exception as err:  # noqa: BLE001 - nothing is left to refuse here either
             self.counters.failures += 1
             _log.warning("the outcome of a call was not recorded (%s)", type(err).__name__)
         if span is not None:

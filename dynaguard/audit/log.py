@@ -194,8 +194,10 @@ class AuditLog:
             AuditWriteError: The mode is `required`.
         """
         self._lost_count += 1
-        self._is_failing = True
         reason = _reason(err)
+        if not self._is_failing and self.mode == "required":
+            _log.warning("audit records cannot be written (%s): calls are refused", reason)
+        self._is_failing = True
         if self.mode == "required":
             number = getattr(err, "errno", None) or errno.EIO
             raise AuditWriteError(number, reason, self.target) from err
