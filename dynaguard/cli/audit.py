@@ -33,6 +33,14 @@ from dynaguard.errors import ConfigurationError
 
 MAX_FAULTS_SHOWN: Final = 20
 _FOLLOW_INTERVAL_S: Final = 0.5
+_COLUMNS: Final = {
+    "calls": "calls",
+    "denied": "denied",
+    "failed": "failed",
+    "throttles": "throttled",
+    "read_units": "read units",
+    "write_units": "write units",
+}
 _paths = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
@@ -256,28 +264,32 @@ def _verification_mapping(found: Verification, file_count: int) -> Mapping[str, 
 
 
 def _print_statistics(summary: Mapping[str, Any]) -> None:
-    """The sums for people."""
+    """The sums for people: columns that hold nothing are left out."""
     printer = console()
-    totals = table("calls", "denied", "failed", "throttled", "masked", "p50", "p99", "from", "to")
-    totals.add_row(
-        *(str(summary[name]) for name in ("calls", "denied", "failed", "throttles", "masked")),
-        *(_milliseconds(summary[name]) for name in ("latency_p50_s", "latency_p99_s")),
-        *(str(summary[name] or "-") for name in ("from", "to")),
+    printer.print(
+        f"{counted(summary['calls'], 'call')}: {summary['denied']} denied, {summary['failed']} "
+        f"failed, {counted(summary['throttles'], 'throttled attempt')}, "
+        f"{counted(summary['masked'], 'masked value')}"
     )
-    printer.print(totals)
+    if not summary["calls"]:
+        return
+    printer.print(f"from {summary['from']} to {summary['to']}")
+    if summary["latency_p50_s"] is not None:
+        medians = [_milliseconds(summary[f"latency_{name}_s"]) for name in ("p50", "p99")]
+        printer.print(f"latency p50 {medians[0]}, p99 {medians[1]}")
     for name, rows in summary["by"].items():
+        keys = [key for key in _COLUMNS if any(row[key] for row in rows)]
         if not rows:
             continue
-        made = table(name, "calls", "denied", "failed", "throttled", "read units", "write units")
+        made = table()
+        made.add_column(name, no_wrap=True)
+        for key in keys:
+            made.add_column(_COLUMNS[key], justify="right")
         for row in rows:
-            made.add_row(
-                row["name"],
-                *(str(row[key]) for key in ("calls", "denied", "failed", "throttles")),
-                *(f"{row[key]:g}" for key in ("read_units", "write_units")),
-            )
+            made.add_row(row["name"], *(f"{row[key]:g}" for key in keys))
         printer.print()
         printer.print(made)
 
 
-def _milliseconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{1000 * seconds:.1f} ms"
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms"
