@@ -11,7 +11,7 @@ import click
 
 from dynaguard.assembly import read_configuration
 from dynaguard.cli.output import USAGE, fail, reports_errors
-from dynaguard.settings import Mode
+from dynaguard.settings import Mode, is_audit_path
 
 BOOTSTRAP: Final = Path(__file__).parent / "bootstrap"
 _COMMAND_NOT_FOUND: Final = 127
@@ -62,9 +62,11 @@ def command(
 
 def _make_absolute(environment: dict[str, str]) -> None:
     """Paths stay right when a child changes its working directory."""
-    names = ["DYNAGUARD_POLICY", "DYNAGUARD_MASK_KEY_FILE"]
-    if environment.get("DYNAGUARD_AUDIT") not in (None, "", "stdout", "off"):
-        names.append("DYNAGUARD_AUDIT")
+    names = ["DYNAGUARD_POLICY", "DYNAGUARD_MASK_KEY_FILE", "DYNAGUARD_AUDIT_SIGN_KEY_FILE"]
+    audit = environment.get("DYNAGUARD_AUDIT")
+    if audit and is_audit_path(audit):
+        slash = "/" if audit.endswith("/") else ""
+        environment["DYNAGUARD_AUDIT"] = f"{Path(audit).absolute()}{slash}"
     if "DYNAGUARD_POLICY" not in environment and Path("dynaguard.toml").is_file():
         environment["DYNAGUARD_POLICY"] = "dynaguard.toml"
     for name in names:

@@ -7,6 +7,7 @@ environment, and importing this package reads nothing.
 
 from __future__ import annotations
 
+from dynaguard.settings.reading import is_audit_path
 from dynaguard.settings.resolving import (
     FoundPolicy,
     ResolvedSettings,
@@ -24,6 +25,7 @@ __all__ = [
     "Setting",
     "Settings",
     "find_policy",
+    "is_audit_path",
     "resolve_settings",
     "settings_markdown",
 ]

@@ -84,7 +84,7 @@ def read_document_value(setting: Setting, value: object, folder: Path | None) ->
     if value is False and "off" in (*setting.choices, setting.default):
         value = "off"  # YAML 1.1 reads a bare `off` as false
     found = read_value(setting, value)
-    if setting.kind is Kind.AUDIT and folder is not None and _is_audit_path(str(found)):
+    if setting.kind is Kind.AUDIT and folder is not None and is_audit_path(str(found)):
         slash = "/" if str(found).endswith("/") else ""
         return f"{folder / str(found)}{slash}"
     return found
@@ -174,7 +174,7 @@ def _read_audit(value: object) -> str:
     return text.casefold() if text.casefold() in _AUDIT_WORDS else text
 
 
-def _is_audit_path(target: str) -> bool:
+def is_audit_path(target: str) -> bool:
     """Whether an audit target is a file or folder."""
     return target not in _AUDIT_WORDS and "://" not in target
 

@@ -159,8 +159,18 @@ def test_the_audit_file_is_where_the_caller_said(folder: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    (line,) = (folder / "audit.jsonl").read_text().splitlines()
+    line, _checkpoint = (folder / "audit.jsonl").read_text().splitlines()
     assert json.loads(line)["operation"] == "Scan"
+
+
+@pytest.mark.parametrize("target", ["audit/", "s3://bucket/audit", "stdout"])
+def test_an_audit_target_that_is_no_file_stays_what_it_is(folder: Path, target: str) -> None:
+    """A folder keeps its slash, a remote target its scheme."""
+    code = "import os; print(os.environ['DYNAGUARD_AUDIT'])"
+    done = run(folder, "--audit", target, "--", sys.executable, "-c", code)
+
+    expected = f"{folder}/audit/" if target == "audit/" else target
+    assert done.stdout.splitlines()[-1] == expected, done.stderr
 
 
 def test_the_exit_code_is_the_programs(folder: Path) -> None:
