@@ -189,12 +189,13 @@ def response_code(outcome: Outcome) -> str | None:
     return outcome.error_code if is_answered else None
 
 
-def decision_measure(call: Call, decision: Decision) -> Attributes:
-    """What the counter of decisions is split by: verdict, operation, one table, statement.
+def decision_measure(call: Call, principal: Principal, decision: Decision) -> Attributes:
+    """What the counter of decisions is split by: identity, verdict, operation, table, statement.
 
     The statement stands only with refusals, so that a policy's size does not multiply the series.
     """
     attributes = call_measure(call, decision)
+    attributes[names.IDENTITY_NAME] = principal.name
     attributes[names.DECISION] = decision.verdict.value
     attributes[names.DECISION_IS_ENFORCED] = decision.is_enforced
     if decision.statement is not None and not decision.verdict.is_allowed:

@@ -148,7 +148,7 @@ class Telemetry:
     ) -> None:
         """Adds a call that ended to the counters. May raise."""
         if decision is not None:
-            self._decisions.add(1, decision_measure(call, decision))
+            self._decisions.add(1, decision_measure(call, principal, decision))
         if outcome.throttles or outcome.wait_s or outcome.budget_refusal:
             self._count_trouble(outcome, retry_measure(call, principal, decision))
         for masked in outcome.masked:

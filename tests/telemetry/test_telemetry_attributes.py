@@ -285,14 +285,15 @@ def test_decisions_are_counted_by_statement_only_when_they_refuse() -> None:
         "dynaguard.service": "dynamodb",
         "dynaguard.operation": "GetItem",
         "db.collection.name": "orders",
+        "dynaguard.identity.name": PRINCIPAL.name,
         "dynaguard.decision.is_enforced": True,
     }
 
-    assert attributes.decision_measure(CALL, DECISION) == {
+    assert attributes.decision_measure(CALL, PRINCIPAL, DECISION) == {
         **common,
         "dynaguard.decision": "allow",
     }
-    assert attributes.decision_measure(CALL, refusal) == {
+    assert attributes.decision_measure(CALL, PRINCIPAL, refusal) == {
         **common,
         "dynaguard.decision": "deny",
         "security_rule.name": "EtlReadsOrders",

@@ -62,7 +62,11 @@ def test_a_call_is_counted_and_timed(telemetry: Telemetry, reader: InMemoryMetri
         "dynaguard.operation": "GetItem",
         "db.collection.name": "orders",
     }
-    decided = {"dynaguard.decision": "allow", "dynaguard.decision.is_enforced": True}
+    decided = {
+        "dynaguard.identity.name": PRINCIPAL.name,
+        "dynaguard.decision": "allow",
+        "dynaguard.decision.is_enforced": True,
+    }
     assert found[names.DECISIONS_METRIC] == [({**of_call, **decided}, 1)]
     by_job = {
         **of_call,
