@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 _MODULE_BY_COMMAND: Final = {
+    "alarms": "dynaguard.cli.alarms",
     "audit": "dynaguard.cli.audit",
     "check": "dynaguard.cli.check",
     "demo": "dynaguard.cli.demo",

@@ -1,0 +1,263 @@
+"""What the Grafana dashboard shows: its rows, and the expressions of their panels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from dynaguard.alarms.dynamodb_metrics import SIDES, consumed_units, throttle_causes, throttles
+from dynaguard.alarms.prometheus import (
+    TABLE,
+    counter,
+    histogram,
+    legend,
+    matchers,
+    quantile,
+    summed_increase,
+    summed_rate,
+)
+from dynaguard.telemetry import names
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One query of a panel: over Prometheus, or of a metric of DynamoDB in CloudWatch.
+
+    Attributes:
+        legend: Text of each line.
+        expr: PromQL, or empty.
+        metric: Name of a metric of DynamoDB, or empty.
+    """
+
+    legend: str
+    expr: str = ""
+    metric: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel.
+
+    Attributes:
+        title: What it shows.
+        description: What to read in it.
+        targets: Its queries.
+        unit: Grafana's id of the unit.
+        view: Lines over time, or a table over the whole range.
+        width: Columns, of 24.
+    """
+
+    title: str
+    description: str
+    targets: tuple[Target, ...]
+    unit: str = "short"
+    view: Literal["timeseries", "table"] = "timeseries"
+    width: int = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of panels under a headline."""
+
+    title: str
+    panels: tuple[Panel, ...]
+
+
+_WHO: Final = names.IDENTITY_NAME
+_OF_BOTH: Final = matchers(_WHO, TABLE)
+_REFUSED: Final = matchers(_WHO, DECISION="deny|implicit_deny")
+
+
+def _rates(name: str, selection: str, *by: str) -> tuple[Target, ...]:
+    return (Target(legend(*by), summed_rate(counter(name), selection, *by)),)
+
+
+def _of_dynamodb(*metric_names: str) -> tuple[Target, ...]:
+    label = (
+        "${PROP('MetricName')} ${PROP('Dim.TableName')} ${PROP('Dim.GlobalSecondaryIndexName')}"
+    )
+    return tuple(Target(label, metric=name) for name in metric_names)
+
+
+def _quantiles(name: str, selection: str, *by: str) -> tuple[Target, ...]:
+    return tuple(
+        Target(f"{mark} {legend(*by)}", quantile(share, name, selection, *by))
+        for mark, share in (("p50", 0.5), ("p99", 0.99))
+    )
+
+
+ROWS: Final = (
+    Row(
+        "Calls and decisions",
+        (
+            Panel(
+                "Calls by identity",
+                "Decided calls per second, of every service.",
+                _rates(names.DECISIONS_METRIC, matchers(_WHO), _WHO),
+                "reqps",
+            ),
+            Panel(
+                "Decisions by verdict",
+                "`ungoverned`: the policy does not cover the service. Not enforced: the mode let "
+                "a refused call through.",
+                _rates(
+                    names.DECISIONS_METRIC,
+                    matchers(_WHO),
+                    names.DECISION,
+                    names.DECISION_IS_ENFORCED,
+                ),
+                "reqps",
+            ),
+        ),
+    ),
+    Row(
+        "Denials",
+        (
+            Panel(
+                "Denials by identity and table",
+                "Calls per second that the policy refused.",
+                _rates(names.DECISIONS_METRIC, _REFUSED, _WHO, TABLE),
+                "reqps",
+            ),
+            Panel(
+                "Denials by statement",
+                "Over the whole time range. No statement: nothing allows the call.",
+                (
+                    Target(
+                        "",
+                        summed_increase(
+                            counter(names.DECISIONS_METRIC),
+                            _REFUSED,
+                            names.SECURITY_RULE_NAME,
+                            _WHO,
+                            TABLE,
+                            names.OPERATION,
+                        ),
+                    ),
+                ),
+                view="table",
+            ),
+        ),
+    ),
+    Row(
+        "Throttles",
+        (
+            Panel(
+                "Throttled attempts by identity and table",
+                "Attempts per second that AWS answered by a throttle.",
+                _rates(names.THROTTLED_METRIC, _OF_BOTH, _WHO, TABLE),
+            ),
+            Panel(
+                "Throttled attempts by operation and job",
+                "The same, by what was being done.",
+                _rates(names.THROTTLED_METRIC, _OF_BOTH, names.OPERATION, names.JOB),
+            ),
+            Panel(
+                "Throttles by table and index, as DynamoDB counts them",
+                "Events per minute, of all callers. Needs the CloudWatch data source.",
+                _of_dynamodb(*map(throttles, SIDES)),
+            ),
+            Panel(
+                "Why DynamoDB throttles",
+                "KeyRange: a hot key. Others: too little capacity of the table or account.",
+                _of_dynamodb(
+                    *(cause for side in SIDES for cause in throttle_causes(side)),
+                ),
+            ),
+        ),
+    ),
+    Row(
+        "Retries",
+        (
+            Panel(
+                "Waits of calls that waited",
+                "Before the first attempt and between attempts, all waits of a call together.",
+                _quantiles(names.WAIT_METRIC, _OF_BOTH, _WHO),
+                "s",
+            ),
+            Panel(
+                "Seconds waited per second",
+                "How many calls wait at a time, on average.",
+                (
+                    Target(
+                        legend(_WHO, TABLE),
+                        summed_rate(f"{histogram(names.WAIT_METRIC)}_sum", _OF_BOTH, _WHO, TABLE),
+                    ),
+                ),
+            ),
+            Panel(
+                "Calls given up by the retry budget",
+                "Further attempts per second that were refused.",
+                _rates(names.REFUSED_METRIC, _OF_BOTH, _WHO, TABLE),
+                width=24,
+            ),
+        ),
+    ),
+    Row(
+        "Masked values",
+        (
+            Panel(
+                "Masked values by identity",
+                "Values per second that were masked in answers.",
+                _rates(names.MASKED_VALUES_METRIC, _OF_BOTH, _WHO, TABLE),
+            ),
+            Panel(
+                "Masked values by attribute",
+                "Over the whole time range.",
+                (
+                    Target(
+                        "",
+                        summed_increase(
+                            counter(names.MASKED_VALUES_METRIC),
+                            _OF_BOTH,
+                            TABLE,
+                            names.MASKED_ATTRIBUTE,
+                            names.MASKED_STRATEGY,
+                        ),
+                    ),
+                ),
+                view="table",
+            ),
+        ),
+    ),
+    Row(
+        "Consumed units",
+        tuple(
+            Panel(
+                f"Consumed {side.lower()} units by table and index, as DynamoDB counts them",
+                "Units per minute, of all callers. Needs the CloudWatch data source.",
+                _of_dynamodb(consumed_units(side)),
+            )
+            for side in SIDES
+        ),
+    ),
+    Row(
+        "Latency",
+        (
+            Panel(
+                "Latency by operation",
+                "As the caller sees it, waits and retries included.",
+                _quantiles(
+                    names.DB_CLIENT_OPERATION_DURATION, matchers(TABLE), names.DB_OPERATION_NAME
+                ),
+                "s",
+            ),
+            Panel(
+                "Failing calls by error",
+                "DynamoDB calls per second that were sent and ended in an error.",
+                (
+                    Target(
+                        legend(names.ERROR_TYPE, TABLE),
+                        summed_rate(
+                            f"{histogram(names.DB_CLIENT_OPERATION_DURATION)}_count",
+                            matchers(TABLE, ERROR_TYPE=".+"),
+                            names.ERROR_TYPE,
+                            TABLE,
+                        ),
+                    ),
+                ),
+                "reqps",
+            ),
+        ),
+    ),
+)
