@@ -9,6 +9,7 @@ from importlib import import_module as _import_module
 
 from dynaguard.errors import (
     AuditUnavailable,
+    CapacityLimitReached,
     ConfigurationError,
     CursorRefused,
     DynaguardError,
@@ -30,6 +31,7 @@ if _typing.TYPE_CHECKING:
     from dynaguard.guard import Guard
     from dynaguard.hooks.batch_writer import unwritten
     from dynaguard.hooks.items import mask_item, unmask_item
+    from dynaguard.hooks.keys import key_hash
     from dynaguard.hooks.status import GuardStatus, status
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
 
@@ -39,6 +41,7 @@ _MODULE_BY_LAZY_NAME = {
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
     "explain": "dynaguard.explaining",
+    "key_hash": "dynaguard.hooks.keys",
     "mask_item": "dynaguard.hooks.items",
     "register_detector": "dynaguard.masking.registry",
     "register_strategy": "dynaguard.masking.registry",
@@ -49,6 +52,7 @@ _MODULE_BY_LAZY_NAME = {
 
 __all__ = [
     "AuditUnavailable",
+    "CapacityLimitReached",
     "ConfigurationError",
     "CursorRefused",
     "Detector",
@@ -73,6 +77,7 @@ __all__ = [
     "explain",
     "install",
     "job",
+    "key_hash",
     "mask_item",
     "register_detector",
     "register_strategy",

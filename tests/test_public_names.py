@@ -19,6 +19,7 @@ FUNCTIONS = {
     "explain",
     "install",
     "job",
+    "key_hash",
     "mask_item",
     "register_detector",
     "register_strategy",

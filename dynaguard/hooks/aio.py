@@ -98,6 +98,7 @@ class AioWrappers:
             is_presign = "is_presign_request" in context
             call = facts.call(name, api_params, endpoint_url, is_presign=is_presign)
             passage = installation.decide(call, context, frame, facts.service_id)
+            installation.guard.attempts.measure(passage)
             if passage.call.params is not api_params:
                 request = await convert(passage.call.params)
                 request["context"][CONTEXT_KEY] = passage

@@ -63,6 +63,9 @@ class GuardStatus:
         cursors: Where sealed cursors go on: `portable` (every process with the key),
             `in-process`, or nothing without masks.
         buckets: Retry budget buckets: mappings of their fields.
+        consumption: Units by account, hot and distinct keys, what runs have used of their
+            capacity limits; empty where no books are kept.
+        booking_failures: Calls that could not be booked.
     """
 
     is_installed: bool
@@ -84,6 +87,8 @@ class GuardStatus:
     audit_dropped: int = 0
     cursors: str = ""
     buckets: tuple[Mapping[str, Any], ...] = ()
+    consumption: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    booking_failures: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The same, nested mappings and lists only; for JSON."""
@@ -174,7 +179,8 @@ def _coverage(installation: Installation | None) -> str:
 
 def _counts(guard: Guard) -> dict[str, Any]:
     """Counts since the guard was built."""
-    budgets = guard.rooms.budgets
+    budgets, consumption = guard.rooms.budgets, guard.rooms.consumption
+    accounting = guard.accounting
     return {
         **dataclasses.asdict(guard.counters),
         "lookup_failures": guard.rooms.resolver.lookup_failures,
@@ -182,6 +188,8 @@ def _counts(guard: Guard) -> dict[str, Any]:
         "audit_written": guard.rooms.audit.written_count,
         "audit_dropped": guard.rooms.audit.dropped_count,
         "cursors": _cursors(guard),
+        "consumption": consumption.report() if consumption is not None else {},
+        "booking_failures": accounting.failure_count if accounting is not None else 0,
         "buckets": tuple(
             dataclasses.asdict(bucket) for bucket in (budgets.snapshot() if budgets else ())
         ),
