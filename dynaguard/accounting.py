@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dynaguard.aws.analysis import is_write
 from dynaguard.aws.dynamodb.keys import is_full_scan, partition_values
@@ -29,6 +29,7 @@ Refuse = Callable[[type[Any], "Passage", str], "PolicyDenied"]
 """Makes a refusal that is no verdict of the policy, from its kind, the call and a message."""
 
 _READS: Final = frozenset({"Query", "Scan", "ExecuteStatement"})
+_ResultT = TypeVar("_ResultT")
 _log: Final = logging.getLogger("dynaguard.consumption")
 _ADVICE: Final[dict[QueryWarning, str]] = {
     QueryWarning.SCAN: "it reads the whole table or index, use a Query with a key condition",
@@ -53,6 +54,7 @@ class Accounting:
     """
 
     __slots__ = (
+        "_booked_operations",
         "_consumption",
         "_is_enforcing",
         "_metrics",
@@ -70,6 +72,10 @@ class Accounting:
         metrics: ConsumptionMetrics | None = None,
     ) -> None:
         self.has_limits = consumption.limits is not None
+        books_units = consumption.limits is not None or consumption.is_asking
+        self._booked_operations = REPORTING if books_units else _READS
+        if not books_units and consumption.queries is None:
+            self._booked_operations = frozenset()
         self._consumption = consumption
         self._metrics = metrics or ConsumptionMetrics(consumption.keys)
         self._refuse = refuse
@@ -118,12 +124,30 @@ class Accounting:
 
     # --- after it ended ------------------------------------------------------------------------
 
+    def is_booking(self, passage: Passage) -> bool:
+        """Takes in the keys of a call that ended; whether its outcome is to be booked too.
+
+        Never raises.
+        """
+        call = passage.call
+        if call.service != "dynamodb" or call.operation not in REPORTING:
+            return False
+        if self._consumption.keys is not None and passage.attempts:
+            self._guarded(self._book_keys, passage)
+        return call.operation in self._booked_operations
+
     def book(self, passage: Passage, outcome: Outcome) -> Outcome:
         """Takes in how a call ended; gives the outcome with its warnings. Never raises."""
-        if passage.call.service != "dynamodb" or passage.call.operation not in REPORTING:
+        self._guarded(self._book_units, passage, outcome)
+        if self._consumption.queries is None or passage.call.operation not in _READS:
             return outcome
+        warnings = self._guarded(self._warn, passage, outcome)
+        return outcome._replace(warnings=warnings) if warnings else outcome
+
+    def _guarded(self, step: Callable[..., _ResultT], *arguments: object) -> _ResultT | None:
+        """Runs a step; what it raises is counted and goes no further."""
         try:
-            return self._book(passage, outcome)
+            return step(*arguments)
         except Exception as err:  # noqa: BLE001 - observation never breaks a call
             self.failure_count += 1
             if self.failure_count == 1:
@@ -132,10 +156,10 @@ class Accounting:
                     "are only counted",
                     type(err).__name__,
                 )
-            return outcome
+            return None
 
-    def _book(self, passage: Passage, outcome: Outcome) -> Outcome:
-        """As `book`; may raise."""
+    def _book_units(self, passage: Passage, outcome: Outcome) -> None:
+        """What a call consumed, of its limits and in the ledger."""
         consumption, call = self._consumption, passage.call
         if passage.is_limited and consumption.limits is not None:
             self._book_limits(consumption.limits, passage, outcome)
@@ -143,11 +167,6 @@ class Accounting:
             scope, identity = call.scope, passage.principal.name
             consumption.ledger.add(identity, scope.job, scope.runbook, outcome.capacity)
             self._metrics.count_units(call, identity, outcome.capacity)
-        if consumption.keys is not None and outcome.attempts:
-            self._book_keys(passage)
-        if consumption.queries is not None and call.operation in _READS:
-            return self._warn(passage, outcome)
-        return outcome
 
     def _book_limits(self, limits: CapacityLimits, passage: Passage, outcome: Outcome) -> None:
         """Adds what a call consumed to what its run has used; tells what it came to."""
@@ -177,30 +196,29 @@ class Accounting:
             elif values:
                 keys.add(table, need.index_name, values)
 
-    def _warn(self, passage: Passage, outcome: Outcome) -> Outcome:
+    def _warn(self, passage: Passage, outcome: Outcome) -> tuple[str, ...]:
         """Tells what a read is the first of its shape to be warned of."""
         queries, call = self._consumption.queries, passage.call
         need = next(iter(_needs_of(passage)), None)
         if queries is None or outcome.status is not Status.OK or need is None:
-            return outcome
-        if need.action == "dynamodb:PartiQLSelect" or call.operation != "ExecuteStatement":
-            is_scan = call.operation == "Scan" or self._is_scanning_statement(passage, need)
-            shape = Shape(call.operation, need.table_name or "", need.index_name, call.scope.job)
-            cursor = passage.answer.cursor if passage.answer is not None else None
-            warnings = queries.watch(call, shape, outcome, is_scan=is_scan, cursor=cursor)
-            for kind in warnings:
-                self._metrics.count_warning(shape, kind)
-                _log.warning(
-                    "%s on %s%s: %s (%s; told once)",
-                    shape.operation,
-                    shape.table,
-                    f" (index {shape.index})" if shape.index else "",
-                    _ADVICE[kind],
-                    f"job {shape.job}" if shape.job else "outside of a job",
-                )
-            if warnings:
-                return outcome._replace(warnings=tuple(kind.value for kind in warnings))
-        return outcome
+            return ()
+        if call.operation == "ExecuteStatement" and need.action != "dynamodb:PartiQLSelect":
+            return ()
+        is_scan = call.operation == "Scan" or self._is_scanning_statement(passage, need)
+        shape = Shape(call.operation, need.table_name or "", need.index_name, call.scope.job)
+        cursor = passage.answer.cursor if passage.answer is not None else None
+        warnings = queries.watch(call, shape, outcome, is_scan=is_scan, cursor=cursor)
+        for kind in warnings:
+            self._metrics.count_warning(shape, kind)
+            _log.warning(
+                "%s on %s%s: %s (%s; told once)",
+                shape.operation,
+                shape.table,
+                f" (index {shape.index})" if shape.index else "",
+                _ADVICE[kind],
+                f"job {shape.job}" if shape.job else "outside of a job",
+            )
+        return tuple([kind.value for kind in warnings])
 
     def _is_scanning_statement(self, passage: Passage, need: Authorization) -> bool:
         """Whether a PartiQL SELECT certainly reads the whole table or index."""

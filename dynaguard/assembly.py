@@ -285,6 +285,7 @@ def _consumption(
         keys = KeyStatistics(hasher, monotonic=monotonic)
     return Consumption(
         schemas if schemas is not None else KeySchemas({}),
+        is_asking=asks,
         limits=CapacityLimits(limits) if limits else None,
         keys=keys,
         queries=QueryWatch() if settings.query_warnings else None,

@@ -302,12 +302,7 @@ class Status(enum.StrEnum):
 class ConsumedCapacity:
     """Capacity units that one table or index reported, as AWS counts them.
 
-    Attributes:
-        table: Table name.
-        read_units: Read capacity units.
-        write_units: Write capacity units.
-        total_units: Both together.
-        index: Index name; None for the table itself, and where AWS did not split the units.
+    `index` is None for the table itself, and where AWS did not split the units.
     """
 
     table: str

@@ -349,11 +349,11 @@ class Guard:
             return
         passage.is_recorded = True
         audit, span, accounting = self.rooms.audit, passage.span, self.accounting
-        is_watched = audit.is_on or (span is not None and span.is_watched)
-        if not is_watched and accounting is None:
+        is_booked = accounting is not None and accounting.is_booking(passage)
+        if not (is_booked or audit.is_on or (span is not None and span.is_watched)):
             return
         outcome = passage.outcome(status, error_code, self.monotonic())
-        if accounting is not None:
+        if is_booked and accounting is not None:
             outcome = accounting.book(passage, outcome)
         try:
             audit.outcome(passage.call, passage.principal, passage.decision, outcome, self._mode)

@@ -21,6 +21,7 @@ class Consumption:
 
     Attributes:
         schemas: Key schemas of tables, where keys are to be told.
+        is_asking: Whether every answer is asked for what it consumed.
         ledger: Units by identity, job, runbook, table and index.
         limits: Capacity limits.
         keys: Hot and distinct partition keys.
@@ -28,6 +29,7 @@ class Consumption:
     """
 
     schemas: KeySchemas
+    is_asking: bool = False
     ledger: Ledger = field(default_factory=Ledger)
     limits: CapacityLimits | None = None
     keys: KeyStatistics | None = None

@@ -7,6 +7,7 @@ A person who suspects a key computes its hash (`dynaguard.key_hash`) and compare
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 from collections.abc import Callable, Iterable
@@ -106,19 +107,23 @@ class _Window:
 
 
 class _Watch:
-    """One table or index: the running window and the one before it."""
+    """One table or index: the running window and the one before it, if anything came then."""
 
     __slots__ = ("before", "now", "number")
 
     def __init__(self, number: int, counters: int) -> None:
         self.number = number
         self.now = _Window(counters)
-        self.before = _Window(counters)
+        self.before: _Window | None = None
+
+    @property
+    def windows(self) -> tuple[_Window, ...]:
+        """Those that count."""
+        return (self.now,) if self.before is None else (self.now, self.before)
 
     def turn_to(self, number: int, counters: int) -> None:
         """Begins the window of that number."""
-        is_next = number == self.number + 1
-        self.before = self.now if is_next else _Window(counters)
+        self.before = self.now if number == self.number + 1 else None
         self.now = _Window(counters)
         self.number = number
 
@@ -194,8 +199,7 @@ class KeyStatistics:
         """Brings a watch up to date; whether anything of it is left."""
         if watch.number != number:
             watch.turn_to(number, self._counters)
-        windows = (watch.now, watch.before)
-        return any(each.heavy.total or each.unknown for each in windows)
+        return any(each.heavy.total or each.unknown for each in watch.windows)
 
     def _window_of(self, table: str, index: str | None) -> _Window:
         """The running window of a table or index."""
@@ -209,19 +213,19 @@ class KeyStatistics:
         return watch.now
 
     def _figures_of(self, table: str, index: str | None, watch: _Watch) -> KeyFigures:
-        now, before = watch.now, watch.before
-        requests = now.heavy.total + before.heavy.total
-        distinct = now.distinct.union(before.distinct)
+        windows = watch.windows
+        requests = sum(each.heavy.total for each in windows)
+        distinct = functools.reduce(HyperLogLog.union, (each.distinct for each in windows))
         hot = [
             HotKey(readable_hash(each.key), each.at_least, each.at_most, each.at_least / requests)
-            for each in merged((now.heavy, before.heavy))
+            for each in merged(tuple(each.heavy for each in windows))
             if requests >= LEAST_REQUESTS and each.at_least >= HOT_SHARE * requests
         ]
         return KeyFigures(
             table,
             index,
             requests,
-            now.unknown + before.unknown,
+            sum(each.unknown for each in windows),
             round(distinct.estimate()),
             distinct.standard_error,
             tuple(hot),

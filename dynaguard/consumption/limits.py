@@ -99,12 +99,12 @@ class RunUsage(NamedTuple):
 class _Usage:
     """Units of one run under one limit."""
 
-    __slots__ = ("is_estimated", "told", "units_by_direction")
+    __slots__ = ("is_estimated", "level_by_direction", "units_by_direction")
 
     def __init__(self) -> None:
         self.units_by_direction: dict[Direction, float] = {"read": 0.0, "write": 0.0}
         self.is_estimated = False
-        self.told: set[tuple[Direction, str]] = set()
+        self.level_by_direction: dict[Direction, str] = {}
 
 
 class CapacityLimits:
@@ -157,7 +157,8 @@ class CapacityLimits:
         """Takes in what a call consumed.
 
         Returns:
-            The limits that it brought the run to, each with `soft` or `hard`; each once per run.
+            The limits that it brought the run to, each with `soft` or `hard`; each once per run,
+            and `hard` alone where one call passed both.
         """
         job = scope.job
         if job is None:
@@ -235,11 +236,11 @@ class CapacityLimits:
             allowed = _allowed(limit, direction)
             if allowed is None:
                 continue
-            for level, share in (("soft", limit.soft), ("hard", 1.0)):
-                if used >= allowed * share and (direction, level) not in usage.told:
-                    usage.told.add((direction, level))
-                    excess = Excess(limit, run, direction, used, allowed, usage.is_estimated)
-                    found.append((excess, level))
+            level = "hard" if used >= allowed else "soft" if used >= allowed * limit.soft else ""
+            if level and usage.level_by_direction.get(direction) != level:
+                usage.level_by_direction[direction] = level
+                excess = Excess(limit, run, direction, used, allowed, usage.is_estimated)
+                found.append((excess, level))
         return found
 
 
