@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dynaguard.aws.analysis import is_write
 from dynaguard.aws.dynamodb.keys import is_full_scan, partition_values
-from dynaguard.call import Authorization, Decision, Outcome, Status, Unknown, Verdict
+from dynaguard.call import Authorization, Decision, Outcome, Status, Verdict
 from dynaguard.consumption.queries import QueryWarning, Shape
 from dynaguard.consumption.units import REPORTING, estimated
 from dynaguard.errors import CapacityLimitReached
@@ -191,10 +191,10 @@ class Accounting:
             if keys is None or table is None:
                 continue
             values = partition_values(passage.call, need, schemas, 0)
-            if isinstance(values, Unknown):
-                keys.add_unknown(table, need.index_name)
-            elif values:
+            if type(values) is tuple:
                 keys.add(table, need.index_name, values)
+            else:
+                keys.add_unknown(table, need.index_name)
 
     def _warn(self, passage: Passage, outcome: Outcome) -> tuple[str, ...]:
         """Tells what a read is the first of its shape to be warned of."""

@@ -170,6 +170,8 @@ class KeyStatistics:
     def add(self, table: str, index: str | None, values: Iterable[str]) -> None:
         """Takes in the partition key values that one call asked for or wrote."""
         hashes = [self.hasher.of(table, value) for value in values]
+        if not hashes:
+            return
         with self.lock:
             window = self._window_of(table, index)
             for key in hashes:

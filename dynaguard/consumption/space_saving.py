@@ -1,7 +1,8 @@
 """The heaviest of many keys in the space of a few: the Space-Saving sketch.
 
 Source: A. Metwally, D. Agrawal, A. El Abbadi, "Efficient computation of frequent and top-k
-elements in data streams", ICDT 2005; the stream summary is section 3 there.
+elements in data streams", ICDT 2005. Its stream summary is left out: in Python, moving a counter
+from list to list costs more than a search now and then.
 """
 
 from __future__ import annotations
@@ -36,75 +37,65 @@ class SpaceSaving:
     Attributes:
         total: N, the arrivals so far.
 
-    Cost: O(1) per arrival, whatever m: counters of equal count stand together, so that the lowest
-    is found without a search.
+    Cost: one dictionary look-up for a key with a counter. Any other takes over one of those that
+    stood lowest at the last search; a new search, O(m), is due once none of them is left there.
     """
 
-    __slots__ = ("_buckets", "_capacity", "_counters", "_lowest", "total")
+    __slots__ = ("_capacity", "_counts", "_errors", "_lowest", "_lowest_keys", "total")
 
     def __init__(self, capacity: int) -> None:
         self.total = 0
         self._capacity = capacity
-        self._counters: dict[int, tuple[int, int]] = {}  # key: count, possible error
-        self._buckets: dict[int, dict[int, None]] = {}  # count: its keys, oldest first
+        self._counts: dict[int, int] = {}
+        self._errors: dict[int, int] = {}
+        # INVARIANT: no count is below this one, since counts only grow.
         self._lowest = 0
+        self._lowest_keys: list[int] = []
 
     def __len__(self) -> int:
         """How many counters are in use."""
-        return len(self._counters)
+        return len(self._counts)
 
     @property
     def floor(self) -> int:
         """The most that a key without a counter can have come; 0 until all are in use."""
-        return self._lowest if len(self._counters) >= self._capacity else 0
+        counts = self._counts
+        return min(counts.values()) if len(counts) >= self._capacity else 0
 
     def add(self, key: int) -> None:
         """Takes one arrival in."""
         self.total += 1
-        counter = self._counters.get(key)
-        if counter is not None:
-            self._move(key, *counter)
-        elif len(self._counters) < self._capacity:
-            self._put(key, 1, 0)
-            self._lowest = 1
+        counts = self._counts
+        count = counts.get(key)
+        if count is not None:
+            counts[key] = count + 1
+        elif len(counts) < self._capacity:
+            counts[key] = 1
         else:
-            evicted = next(iter(self._buckets[self._lowest]))
-            del self._counters[evicted]
-            count = self._lowest
-            self._take_out(evicted, count)
-            self._put(key, count + 1, count)
-            self._raise_lowest(count)
+            evicted = self._find_lowest()
+            del counts[evicted]
+            self._errors.pop(evicted, None)
+            counts[key] = self._lowest + 1
+            self._errors[key] = self._lowest
 
     def estimates(self) -> list[Estimate]:
         """All counters, the heaviest first."""
+        errors = self._errors
         found = [
-            Estimate(key, count - error, count) for key, (count, error) in self._counters.items()
+            Estimate(key, count - errors.get(key, 0), count) for key, count in self._counts.items()
         ]
         return sorted(found, key=lambda each: (-each.at_most, -each.at_least, each.key))
 
-    def _move(self, key: int, count: int, error: int) -> None:
-        """Raises a counter by one."""
-        self._take_out(key, count)
-        self._put(key, count + 1, error)
-        self._raise_lowest(count)
-
-    def _put(self, key: int, count: int, error: int) -> None:
-        self._counters[key] = (count, error)
-        bucket = self._buckets.get(count)
-        if bucket is None:
-            bucket = self._buckets[count] = {}
-        bucket[key] = None
-
-    def _take_out(self, key: int, count: int) -> None:
-        bucket = self._buckets[count]
-        del bucket[key]
-        if not bucket:
-            del self._buckets[count]
-
-    def _raise_lowest(self, count: int) -> None:
-        """After a counter went from `count` to the next: was it the last of the lowest?"""
-        if count == self._lowest and count not in self._buckets:
-            self._lowest = count + 1
+    def _find_lowest(self) -> int:
+        """A key whose count is the lowest, which `_lowest` is then."""
+        counts, keys = self._counts, self._lowest_keys
+        while True:
+            while keys:
+                key = keys.pop()
+                if counts.get(key) == self._lowest:
+                    return key
+            self._lowest = lowest = min(counts.values())
+            keys.extend([key for key, count in counts.items() if count == lowest])
 
 
 def merged(sketches: tuple[SpaceSaving, ...]) -> list[Estimate]:

@@ -30,7 +30,7 @@ class PolicyStatus:
         source: The file as named, or `<policy>`.
         digest: SHA-256 over all files read.
         version: Its `revision`, or None.
-        statements, masks, budgets: How many it has.
+        statements, masks, budgets, capacity_limits: How many it has.
     """
 
     source: str
@@ -39,6 +39,7 @@ class PolicyStatus:
     statements: int
     masks: int
     budgets: int
+    capacity_limits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ def _policy_status(document: PolicyDocument | None) -> PolicyStatus | None:
         statements=len(document.statements),
         masks=len(document.masks),
         budgets=len(document.budgets),
+        capacity_limits=len(document.capacity_limits),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from dynaguard.consumption.keys import (
     HOT_SHARE,
     LEAST_REQUESTS,
@@ -132,3 +134,24 @@ def test_hashes_depend_on_secret_and_table() -> None:
 def test_text_that_is_no_unicode_is_hashed_too() -> None:
     """A lone surrogate, as JSON can bring it."""
     assert KeyHasher(SECRET).of("orders", "\ud800") > 0
+
+
+def test_threads_lose_no_key() -> None:
+    """Eight at once, figures asked for meanwhile."""
+    keys = statistics()
+
+    def work(number: int) -> None:
+        for turn in range(500):
+            keys.add("orders", None, [f"key-{(number + turn) % 20}"])
+            if turn % 100 == 0:
+                keys.figures()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    (figures,) = keys.figures()
+    assert figures.requests == 4000
+    assert abs(figures.distinct_keys - 20) <= 1

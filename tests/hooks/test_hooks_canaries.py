@@ -88,7 +88,14 @@ def test_no_planted_secret_is_seen_anywhere(
     rules = random_rules(rng)
     clients = {name: make_client(name) for name in ("dynamodb", "dynamodbstreams")}
     document = policy(ALLOW, default="allow", mask=[rule.document for rule in rules])
-    guard = dynaguard.install(document, mask_key="k" * 32, audit=tmp_path / "audit.jsonl")
+    guard = dynaguard.install(
+        document,
+        mask_key="k" * 32,
+        audit=tmp_path / "audit.jsonl",
+        consumed_capacity="indexes",
+        key_statistics=True,
+        query_warnings=True,
+    )
     planted: list[str] = []
     for _ in range(ANSWERS_OF_EACH):
         scenario = rng.choice(SCENARIOS)

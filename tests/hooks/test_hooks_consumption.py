@@ -250,6 +250,16 @@ def test_a_key_that_cannot_be_told_is_counted_as_unknown(client: Any, wire: Any)
     assert (figures["requests"], figures["unknown_requests"]) == (0, 1)
 
 
+def test_a_call_of_no_known_table_is_not_counted(client: Any, wire: Any) -> None:
+    """PartiQL that is not understood, in any of the books."""
+    dynaguard.install(key_statistics=True, query_warnings=True)
+
+    client.execute_statement(Statement="nonsense")
+
+    assert dynaguard.status().consumption["keys"] == []
+    assert dynaguard.status().booking_failures == 0
+
+
 def test_a_scan_asks_for_no_key(client: Any, wire: Any) -> None:
     """It asks for all of them."""
     dynaguard.install(allowing(tables=TABLES), key_statistics=True)
