@@ -11,6 +11,8 @@ import dynaguard
 from tests.servers import Server
 
 TABLE = "consumption-orders"
+REGION = "eu-central-1"
+"""ministack's CloudTrail tells the last 50 calls of a region; other tests need those of theirs."""
 ITEMS = 40
 NOTE = "x" * 4000  # an item of about a read unit, strongly consistent
 
@@ -19,7 +21,7 @@ NOTE = "x" * 4000  # an item of about a read unit, strongly consistent
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """A server with a table of items and an index, made before anything is guarded."""
     found: Server = request.getfixturevalue(request.param)
-    client = found.client("dynamodb")
+    client = found.client("dynamodb", region=REGION)
     client.create_table(
         TableName=TABLE,
         KeySchema=[
@@ -68,7 +70,7 @@ def read_all(client: Any) -> int:
 def reported_units(server: Server) -> float:
     """What the server itself says that it costs, without dynaguard."""
     pages = (
-        server.client("dynamodb")
+        server.client("dynamodb", region=REGION)
         .get_paginator("scan")
         .paginate(
             TableName=TABLE,
@@ -86,7 +88,7 @@ def test_the_ledger_is_the_server_s_own_sum(server: Server) -> None:
     dynaguard.install(consumed_capacity="total", identity="etl")
 
     with dynaguard.job("nightly"):
-        assert read_all(server.client("dynamodb")) == ITEMS
+        assert read_all(server.client("dynamodb", region=REGION)) == ITEMS
 
     (account,) = dynaguard.status().consumption["consumed"]
     assert (account["identity"], account["job"], account["table"]) == ("etl", "nightly", TABLE)
@@ -99,7 +101,7 @@ def test_a_job_ends_at_its_limit_and_nothing_is_torn(server: Server) -> None:
     half = reported_units(server) / 2
     limit = {"job": "nightly", "tables": ["consumption-*"], "read_units": half}
     dynaguard.install({"version": 1, "default": "allow", "capacity_limit": [limit]})
-    client = server.client("dynamodb")
+    client = server.client("dynamodb", region=REGION)
     pages: list[Any] = []
 
     with dynaguard.job("nightly", run_id="1"), pytest.raises(dynaguard.CapacityLimitReached):
@@ -119,7 +121,7 @@ def test_a_job_ends_at_its_limit_and_nothing_is_torn(server: Server) -> None:
 def test_keys_are_known_once_the_table_was_described(server: Server) -> None:
     """No policy names them; four customers, each with a quarter of the requests."""
     dynaguard.install(key_statistics=True)
-    client = server.client("dynamodb")
+    client = server.client("dynamodb", region=REGION)
     client.describe_table(TableName=TABLE)
 
     for turn in range(3):
