@@ -22,6 +22,7 @@ from dynaguard.consumption.limits import CapacityLimits
 from dynaguard.consumption.queries import QueryWatch
 from dynaguard.errors import ConfigurationError
 from dynaguard.guard import Guard, Rooms
+from dynaguard.identity.lookup import Caller, IdentityLookup
 from dynaguard.identity.resolver import IdentityResolver
 from dynaguard.masking import CursorSeals, Masks
 from dynaguard.policy.loading import load_policy
@@ -36,6 +37,7 @@ from dynaguard.settings import (
     find_policy,
     resolve_settings,
 )
+from dynaguard.telemetry.findings import FindingsCounter
 from dynaguard.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ if TYPE_CHECKING:
     from dynaguard.budgets.coordination import Coordinator
 
 PolicySource = str | os.PathLike[str] | Mapping[str, Any]
-IdentityLookup = Callable[[CredentialFacts], str | None]
+LookUpCaller = Callable[[CredentialFacts, bool], Caller | None]
+"""Gives the caller for credentials; whether to ask for the age of their key, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def build_guard(
     configuration: Configuration,
     *,
     environ: Mapping[str, str],
-    lookup: IdentityLookup | None = None,
+    lookup: LookUpCaller | None = None,
     describe: Describe | None = None,
     ship: Callable[[str], Ship] | None = None,
     time_ns: Callable[[], int] = time.time_ns,
@@ -125,7 +128,7 @@ def build_guard(
     Args:
         configuration: As `read_configuration` gives it.
         environ: The environment, for what it tells of the identity.
-        lookup: Gives the caller's ARN for credentials, used if `identity_lookup` is `sts`.
+        lookup: Gives the caller for credentials, used unless `identity_lookup` is `off`.
         describe: Describes a table, used if `key_schema_lookup` is `describe-table`.
         ship: Gives what sends audit records to a remote target.
         time_ns: The clock of records and of `aws:CurrentTime`, in nanoseconds since the epoch.
@@ -135,16 +138,20 @@ def build_guard(
         ConfigurationError: The audit file cannot be opened, or a mask needs a key that is not set.
     """
     settings, document = configuration.resolved.settings, configuration.document
-    resolver = IdentityResolver(
-        identity=settings.identity,
-        account_id=settings.account_id,
-        groups={} if document is None else document.groups,
-        environ=environ,
-        lookup=lookup if settings.identity_lookup == "sts" else None,
-    )
     context = None if document is None else _context(document, settings, time_ns, describe)
     rooms = Rooms(
-        resolver=resolver,
+        resolver=IdentityResolver(
+            identity=settings.identity,
+            account_id=settings.account_id,
+            groups={} if document is None else document.groups,
+            environ=environ,
+            owners={} if document is None else document.owners,
+            owner=settings.owner,
+            lookup=_lookup(settings, lookup),
+            on_finding=FindingsCounter().count,
+            monotonic=monotonic,
+            time_s=lambda: time_ns() / 1e9,
+        ),
         telemetry=Telemetry(),
         audit=_open_audit(settings, document, time_ns, ship),
         policy=None if document is None else CompiledPolicy(document),
@@ -156,6 +163,14 @@ def build_guard(
         ),
     )
     return Guard(configuration.resolved, document, rooms, monotonic=monotonic)
+
+
+def _lookup(settings: Settings, lookup: LookUpCaller | None) -> IdentityLookup | None:
+    """The identity look-up that the settings choose, or None."""
+    if lookup is None or settings.identity_lookup == "off":
+        return None
+    is_aged = settings.identity_lookup == "iam"
+    return lambda facts: lookup(facts, is_aged)
 
 
 def process_scope(settings: Settings) -> Scope:

@@ -16,7 +16,40 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from dynaguard.caller import (
+    NO_CREDENTIALS,
+    UNKNOWN_PRINCIPAL,
+    CredentialFacts,
+    Principal,
+    PrincipalKind,
+)
 from dynaguard.scope import Scope
+
+__all__ = [
+    "NO_CREDENTIALS",
+    "UNKNOWN",
+    "UNKNOWN_ACCOUNT",
+    "UNKNOWN_CHAR",
+    "UNKNOWN_PRINCIPAL",
+    "UNKNOWN_RUN",
+    "Authorization",
+    "BudgetState",
+    "Call",
+    "ConsumedCapacity",
+    "ContextLookup",
+    "ContextValue",
+    "CredentialFacts",
+    "Decision",
+    "MaskedValues",
+    "Outcome",
+    "Principal",
+    "PrincipalKind",
+    "Ruling",
+    "StatementRef",
+    "Status",
+    "Unknown",
+    "Verdict",
+]
 
 UNKNOWN_CHAR: Final = "\ufdd0"
 """Stands for exactly one character of an ARN that this process cannot know.
@@ -54,90 +87,6 @@ Booleans are `"true"` / `"false"`, numbers decimal text, instants ISO 8601 or ep
 
 ContextLookup = Callable[[str], ContextValue]
 """Gives the value of a condition key. The key comes in lower case; an unheard-of key is absent."""
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialFacts:
-    """What a client's credential provider tells about the caller without any network call.
-
-    Attributes:
-        access_key_id: The key id that signs (`AKIA...`, `ASIA...`); None before the first refresh
-            of deferred credentials. Never the secret, never the token.
-        method: botocore's provider name: `env`, `explicit`, `assume-role`,
-            `assume-role-with-web-identity`, `container-role`, `iam-role`, `custom-process`,
-            `shared-credentials-file`, `config-file`, `sso`, `login`; None for unsigned clients.
-        account_id: Twelve digits where the provider knows them.
-        role_arn: The role to assume, as configured (the path included).
-        role_session_name: The session name asked for.
-        assumed_role_arn: The exact `arn:aws:sts::...:assumed-role/...` after the first refresh.
-        has_session_token: Whether the credentials are temporary; None when not known yet.
-    """
-
-    access_key_id: str | None = None
-    method: str | None = None
-    account_id: str | None = None
-    role_arn: str | None = None
-    role_session_name: str | None = None
-    assumed_role_arn: str | None = None
-    has_session_token: bool | None = None
-
-
-NO_CREDENTIALS: Final = CredentialFacts()
-
-
-class PrincipalKind(enum.StrEnum):
-    """What sort of identity calls. `UNKNOWN` is honest: nothing offline tells."""
-
-    USER = "user"
-    ASSUMED_ROLE = "assumed_role"
-    ROOT = "root"
-    LAMBDA = "lambda"
-    ECS_TASK = "ecs_task"
-    EKS_POD = "eks_pod"
-    EC2_INSTANCE = "ec2_instance"
-    CI_JOB = "ci_job"
-    SSO = "sso"
-    AGENT = "agent"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """The identity behind a call, as far as this process knows it.
-
-    Attributes:
-        name: A short label for messages, spans and records; never empty (`unknown` at worst).
-        kind: What sort of identity it is.
-        arn: The most exact ARN known, or None.
-        arns: Every ARN that names this identity (assumed-role session, role, Lambda function,
-            acting agent ...); patterns in `Principal` and `[groups]` match any of them.
-        arns_complete: Whether `arns` is all there is to know. When False a pattern that does not
-            match may still have matched in truth: unknown, not a mismatch.
-        account_id: Twelve digits, or None.
-        session_name: Role session name, or None.
-        groups: Names from `[groups]` that this identity belongs to, and those of `acting_as()`.
-        source: Where the answer came from: `explicit`, `provider`, `environment`, `sts`,
-            `key_id`, `none`.
-        is_static_key: True for a long-lived user key, False for temporary, None when not known.
-        access_key_id: The signing key's id; for caches and findings, not for records by default.
-        acting_name: The name given to `acting_as()`, or None.
-    """
-
-    name: str = "unknown"
-    kind: PrincipalKind = PrincipalKind.UNKNOWN
-    arn: str | None = None
-    arns: tuple[str, ...] = ()
-    arns_complete: bool = False
-    account_id: str | None = None
-    session_name: str | None = None
-    groups: frozenset[str] = frozenset()
-    source: str = "none"
-    is_static_key: bool | None = None
-    access_key_id: str | None = None
-    acting_name: str | None = None
-
-
-UNKNOWN_PRINCIPAL: Final = Principal()
 
 
 class Call(NamedTuple):

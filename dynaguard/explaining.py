@@ -27,6 +27,7 @@ from dynaguard.errors import ConfigurationError, readable_arn
 from dynaguard.identity.resolver import IdentityResolver
 from dynaguard.policy.decision import decide, denial_message
 from dynaguard.policy.matcher import CompiledPolicy
+from dynaguard.policy.principals import views_of
 from dynaguard.policy.suggestion import nearest_allow, smallest_statements
 from dynaguard.policy.trace import ConsideredStatement, trace
 from dynaguard.scope import Scope, current_scope, new_correlation_id
@@ -207,8 +208,8 @@ def explain_call(
         expires: When a suggested statement ceases to match.
     """
 
-    def lookup_for(authorization: Authorization) -> ContextLookup:
-        return context.lookup_for(call, principal, authorization)
+    def lookup_for(authorization: Authorization, who: Principal) -> ContextLookup:
+        return context.lookup_for(call, who, authorization)
 
     needs = authorizations(call, principal.account_id)
     policy = CompiledPolicy(document)
@@ -216,9 +217,17 @@ def explain_call(
     refused: list[Authorization] = []
     explained = []
     for need in needs:
-        is_allowed = decide(policy, call, principal, (need,), lookup_for).verdict.is_allowed
-        refused += () if is_allowed else (need,)
-        explained.append(_explain_need(document, need, principal, lookup_for(need), is_allowed))
+        # While somebody acts, statements are shown as they bear on whom they refuse.
+        refusing = [
+            each
+            for each in views_of(principal)
+            if not decide(policy, call, each, (need,), lookup_for).verdict.is_allowed
+        ]
+        who = refusing[0] if refusing else principal
+        refused += (need,) if refusing else ()
+        explained.append(
+            _explain_need(document, need, who, lookup_for(need, who), is_allowed=not refusing)
+        )
     is_helped = decision.verdict is Verdict.IMPLICIT_DENY and not any(n.problem for n in refused)
     suggested = smallest_statements(refused, principal, expires=expires) if is_helped else ()
     return _explanation(call, principal, decision, tuple(explained), suggested)
@@ -229,7 +238,8 @@ def _explain_need(
     need: Authorization,
     principal: Principal,
     lookup: ContextLookup,
-    is_allowed: bool,  # noqa: FBT001 - a value of five
+    *,
+    is_allowed: bool,
 ) -> ExplainedAuthorization:
     """One permission."""
     considered = trace(document, need, principal, lookup)

@@ -133,7 +133,9 @@ class Guard:
         )
         is_read = consumption is not None and consumption.reads_requests
         is_decided = rooms.policy is not None or rooms.audit.is_on or is_read
+        awaits = rooms.masks is not None and rooms.masks.names_identities and rooms.resolver.asks
         self._entry_steps = (
+            *((self._await_identity,) if awaits else ()),
             *((concealment.unseal,) if concealment else ()),
             self._authorise if is_decided else self._name_table,
             *((concealment.plan, concealment.inspect) if concealment else ()),
@@ -181,7 +183,9 @@ class Guard:
         passage = Passage(call, UNKNOWN_PRINCIPAL, started_s or self.monotonic())
         passage.needs, passage.span = needs, span
         try:
-            passage.principal = self.rooms.resolver.resolve(call.credentials, call.scope)
+            passage.principal = self.rooms.resolver.resolve(
+                call.credentials, call.scope, passage.started_s
+            )
             for step in self._entry_steps:
                 step(passage)
         except PolicyDenied as denial:
@@ -196,6 +200,14 @@ class Guard:
 
     def _authorise(self, passage: Passage) -> None:
         """Step: what the call needs, and whether the policy allows all of it."""
+        decision = self._decide(passage)
+        if not decision.verdict.is_allowed and self._knows_more(passage):
+            decision = self._decide(passage)
+        if not decision.verdict.is_allowed:
+            self._refuse(passage, decision)
+
+    def _decide(self, passage: Passage) -> Decision:
+        """The decision for the passage's principal, which is noted in it."""
         call, principal = passage.call, passage.principal
         needs = passage.needs
         if needs is None:
@@ -204,17 +216,29 @@ class Guard:
         policy, context = self.rooms.policy, self.rooms.context
         if policy is None or context is None:
             passage.decision = Decision(Verdict.UNGOVERNED, needs)
-            return
-        decision = decide(
+            return passage.decision
+        passage.decision = decide(
             policy,
             call,
             principal,
             needs,
-            lambda authorization: context.lookup_for(call, principal, authorization),
+            lambda authorization, who: context.lookup_for(call, who, authorization),
         )
-        passage.decision = decision
-        if not decision.verdict.is_allowed:
-            self._refuse(passage, decision)
+        return passage.decision
+
+    def _await_identity(self, passage: Passage) -> None:
+        """Step where masks name identities and a look-up may tell who calls."""
+        self._knows_more(passage)
+
+    def _knows_more(self, passage: Passage) -> bool:
+        """Whether an identity look-up that was under way now tells more of who calls.
+
+        Waits for it, a few seconds at most: only where the call is refused without, or masks name
+        identities. What is not known never allows, so that others have nothing to wait for.
+        """
+        call, before = passage.call, passage.principal
+        passage.principal = self.rooms.resolver.settled(call.credentials, call.scope) or before
+        return passage.principal is not before
 
     def _name_table(self, passage: Passage) -> None:
         """Step without policy and audit: the table is all that anybody will ask for."""

@@ -308,11 +308,13 @@ def acting_as(name: str, groups: Iterable[str] = (), kind: str = "agent") -> Sco
     """A scope whose calls are made on behalf of somebody: an agent, a user of a service.
 
     The signing identity stays on every record beside the acting name. A policy sees the acting
-    name as `dynaguard:ActingAs` and the groups as further groups of the principal.
+    name as `dynaguard:ActingAs` and the groups as further groups of the principal. It only ever
+    narrows: a call has to be allowed for the signing identity alone and for who acts, and a mask
+    that holds for one of them holds.
 
     Args:
         name: Who acts.
-        groups: Names from `[groups]`.
+        groups: Groups that statements, masks and `dynaguard:Group` may name.
         kind: `agent`, `user`, `service`: free text for the record.
 
     Returns:

@@ -20,6 +20,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "dynaguard"
 ROOMS = (
     "errors",
     "scope",
+    "caller",  # who calls, as values; part of call, split for size
     "call",
     "settings",
     "policy",

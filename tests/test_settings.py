@@ -71,6 +71,7 @@ OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("account_id", "012345678901", "012345678901", "012345678901"),
     ("identity", "etl", "etl", "etl"),
     ("identity_lookup", "sts", "sts", "sts"),
+    ("owner", "team-orders", "team-orders", "team-orders"),
     ("key_schema_lookup", "describe-table", "describe-table", "describe-table"),
     ("service", "orders", "orders", "orders"),
     ("environment", "prod", "prod", "prod"),

@@ -115,7 +115,7 @@ def format_second(seconds: int) -> str:
 
 
 def identity_part(principal: Principal) -> dict[str, Any]:
-    """The identity behind a call. The id of the signing key stays out."""
+    """The identity behind a call. Of the signing key's id only a fingerprint is told."""
     return {
         "name": principal.name,
         "kind": principal.kind.value,
@@ -126,7 +126,22 @@ def identity_part(principal: Principal) -> dict[str, Any]:
         "groups": sorted(principal.groups),
         "acting_as": principal.acting_name,
         "is_static_key": principal.is_static_key,
+        "owner": principal.owner,
+        "function_version": principal.function_version,
+        "service_account": principal.service_account,
+        "subject": principal.subject,
+        "key_fingerprint": principal.key_fingerprint,
+        "key_created_at": _instant(principal.key_created_at),
+        "expires_at": _instant(principal.expires_at),
+        "findings": list(principal.findings),
     }
+
+
+def _instant(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC, whole seconds, cut: `2026-11-20T12:00:00Z`."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def scope_part(scope: Scope) -> dict[str, Any]:

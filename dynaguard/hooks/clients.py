@@ -56,7 +56,7 @@ class ClientFacts:
         """The call that the client is about to make, with the scope of the running code."""
         if access_key_id_of(self.credentials) != self.facts.access_key_id:
             self.facts = credential_facts(self.credentials)
-            remember_credentials(self.facts.access_key_id, self.credentials)
+            remember_credentials(self.facts.access_key_id, self.credentials, self.partition)
         scope = current_scope()
         # By position, in the order of `Call`: keywords cost as much again on every call.
         return Call(
@@ -98,7 +98,7 @@ def _read_facts(client: Any) -> ClientFacts:
     model = client._service_model
     credentials = client._request_signer._credentials
     facts = credential_facts(credentials)
-    remember_credentials(facts.access_key_id, credentials)
+    remember_credentials(facts.access_key_id, credentials, client.meta.partition)
     return ClientFacts(
         service=model.service_name,
         service_id=str(model.service_id),

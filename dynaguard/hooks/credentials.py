@@ -6,6 +6,7 @@ in `_access_key` and refreshes when the public `access_key` is read.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from dynaguard.call import NO_CREDENTIALS, CredentialFacts
@@ -30,33 +31,42 @@ def credential_facts(credentials: Any) -> CredentialFacts:
     fetcher = _fetcher_of(credentials)
     key_id = access_key_id_of(credentials)
     token = credentials._token if is_refreshable else getattr(credentials, "token", None)
-    account = credentials._account_id if hasattr(credentials, "_account_id") else None
+    method = getattr(credentials, "method", None)
+    is_sso = method == "sso"
+    expires_at = getattr(credentials, "_expiry_time", None)
+    loader = getattr(fetcher, "_web_identity_token_loader", None)
     return CredentialFacts(
         access_key_id=key_id,
-        method=getattr(credentials, "method", None),
-        account_id=account
-        or (None if is_refreshable else getattr(credentials, "account_id", None)),
+        method=method,
+        account_id=_account_of(credentials, fetcher, is_refreshable=is_refreshable),
         role_arn=getattr(fetcher, "_role_arn", None),
         role_session_name=getattr(fetcher, "_role_session_name", None),
         assumed_role_arn=_assumed_role_arn(fetcher),
         has_session_token=None if key_id is None else token is not None,
+        expires_at=expires_at if isinstance(expires_at, datetime) else None,
+        login_arn=getattr(fetcher, "_session_name", None) if method == "login" else None,
+        sso_role_name=getattr(fetcher, "_role_name", None) if is_sso else None,
+        sso_region=getattr(fetcher, "_sso_region", None) if is_sso else None,
+        token_file=getattr(loader, "_web_identity_token_path", None),
     )
 
 
+def _account_of(credentials: Any, fetcher: Any, *, is_refreshable: bool) -> str | None:
+    """The account that the provider knows; a single sign-on fetcher knows it before any call."""
+    if is_refreshable:
+        known = getattr(credentials, "_account_id", None)
+        return known or getattr(fetcher, "_account_id", None)
+    return getattr(credentials, "account_id", None)
+
+
 def _fetcher_of(credentials: Any) -> Any:
-    """The assume-role fetcher behind refreshable credentials, or None.
+    """The object that fetches refreshable credentials, or None where a function does.
 
     With `mfa_serial` a refresher object stands between; its own `_refresh` is the fetcher's.
     """
-    for refresh in ("_refresh_using", "_refresh"):
-        bound = getattr(credentials, refresh, None)
-        owner = getattr(bound, "__self__", None)
-        if hasattr(owner, "_role_arn"):
-            return owner
-        inner = getattr(getattr(bound, "_refresh", None), "__self__", None)
-        if hasattr(inner, "_role_arn"):
-            return inner
-    return None
+    bound = getattr(credentials, "_refresh_using", None) or getattr(credentials, "_refresh", None)
+    inner = getattr(bound, "_refresh", None)
+    return getattr(inner or bound, "__self__", None)
 
 
 def _assumed_role_arn(fetcher: Any) -> str | None:

@@ -50,7 +50,8 @@ def install(
     audit_sign_key_file: str | os.PathLike[str] | None = None,
     account_id: str | None = None,
     identity: str | None = None,
-    identity_lookup: Literal["off", "sts"] | None = None,
+    identity_lookup: Literal["off", "sts", "iam"] | None = None,
+    owner: str | None = None,
     key_schema_lookup: Literal["off", "describe-table"] | None = None,
     service: str | None = None,
     environment: str | None = None,
@@ -93,7 +94,9 @@ def install(
             audit records.
         account_id: The AWS account that calls go to, twelve digits.
         identity: Name or ARN of this process's identity, where the credentials do not tell.
-        identity_lookup: `sts` asks `GetCallerIdentity` once per access key, `off` never.
+        identity_lookup: `sts` asks `GetCallerIdentity` in the background, once per access key;
+            `iam` also for the age of a long-lived key; `off` never.
+        owner: Who answers for what this process does, where the document names nobody.
         key_schema_lookup: `describe-table` asks `DescribeTable` once per table whose key schema a
             condition needs and nothing else tells, `off` never.
         service: Name of this service, for records.

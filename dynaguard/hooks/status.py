@@ -59,6 +59,8 @@ class GuardStatus:
         decisions, denials, failures: Counts since `install()`.
         undecided_caught: Requests that reached signing undecided and were decided there.
         lookup_failures: Identity look-ups that raised or gave no ARN.
+        identity_findings: What a reviewer should know of the identities seen: mappings of the
+            fields of `IdentityFinding`.
         telemetry_failures: Failures of spans and metrics that were caught.
         audit_written, audit_dropped: Records since `install()`.
         cursors: Where sealed cursors go on: `portable` (every process with the key),
@@ -90,6 +92,7 @@ class GuardStatus:
     buckets: tuple[Mapping[str, Any], ...] = ()
     consumption: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     booking_failures: int = 0
+    identity_findings: tuple[Mapping[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The same, nested mappings and lists only; for JSON."""
@@ -195,6 +198,7 @@ def _counts(guard: Guard) -> dict[str, Any]:
         "buckets": tuple(
             dataclasses.asdict(bucket) for bucket in (budgets.snapshot() if budgets else ())
         ),
+        "identity_findings": tuple(map(dataclasses.asdict, guard.rooms.resolver.findings)),
     }
 
 

@@ -1,50 +1,95 @@
-"""Asks STS who the caller is, with an unguarded client; only on opt-in (`identity_lookup`)."""
+"""Asks AWS who the caller is, with unguarded clients; only on opt-in (`identity_lookup`).
+
+Runs in the look-up's own thread, never in a call.
+"""
 
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from dynaguard.call import CredentialFacts
 from dynaguard.hooks.exemption import own_calls
+from dynaguard.identity.lookup import Caller
 
-_TIMEOUT_S = 5
-# Which region answers makes no difference to who the caller is; this one is always enabled.
-_REGION = "us-east-1"
+_CONNECT_TIMEOUT_S: Final = 2
+_READ_TIMEOUT_S: Final = 3
+# Which region of a partition answers makes no difference to who the caller is; these are always
+# enabled. Another partition does not know the key at all.
+_REGION_BY_PARTITION: Final = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
+    "aws-eusc": "eusc-de-east-1",
+}
+_USER: Final = ":user/"
 _credentials_by_key_id: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+_partition_by_credentials: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
-def remember_credentials(key_id: str | None, credentials: Any) -> None:
+def remember_credentials(key_id: str | None, credentials: Any, partition: str) -> None:
     """Keeps a weak reference to the provider's object, so that a later look-up can sign."""
     if key_id is not None:
         _credentials_by_key_id[key_id] = credentials
+        _partition_by_credentials[credentials] = partition
 
 
-def look_up_caller(facts: CredentialFacts) -> str | None:
-    """The caller's ARN by `sts:GetCallerIdentity`, or None when the credentials are gone.
+def look_up_caller(facts: CredentialFacts, is_aged: bool = False) -> Caller | None:  # noqa: FBT001, FBT002 - called by position, from one place
+    """The caller by `sts:GetCallerIdentity`; None when the credentials are gone, or rotated.
 
-    Effects: calls AWS, blocks up to five seconds; the call itself is not guarded.
-    Source: the STS API reference, GetCallerIdentity: needs no permission.
+    Args:
+        facts: Of the credentials as they were; what signs now is asked about only if it is them.
+        is_aged: Whether to ask `iam:ListAccessKeys` for the age of a user's key, too.
+
+    Effects: calls AWS, blocks some seconds at most; the calls are not guarded and not recorded.
+    Source: the STS API reference, GetCallerIdentity: needs no permission. The IAM API reference,
+    ListAccessKeys: without a user name it lists the caller's own keys.
     """
     credentials = _credentials_by_key_id.get(facts.access_key_id or "")
     if credentials is None:
         return None
+    region = _REGION_BY_PARTITION.get(_partition_by_credentials[credentials], "us-east-1")
+    with own_calls():
+        frozen = credentials.get_frozen_credentials()
+        if frozen.access_key != facts.access_key_id:
+            return None  # whose the new key is will be asked when a call is made with it
+        arn: str = _client("sts", frozen, region).get_caller_identity()["Arn"]
+        is_user = is_aged and _USER in arn
+        return Caller(arn, _key_created_at(frozen, region) if is_user else None)
+
+
+def _key_created_at(frozen: Any, region: str) -> datetime | None:
+    """When the signing key was made; None where the user may not ask."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        pages = _client("iam", frozen, region).get_paginator("list_access_keys").paginate()
+        found = [key for page in pages for key in page["AccessKeyMetadata"]]
+    except (BotoCoreError, ClientError):
+        return None
+    dates = (key["CreateDate"] for key in found if key["AccessKeyId"] == frozen.access_key)
+    return next(dates, None)
+
+
+def _client(service: str, frozen: Any, region: str) -> Any:
+    """A client with these very credentials, which gives up soon and does not retry."""
     import botocore.session
     from botocore.config import Config
 
-    frozen = credentials.get_frozen_credentials()
-    with own_calls():
-        client: Any = botocore.session.Session().create_client(
-            "sts",
-            region_name=_REGION,
-            aws_access_key_id=frozen.access_key,
-            aws_secret_access_key=frozen.secret_key,
-            aws_session_token=frozen.token,
-            config=Config(
-                connect_timeout=_TIMEOUT_S,
-                read_timeout=_TIMEOUT_S,
-                retries={"total_max_attempts": 1},
-            ),
-        )
-        arn: str = client.get_caller_identity()["Arn"]
-    return arn
+    return botocore.session.Session().create_client(
+        service,
+        region_name=region,
+        aws_access_key_id=frozen.access_key,
+        aws_secret_access_key=frozen.secret_key,
+        aws_session_token=frozen.token,
+        config=Config(
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            read_timeout=_READ_TIMEOUT_S,
+            retries={"total_max_attempts": 1},
+        ),
+    )

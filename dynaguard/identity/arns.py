@@ -5,16 +5,20 @@ role's (`arn:aws:iam::1...:role/team/etl`). A session's leaves out the role's pa
 says nothing of the session. Where only one is known, what it leaves out is marked as unknown in
 the other, so that statements about it are neither taken to hold nor passed over.
 
-Source: IAM User Guide, IAM identifiers; AWS JSON policy elements: Principal.
+IAM Identity Center makes a role per permission set and account, whose name holds the permission
+set and whose session is named by who signed in.
+
+Source: IAM User Guide, IAM identifiers; AWS JSON policy elements: Principal. IAM Identity Center
+User Guide, Referencing permission sets in resource policies.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from dynaguard.call import UNKNOWN_RUN, PrincipalKind
+from dynaguard.call import UNKNOWN_CHAR, UNKNOWN_RUN, PrincipalKind
 
 _IDENTITY_ARN: Final = re.compile(
     r"arn:(?P<partition>[a-z0-9-]+):(?P<service>[a-z0-9-]+):[a-z0-9-]*:(?P<account>[0-9]{12}):"
@@ -28,6 +32,9 @@ _KIND_BY_TYPE: Final = {
     ("lambda", "function"): PrincipalKind.LAMBDA,
 }
 _SIGNING_SERVICES: Final = frozenset({"iam", "sts"})
+_SSO_ROLE: Final = re.compile(r"AWSReservedSSO_(?P<permission_set>.+)_[0-9a-f]{16}")
+_SSO_SUFFIX_LENGTH: Final = 16
+_SSO_PATH: Final = "aws-reserved/sso.amazonaws.com/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class NamedIdentity:
         session_name: Of an assumed role, where known.
         is_signer: Whether it can sign requests, so that `arns` is all that policies can mean. A
             function's ARN is not: its role signs.
+        permission_set: Of a role of IAM Identity Center; then also the name.
     """
 
     arn: str
@@ -52,6 +60,7 @@ class NamedIdentity:
     account_id: str
     session_name: str | None = None
     is_signer: bool = True
+    permission_set: str | None = None
 
 
 def read_identity_arn(arn: str, *, role_arn: str | None = None) -> NamedIdentity | None:
@@ -99,11 +108,43 @@ def role_session(role_arn: str, session_name: str | None) -> NamedIdentity | Non
     return NamedIdentity(
         arn=session_arn if session_name else role_arn,
         arns=(session_arn, role_arn),
-        name=name,
-        kind=PrincipalKind.ASSUMED_ROLE,
         account_id=match["account"],
         session_name=session_name,
+        **_named(name),
     )
+
+
+def sso_session(
+    permission_set: str, account_id: str, partition: str | None = None
+) -> NamedIdentity:
+    """A session of a permission set, of which neither the role's suffix nor the person is known.
+
+    Args:
+        permission_set: Its name, as `sso_role_name` of a profile has it.
+        account_id: The account that it is for.
+        partition: Of that account; None where not known.
+    """
+    role = f"AWSReservedSSO_{permission_set}_{UNKNOWN_CHAR * _SSO_SUFFIX_LENGTH}"
+    prefix = f"arn:{partition or UNKNOWN_RUN}"
+    # The path goes on with a region, except where Identity Center lives in us-east-1.
+    role_arn = f"{prefix}:iam::{account_id}:role/{_SSO_PATH}{UNKNOWN_RUN}{role}"
+    return NamedIdentity(
+        arn=role_arn,
+        arns=(f"{prefix}:sts::{account_id}:assumed-role/{role}/{UNKNOWN_RUN}", role_arn),
+        name=permission_set,
+        kind=PrincipalKind.SSO,
+        account_id=account_id,
+        permission_set=permission_set,
+    )
+
+
+def _named(role: str) -> dict[str, Any]:
+    """Name, kind and permission set of a role by its own name."""
+    match = _SSO_ROLE.fullmatch(role)
+    if match is None:
+        return {"name": role, "kind": PrincipalKind.ASSUMED_ROLE}
+    permission_set = match["permission_set"]
+    return {"name": permission_set, "kind": PrincipalKind.SSO, "permission_set": permission_set}
 
 
 def _session(
@@ -122,10 +163,9 @@ def _session(
     return NamedIdentity(
         arn=arn,
         arns=(arn, *role_arns),
-        name=name,
-        kind=PrincipalKind.ASSUMED_ROLE,
         account_id=account,
         session_name=session_name or None,
+        **_named(name),
     )
 
 

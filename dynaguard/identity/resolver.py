@@ -1,55 +1,91 @@
-"""From credential facts and scope to the `Principal` behind a call.
-
-Two questions, answered apart. *Which ARN signs?* The explicit identity, the provider's assumed
-role, the web identity's role, and last, on opt-in, STS. *What runs?* The Lambda function, pod,
-task, instance, CI job that the environment shows. The name of a principal is the first that is
-known of: the explicit name, the name in an ARN known offline, the workload's own name, the name
-in STS's ARN, the sort of workload or key.
+"""From credential facts and scope to the `Principal` behind a call, from memory where possible.
 
 The acting name of `acting_as()` does not change `name`, it stands beside it in `acting_name`: the
 signing identity stays on every record, and names stay few where spans and budgets count by them.
+What acts keeps the identity that signs in `signer`, for policies and masks to ask about both.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from itertools import chain
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from dynaguard.call import CredentialFacts, Principal, PrincipalKind
-from dynaguard.identity.arns import NamedIdentity, read_identity_arn, role_session
-from dynaguard.identity.lookup import CallerAnswer, CallerLookup, IdentityLookup
-from dynaguard.identity.surroundings import Surroundings, Workload, read_surroundings
-from dynaguard.policy.patterns import arn_matches, arn_may_match, has_marks
+from dynaguard.identity.claims import ReadToken, read_token_file
+from dynaguard.identity.findings import (
+    EXPIRING_WITHIN_S,
+    FindingCode,
+    Findings,
+    IdentityFinding,
+    OnFinding,
+)
+from dynaguard.identity.groups import Groups, Owners
+from dynaguard.identity.lookup import (
+    MAX_WAIT_S,
+    CallerLookup,
+    IdentityLookup,
+    Start,
+    start_thread,
+)
+from dynaguard.identity.principals import PrincipalMaker
+from dynaguard.identity.surroundings import read_surroundings
+from dynaguard.policy.model import PrincipalPattern
 from dynaguard.scope import Scope
 
 MAX_REMEMBERED: Final = 1024
 """Entries of each memory before it is dropped."""
-_USER_KEY: Final = "AKIA"
-_TEMPORARY_KEY: Final = "ASIA"
-_VAGUE_KINDS: Final = frozenset({PrincipalKind.ASSUMED_ROLE, PrincipalKind.UNKNOWN})
 _KeyT = TypeVar("_KeyT")
 _ValueT = TypeVar("_ValueT")
 _ActingKey = tuple[CredentialFacts, str | None, str | None, frozenset[str]]
 
 
+@dataclass(slots=True)
+class _Entry:
+    """The principal of some credentials, as remembered.
+
+    Attributes:
+        principal: The principal.
+        job: The job that its key was last seen in.
+        is_shared: Whether the key was seen in several, so that jobs need not be watched any more.
+        check_from_s: Clock reading from which the entry has to be looked after.
+        expiring_from_s: Clock reading from which its credentials should have been refreshed.
+        open_until: While a look-up may tell more: how many answers there had been, and the clock
+            reading from which it may be asked again. None when nothing more will be known.
+    """
+
+    principal: Principal
+    job: str | None = None
+    is_shared: bool = False
+    check_from_s: float = math.inf
+    expiring_from_s: float = math.inf
+    open_until: tuple[int, float] | None = None
+
+
 class IdentityResolver:
     """Gives the principal behind a call, from memory after the first call of the same identity.
 
-    Memory is two plain dicts, read without a lock and dropped whole when full. A `get` of a dict
-    is atomic and costs a third of an LRU's, which must move what it reads, under a lock; there
-    are about as many entries as clients and acting names, and making one anew costs microseconds.
-    A rotated key is a new entry, since its facts differ.
+    Memory is plain dicts, read without a lock and dropped whole when full. A `get` of a dict is
+    atomic and costs a third of an LRU's, which must move what it reads, under a lock; there are
+    about as many entries as clients and acting names, and making one anew costs microseconds. A
+    rotated key is a new entry, since its facts differ. Answers of look-ups and findings, which no
+    call reads that finds its entry, are in `cachetools`' LRU caches.
 
     Args:
         identity: Explicit name or ARN, from the settings.
         account_id: The caller's account where credentials do not tell it, from the settings.
-        groups: ARN globs by group name, from the document.
+        groups: ARN globs and claims by group name, from the document.
         environ: The environment; read here once.
-        lookup: Gives the caller's ARN for credentials; None: never ask.
-        monotonic: Clock of failed look-ups, in seconds.
+        owners: Identities by owner, from the document.
+        owner: Who answers for everybody else, from the settings.
+        lookup: Gives the caller for credentials; None: never ask.
+        on_finding: Is told of each new finding.
+        monotonic: Clock of look-ups and of `resolve`, in seconds.
+        time_s: Clock of expiry, in seconds since the epoch.
+        read_token: Gives the text of a web identity token file.
+        start: Runs the look-up's thread.
 
     Thread-safe: filling the memory twice is harmless.
     """
@@ -61,61 +97,145 @@ class IdentityResolver:
         account_id: str | None,
         groups: Mapping[str, tuple[str, ...]],
         environ: Mapping[str, str],
+        owners: Mapping[str, tuple[PrincipalPattern, ...]] | None = None,
+        owner: str | None = None,
         lookup: IdentityLookup | None = None,
+        on_finding: OnFinding | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        time_s: Callable[[], float] = time.time,
+        read_token: ReadToken = read_token_file,
+        start: Start = start_thread,
     ) -> None:
-        self._explicit = read_identity_arn(identity) if identity else None
-        self._explicit_name = identity if self._explicit is None else None
-        self._account_id = account_id
-        self._groups = dict(groups)
-        self._surroundings: Surroundings = read_surroundings(environ)
+        self._maker = PrincipalMaker(
+            identity=identity,
+            account_id=account_id,
+            groups=Groups(groups),
+            owners=Owners(owners or {}, owner),
+            surroundings=read_surroundings(environ),
+            read_token=read_token,
+        )
         self._monotonic = monotonic
-        self._lookup = CallerLookup(lookup, monotonic) if lookup else None
-        self._principal_by_facts: dict[CredentialFacts, Principal] = {}
-        self._provisional_by_facts: dict[CredentialFacts, tuple[Principal, CallerAnswer]] = {}
+        self._time_s = time_s
+        self._lookup = CallerLookup(lookup, monotonic, start) if lookup else None
+        self._findings = Findings(on_finding)
+        self._entry_by_facts: dict[CredentialFacts, _Entry] = {}
         self._acting_by_key: dict[_ActingKey, tuple[Principal, Principal]] = {}
+        self._job_by_key_id: dict[str, str] = {}
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is a look-up that may tell more than is known offline."""
+        return self._lookup is not None
 
     @property
     def lookup_failures(self) -> int:
         """Look-ups that raised or gave no ARN, since the start."""
         return self._lookup.failures if self._lookup else 0
 
-    def resolve(self, credentials: CredentialFacts, scope: Scope) -> Principal:
+    @property
+    def findings(self) -> tuple[IdentityFinding, ...]:
+        """What a reviewer should know of the identities seen so far."""
+        return self._findings.all()
+
+    def resolve(
+        self, credentials: CredentialFacts, scope: Scope, now_s: float | None = None
+    ) -> Principal:
         """The principal behind a call.
 
         Args:
             credentials: What the client's provider tells.
-            scope: The ambient scope: who acts.
+            scope: The ambient scope: who acts, in which job.
+            now_s: The clock, where the caller has read it already.
 
-        Effects: none but memory; with a look-up, the first call of an access key may block.
-        Cost: one look-up in a dict; two while somebody acts.
+        Effects: none but memory, and findings; the first call of an access key reads the token
+            file of a web identity, and may have the look-up asked in the background. Never blocks
+            on the network.
+        Cost: one look-up in a dict and three comparisons; one more look-up while somebody acts.
         """
-        signer = self._principal_by_facts.get(credentials)
-        if signer is None:
-            signer = self._resolve_signer(credentials)
+        if now_s is None:
+            now_s = self._monotonic()
+        entry = self._entry_by_facts.get(credentials)
+        if entry is None or now_s >= entry.check_from_s:
+            entry = self._looked_after(credentials, entry, now_s)
+        job = scope.job
+        if job is not entry.job and job is not None and not entry.is_shared:
+            self._note_job(entry, job)
         if scope.acting_name is None:
-            return signer
-        return self._with_acting(signer, credentials, scope)
+            return entry.principal
+        return self._with_acting(entry.principal, credentials, scope)
 
-    def _resolve_signer(self, facts: CredentialFacts) -> Principal:
-        """The signing identity, where memory has none that stays."""
-        provisional = self._provisional_by_facts.get(facts)
-        if provisional is not None and provisional[1].holds_at(self._monotonic()):
-            return provisional[0]
-        known, source = self._known_offline(facts)
-        if self._lookup is None or (known is not None and known.is_signer):
-            principal = self._principal(facts, known, None, source)
-            _keep(self._principal_by_facts, facts, principal)
-            return principal
-        answer = self._lookup.ask(facts)
-        found = read_identity_arn(answer.arn) if answer.arn else None
-        principal = self._principal(facts, known, found, "sts" if found else source)
-        if found is None:
-            _keep(self._provisional_by_facts, facts, (principal, answer))
+    def settled(self, credentials: CredentialFacts, scope: Scope) -> Principal | None:
+        """The principal once the look-up that is under way has answered; None where none is.
+
+        For a call that would be refused, or masked, because the caller is not known.
+
+        Effects: blocks up to `MAX_WAIT_S` seconds, no longer than to the scope's deadline.
+        """
+        timeout_s = MAX_WAIT_S
+        if scope.deadline_monotonic_s is not None:
+            timeout_s = min(timeout_s, max(0.0, scope.deadline_monotonic_s - self._monotonic()))
+        if self._lookup is None or not self._lookup.wait(credentials.access_key_id, timeout_s):
+            return None
+        return self.resolve(credentials, scope)
+
+    def _looked_after(self, facts: CredentialFacts, entry: _Entry | None, now_s: float) -> _Entry:
+        """The entry of some credentials: made, made anew with a look-up's answer, or as it is."""
+        if entry is None or (entry.open_until is not None and self._is_answered(entry, now_s)):
+            entry = self._make(facts, now_s)
+            _keep(self._entry_by_facts, facts, entry)
+            self._findings.note(entry.principal)
+        if now_s >= entry.expiring_from_s:
+            entry.expiring_from_s = math.inf
+            entry.check_from_s = math.inf if entry.open_until is None else -math.inf
+            self._add_finding(entry, FindingCode.CREDENTIALS_EXPIRING)
+        return entry
+
+    def _is_answered(self, entry: _Entry, now_s: float) -> bool:
+        """Whether the look-up may tell more than when the entry was made."""
+        if self._lookup is None or entry.open_until is None:
+            return False
+        answered, ask_again_at_s = entry.open_until
+        return answered != self._lookup.answered or now_s >= ask_again_at_s
+
+    def _make(self, facts: CredentialFacts, now_s: float) -> _Entry:
+        """A new entry; has the look-up asked where that can tell more."""
+        offline = self._maker.known_offline(facts)
+        lookup = self._lookup
+        if lookup is None or offline.is_enough or facts.access_key_id is None:
+            entry = _Entry(self._maker.make(facts, offline, None))
         else:
-            self._provisional_by_facts.pop(facts, None)
-            _keep(self._principal_by_facts, facts, principal)
-        return principal
+            # Read before the answer: one that comes in between is noticed by the next call.
+            answered = lookup.answered
+            answer = lookup.answer(facts)
+            entry = _Entry(self._maker.make(facts, offline, answer.caller))
+            if answer.caller is None:
+                again_at_s = answer.ask_again_at_s
+                entry.open_until = (answered, math.inf if again_at_s is None else again_at_s)
+        if facts.expires_at is not None:
+            left_s = facts.expires_at.timestamp() - self._time_s()
+            entry.expiring_from_s = now_s + left_s - EXPIRING_WITHIN_S
+        entry.check_from_s = entry.expiring_from_s if entry.open_until is None else -math.inf
+        return entry
+
+    def _note_job(self, entry: _Entry, job: str) -> None:
+        """Notes in which job a key is used; a second job is a finding."""
+        entry.job = job
+        key_id = entry.principal.access_key_id
+        if key_id is None:
+            return
+        first = self._job_by_key_id.get(key_id)
+        if first is None:
+            _keep(self._job_by_key_id, key_id, job)
+        elif first != job:
+            entry.is_shared = True
+            self._add_finding(entry, FindingCode.KEY_IN_SEVERAL_JOBS)
+
+    def _add_finding(self, entry: _Entry, code: FindingCode) -> None:
+        """Puts a finding on an identity, from this call on."""
+        principal = entry.principal
+        findings = tuple(sorted({*principal.findings, code.value}))
+        entry.principal = replace(principal, findings=findings)
+        self._findings.note(entry.principal)
 
     def _with_acting(self, signer: Principal, facts: CredentialFacts, scope: Scope) -> Principal:
         """The signing identity on behalf of the acting one."""
@@ -129,148 +249,10 @@ class IdentityResolver:
             acting_name=scope.acting_name,
             kind=PrincipalKind.AGENT if is_agent else signer.kind,
             groups=signer.groups | scope.acting_groups,
+            signer=signer,
         )
         _keep(self._acting_by_key, key, (signer, principal))
         return principal
-
-    def _known_offline(self, facts: CredentialFacts) -> tuple[NamedIdentity | None, str]:
-        """The ARN that signs, as far as it is known without asking, and who told it."""
-        provided, source = self._known_by_provider(facts)
-        if self._explicit is None:
-            return provided, source if provided else "none"
-        if provided is None:
-            return self._explicit, "explicit"
-        # The provider's ARNs are true as well: a statement against one of them must hold.
-        arns = _distinct(self._explicit.arns, provided.arns)
-        return replace(self._explicit, arns=arns), "explicit"
-
-    def _known_by_provider(self, facts: CredentialFacts) -> tuple[NamedIdentity | None, str]:
-        """The role that the provider assumes, or that the environment gives a web identity."""
-        if facts.assumed_role_arn:
-            role_arn = facts.role_arn or (self._explicit.arn if self._explicit else None)
-            return read_identity_arn(facts.assumed_role_arn, role_arn=role_arn), "provider"
-        if facts.role_arn:
-            return role_session(facts.role_arn, facts.role_session_name), "provider"
-        around = self._surroundings
-        if facts.method == "assume-role-with-web-identity" and around.role_arn:
-            return role_session(around.role_arn, around.role_session_name), "environment"
-        return None, "none"
-
-    def _principal(
-        self,
-        facts: CredentialFacts,
-        known: NamedIdentity | None,
-        found: NamedIdentity | None,
-        source: str,
-    ) -> Principal:
-        """The signing identity from all that is known of it.
-
-        Args:
-            facts: The credentials.
-            known: Its ARN as known offline.
-            found: Its ARN as the look-up gave it.
-            source: Who told the ARN, or `none`.
-        """
-        exact = found or known
-        account_id = exact.account_id if exact else facts.account_id or self._account_id
-        workload = self._surroundings.workload(facts.method, account_id)
-        arns = _distinct(*(part.arns for part in (known, found, workload) if part))
-        groups, is_a_group_in_doubt = _groups_of(arns, self._groups)
-        is_signer_known = exact is not None and exact.is_signer
-        return Principal(
-            name=self._explicit_name or _name(facts, known, found, workload),
-            kind=_kind(facts, known, found, workload),
-            arn=exact.arn if exact else next((arn for arn in arns if not has_marks(arn)), None),
-            arns=arns,
-            arns_complete=is_signer_known and not is_a_group_in_doubt,
-            account_id=account_id,
-            session_name=exact.session_name if exact else facts.role_session_name,
-            groups=groups,
-            source="explicit" if self._explicit_name else _source(facts, workload, source),
-            is_static_key=is_static_key(facts),
-            access_key_id=facts.access_key_id,
-        )
-
-
-def is_static_key(facts: CredentialFacts) -> bool | None:
-    """Whether a long-lived key signs; None when not known.
-
-    A session token is a sure sign of temporary credentials; before one is known, the key's prefix
-    tells.
-
-    Source: IAM User Guide, IAM identifiers, *Understanding unique ID prefixes*.
-    """
-    if facts.access_key_id is None:
-        return False if facts.has_session_token else None
-    if facts.has_session_token is not None:
-        return not facts.has_session_token
-    is_static_by_prefix = {_USER_KEY: True, _TEMPORARY_KEY: False}
-    return is_static_by_prefix.get(facts.access_key_id[: len(_USER_KEY)])
-
-
-def _name(
-    facts: CredentialFacts,
-    known: NamedIdentity | None,
-    found: NamedIdentity | None,
-    workload: Workload | None,
-) -> str:
-    """The best label that is known; see the module's docstring for the order."""
-    if known is not None:
-        return known.name
-    if workload is not None and workload.name:
-        return workload.name
-    if found is not None:
-        return found.name
-    if workload is not None:
-        return workload.kind.replace("_", "-")
-    is_static = is_static_key(facts)
-    return "unknown" if is_static is None else "static-key" if is_static else "temporary-key"
-
-
-def _kind(
-    facts: CredentialFacts,
-    known: NamedIdentity | None,
-    found: NamedIdentity | None,
-    workload: Workload | None,
-) -> PrincipalKind:
-    """What sort of identity: where a role runs tells more than that it is one."""
-    if known is not None and known.kind not in _VAGUE_KINDS:
-        return known.kind
-    if workload is not None and (known is None or workload.kind is not PrincipalKind.CI_JOB):
-        return workload.kind
-    exact = found or known
-    if exact is not None:
-        return exact.kind
-    is_user = is_static_key(facts) and str(facts.access_key_id).startswith(_USER_KEY)
-    return PrincipalKind.USER if is_user else PrincipalKind.UNKNOWN
-
-
-def _source(facts: CredentialFacts, workload: Workload | None, source: str) -> str:
-    """Who told what is known: the ARN's source, else the workload's, else the key."""
-    if source != "none":
-        return source
-    if workload is not None:
-        return workload.source
-    return "none" if is_static_key(facts) is None else "key_id"
-
-
-def _groups_of(
-    arns: tuple[str, ...], globs_by_group: Mapping[str, tuple[str, ...]]
-) -> tuple[frozenset[str], bool]:
-    """The groups that ARNs surely belong to, and whether they may belong to another one."""
-    member_of = []
-    is_in_doubt = False
-    for group, globs in globs_by_group.items():
-        if any(glob == "*" or any(arn_matches(glob, arn) for arn in arns) for glob in globs):
-            member_of.append(group)
-        elif any(arn_may_match(glob, arn) for glob in globs for arn in arns):
-            is_in_doubt = True
-    return frozenset(member_of), is_in_doubt
-
-
-def _distinct(*arns: tuple[str, ...]) -> tuple[str, ...]:
-    """All of them, each once, in order."""
-    return tuple(dict.fromkeys(chain.from_iterable(arns)))
 
 
 def _keep(memory: dict[_KeyT, _ValueT], key: _KeyT, value: _ValueT) -> None:

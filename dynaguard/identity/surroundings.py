@@ -5,7 +5,8 @@ with keys of its own inside a Lambda function is not the function. A CI job is a
 keys it was given.
 
 Source: the Lambda, ECS, EKS and CodeBuild user guides on environment variables; the variable
-references of GitHub Actions, GitLab CI, Jenkins, CircleCI and Buildkite.
+references of GitHub Actions, GitLab CI, Jenkins, CircleCI, Buildkite, Azure Pipelines and
+Bitbucket Pipelines.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dynaguard.call import UNKNOWN_ACCOUNT, UNKNOWN_RUN, PrincipalKind
-from dynaguard.scope import MAX_NAME_LENGTH
+from dynaguard.identity.claims import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,17 @@ class Workload:
         name: Its own name, or None where only its kind is known.
         arns: ARNs that name it; may hold marks for what is not known.
         source: `environment` or `provider`.
+        version: Of a Lambda function.
+        is_bound: Whether the credentials are the workload's own: what it is then tells more than
+            that it has a role.
     """
 
     kind: PrincipalKind
     name: str | None = None
     arns: tuple[str, ...] = ()
     source: str = "environment"
+    version: str | None = None
+    is_bound: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ _CI_SYSTEMS: Final = (
     _CiSystem(
         "BUILDKITE", "buildkite", ("BUILDKITE_ORGANIZATION_SLUG", "BUILDKITE_PIPELINE_SLUG")
     ),
+    _CiSystem("TF_BUILD", "azure", ("SYSTEM_TEAMPROJECT", "BUILD_DEFINITIONNAME")),
+    _CiSystem("BITBUCKET_BUILD_NUMBER", "bitbucket", ("BITBUCKET_REPO_FULL_NAME",)),
 )
 _PARTITION_BY_REGION_PREFIX: Final = {
     "cn-": "aws-cn",
@@ -77,6 +85,7 @@ _KIND_BY_METHOD: Final = {
     "iam-role": PrincipalKind.EC2_INSTANCE,
     "sso": PrincipalKind.SSO,
 }
+_WEB_IDENTITY: Final = "assume-role-with-web-identity"
 _IRSA_TOKEN_FOLDER: Final = "eks.amazonaws.com/serviceaccount"
 
 
@@ -91,6 +100,8 @@ class Surroundings:
         is_ecs_task: ECS gives the credentials.
         role_arn, role_session_name: The role for web identity credentials.
         ci_job: Label of the CI job, or None.
+        web_identity_token_file, container_token_file: Where tokens are, for either kind of
+            provider; or None.
     """
 
     function_name: str | None = None
@@ -102,6 +113,16 @@ class Surroundings:
     role_arn: str | None = None
     role_session_name: str | None = None
     ci_job: str | None = None
+    web_identity_token_file: str | None = None
+    container_token_file: str | None = None
+
+    def token_file(self, method: str | None) -> str | None:
+        """The token that credentials of this provider are given for, or None."""
+        if method == _WEB_IDENTITY:
+            return self.web_identity_token_file
+        if method == "container-role" and self.is_pod_with_token:
+            return self.container_token_file
+        return None
 
     def workload(self, method: str | None, account_id: str | None) -> Workload | None:
         """What runs with credentials of this provider, or None when nothing tells.
@@ -116,13 +137,15 @@ class Surroundings:
                 PrincipalKind.LAMBDA,
                 self.function_name,
                 self._function_arns(self.function_name, account_id),
+                version=self.function_version,
             )
-        if method == "assume-role-with-web-identity" and self.is_pod_with_role:
+        if method == _WEB_IDENTITY and self.is_pod_with_role:
             return Workload(PrincipalKind.EKS_POD)
         # Before containers and instances: CodeBuild, and runners that an organisation hosts
         # itself, are both, and which job runs tells more than where.
         if self.ci_job:
-            return Workload(PrincipalKind.CI_JOB, self.ci_job)
+            # A job that trades its own token for a role is known by more than that role.
+            return Workload(PrincipalKind.CI_JOB, self.ci_job, is_bound=method == _WEB_IDENTITY)
         if method == "container-role":
             return self._container()
         kind = _KIND_BY_METHOD.get(method or "")
@@ -137,7 +160,7 @@ class Surroundings:
     def _function_arns(self, name: str, account_id: str | None) -> tuple[str, ...]:
         """The function's ARN without and, for a published version, with its version."""
         region = self.region or UNKNOWN_RUN
-        partition = _partition_of(self.region) if self.region else UNKNOWN_RUN
+        partition = partition_of(self.region) if self.region else UNKNOWN_RUN
         account = account_id or UNKNOWN_ACCOUNT
         arn = f"arn:{partition}:lambda:{region}:{account}:function:{name}"
         version = self.function_version
@@ -165,6 +188,8 @@ def read_surroundings(environ: Mapping[str, str]) -> Surroundings:
         role_arn=text("AWS_ROLE_ARN"),
         role_session_name=text("AWS_ROLE_SESSION_NAME"),
         ci_job=_ci_job(environ),
+        web_identity_token_file=text("AWS_WEB_IDENTITY_TOKEN_FILE"),
+        container_token_file=text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
     )
 
 
@@ -176,16 +201,11 @@ def _ci_job(environ: Mapping[str, str]) -> str | None:
         # A build's id is `project:uuid`; only the project is the same in every run.
         parts = [environ.get(name, "").partition(":")[0] for name in system.parts]
         label = "/".join(part for part in parts if part)
-        return _printable(f"{system.label}:{label}" if label else system.label)
+        return printable(f"{system.label}:{label}" if label else system.label)
     return None
 
 
-def _printable(text: str) -> str:
-    """A label that fits one line of a record: what does not print becomes `?`."""
-    return "".join(char if char.isprintable() else "?" for char in text)[:MAX_NAME_LENGTH]
-
-
-def _partition_of(region: str) -> str:
+def partition_of(region: str) -> str:
     """The partition of a region.
 
     Source: botocore's `partitions.json`, the region patterns.

@@ -27,6 +27,7 @@ from dynaguard.masking.tokens import Tokenizer
 from dynaguard.masking.tree import Node, compile_tree
 from dynaguard.policy.model import MaskStatement, MaskStep, PathStep
 from dynaguard.policy.patterns import has_marks, text_matches
+from dynaguard.policy.principals import facts_of
 
 MAX_PLANS: Final = 1024
 """Most plans kept; all are dropped when there would be more, and made again when needed."""
@@ -125,6 +126,11 @@ class Masks:
         return self._tokenizer
 
     @property
+    def names_identities(self) -> bool:
+        """Whether who calls makes a difference to some mask."""
+        return self._is_personal or any(s.unseal is not None for s in self._statements)
+
+    @property
     def seals(self) -> CursorSeals | None:
         """What seals cursors."""
         return self._seals
@@ -164,12 +170,9 @@ class Masks:
         )
         key: tuple[object, ...] = (service, operation, tables, is_renumbered)
         if self._is_personal:
-            key += (
-                principal.arns,
-                principal.groups,
-                principal.account_id,
-                principal.arns_complete,
-            )
+            key += facts_of(principal)
+            if principal.signer is not None:
+                key += facts_of(principal.signer)
         plan = self._plans.get(key, _NOT_MADE)
         if plan is _NOT_MADE:
             if is_of_items:

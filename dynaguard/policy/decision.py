@@ -1,12 +1,14 @@
 """The decision for a whole call: every authorisation that it needs must be allowed.
 
 An explicit Deny of any of them beats a missing Allow of another. Services that the policy does not
-govern pass, whether the call is to them or only one of its further authorisations is.
+govern pass, whether the call is to them or only one of its further authorisations is. While
+somebody acts (`acting_as()`), each must be allowed for the signer alone and for who acts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from dynaguard.call import (
@@ -23,7 +25,8 @@ from dynaguard.policy.advice import how_to_allow, one_line, reason_for
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.residual import Residual
 
-LookupFor = Callable[[Authorization], ContextLookup]
+LookupFor = Callable[[Authorization, Principal], ContextLookup]
+"""Makes the context of one authorisation as one identity has it."""
 
 _SEVERITY: Final = {Verdict.ALLOW: 0, Verdict.IMPLICIT_DENY: 1, Verdict.DENY: 2}
 
@@ -42,7 +45,8 @@ def decide(
         call: The call; only its service matters here.
         principal: Who makes it.
         authorizations: All that it needs. A call that needs nothing is allowed.
-        lookup_for: Makes the context of one authorisation; asked only where it matters.
+        lookup_for: Makes the context of one authorisation for one identity; asked only where it
+            matters.
 
     Returns:
         The worst ruling with its statement and the first authorisation that it is about; reason
@@ -107,9 +111,29 @@ def _rule(
     principal: Principal,
     lookup_for: LookupFor,
 ) -> Ruling:
-    """The ruling for one authorisation; what is not understood is allowed by no Allow."""
+    """The ruling for one authorisation; while somebody acts, the worse of two."""
+    ruling = _rule_alone(policy, authorization, principal, lookup_for)
+    if principal.signer is None:
+        return ruling
+    signers = _rule_alone(policy, authorization, principal.signer, lookup_for)
+    # The signer's comes first: where both refuse, what it lacks has to be settled anyway.
+    worse = max((signers, ruling), key=lambda each: _SEVERITY[each.verdict])
+    observed = tuple(dict.fromkeys((*signers.observed, *ruling.observed)))
+    return worse if observed == worse.observed else replace(worse, observed=observed)
+
+
+def _rule_alone(
+    policy: CompiledPolicy,
+    authorization: Authorization,
+    principal: Principal,
+    lookup_for: LookupFor,
+) -> Ruling:
+    """The ruling for one identity; what is not understood is allowed by no Allow."""
     answer = policy.answer(authorization, principal)
-    ruling = answer.settle(lookup_for(authorization)) if type(answer) is Residual else answer
+    if type(answer) is Residual:
+        ruling = answer.settle(lookup_for(authorization, principal))
+    else:
+        ruling = answer
     if authorization.problem is None or ruling.verdict is not Verdict.ALLOW:
         return ruling
     if policy.document.default == "allow":

@@ -27,6 +27,7 @@ from dynaguard.policy.sections import (
     check_context,
     check_groups,
     check_lint,
+    check_owners,
     check_tables,
 )
 from dynaguard.policy.statements import StatementChecker
@@ -40,6 +41,7 @@ _KEYS: Final = (
     "policies",
     "variables",
     "groups",
+    "owners",
     "tables",
     "statement",
     "mask",
@@ -152,6 +154,7 @@ class _Loader:
             govern=self._govern(data, statements),
             statements=tuple(statements),
             groups=groups,
+            owners=check_owners(findings, data.get("owners", {}), names),
             tables=check_tables(findings, data.get("tables", {})),
             masks=masks,
             detectors=detectors,

@@ -232,7 +232,8 @@ class PolicyDocument:
         default: Verdict for a governed call that no statement matches.
         govern: IAM service prefixes under the policy, lower case; None: every service.
         statements: In document order, included policies after the document's own.
-        groups: ARN patterns by group name.
+        groups: Members by group name: ARN patterns, and claims (`members.py`).
+        owners: Identities by the owner who answers for them; the first that names one counts.
         tables: Key schemas by table name.
         masks: `[[mask]]` entries in order.
         detectors: Regular expressions of `[detectors]`, by the name of the kind that they find.
@@ -253,6 +254,7 @@ class PolicyDocument:
     govern: frozenset[str] | None
     statements: tuple[Statement, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    owners: Mapping[str, tuple[PrincipalPattern, ...]] = field(default_factory=dict)
     tables: Mapping[str, TableSchema] = field(default_factory=dict)
     masks: tuple[MaskStatement, ...] = ()
     detectors: Mapping[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from dynaguard.policy.collecting import Findings, hint
 from dynaguard.policy.lines import Path_
+from dynaguard.policy.members import SSO, SSO_FACTS, is_claim, read_claim
 from dynaguard.policy.model import PrincipalPattern
 
 _SERVICE: Final = re.compile(r"[a-z0-9-]+$")
@@ -62,6 +63,23 @@ def check_principals(
             ]
         return tuple(found)
     return tuple(_arn_principal(findings, text, path) for text in findings.texts(value, path))
+
+
+def check_member(findings: Findings, text: str, path: Path_) -> None:
+    """A member of a group: an ARN pattern, or a claim such as `oidc:sub=repo:acme/*`."""
+    if not is_claim(text):
+        check_arn_pattern(findings, text, path)
+    elif read_claim(text) is None:
+        name = text.partition("=")[0]
+        if name.startswith(SSO) and name not in SSO_FACTS:
+            listed = ", ".join(f"`{fact}`" for fact in SSO_FACTS)
+            findings.add(path, f"`{name}` is none of {listed}{hint(name, SSO_FACTS)}")
+        else:
+            findings.add(
+                path,
+                f"`{text}` has no claim or no value, write for example "
+                "`oidc:repository=acme/orders`",
+            )
 
 
 def check_arn_pattern(findings: Findings, text: str, path: Path_) -> None:

@@ -24,6 +24,15 @@ def facts_of(principal: Principal) -> PrincipalFacts:
     return principal.arns, principal.groups, principal.arns_complete, principal.account_id
 
 
+def views_of(principal: Principal) -> tuple[Principal, ...]:
+    """Whom a policy is asked about: while somebody acts, the signer alone, then who acts.
+
+    A call has to be allowed for each. So `acting_as()` only ever narrows: whatever name and groups
+    a program gives, it may do no more than its credentials may without.
+    """
+    return (principal,) if principal.signer is None else (principal.signer, principal)
+
+
 @dataclass(frozen=True, slots=True)
 class PrincipalClause:
     """The `Principal` or `NotPrincipal` of a statement."""

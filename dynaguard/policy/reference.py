@@ -11,8 +11,8 @@ greatest, *not* turns the scale around.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from dynaguard.call import Authorization, ContextLookup, Principal, Ruling, Verdict
 from dynaguard.policy.model import Condition, PolicyDocument, PrincipalPattern, Statement
@@ -58,6 +58,28 @@ def rule(
         return Ruling(Verdict.ALLOW, observed=observed)
     missed = [key for finding in acting for key in finding.keys]
     return Ruling(Verdict.IMPLICIT_DENY, None, tuple(dict.fromkeys(missed)), observed)
+
+
+def rule_in_scope(
+    document: PolicyDocument,
+    authorization: Authorization,
+    principal: Principal,
+    lookup_for: Callable[[Principal], ContextLookup],
+) -> Ruling:
+    """The answer while somebody may act: the signer alone and who acts must both be allowed.
+
+    Args:
+        document: The policy.
+        authorization: An action on a resource.
+        principal: Who asks; with a `signer` while somebody acts.
+        lookup_for: The context as each of them has it.
+    """
+    asked = [principal] if principal.signer is None else [principal.signer, principal]
+    rulings = [rule(document, authorization, each, lookup_for(each)) for each in asked]
+    observed = tuple(dict.fromkeys(ref for each in rulings for ref in each.observed))
+    order = [Verdict.ALLOW, Verdict.IMPLICIT_DENY, Verdict.DENY]
+    worst = max(rulings, key=lambda ruling: order.index(ruling.verdict))
+    return replace(worst, observed=observed)
 
 
 @dataclass(frozen=True, slots=True)

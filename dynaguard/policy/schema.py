@@ -123,7 +123,15 @@ def _native() -> Schema:
                 {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
             ),
             "variables": _described("Used as `${name}` in every text.", _mapping(variable)),
-            "groups": _described("ARN patterns of identities, by group.", _mapping(_TEXTS)),
+            "groups": _described(
+                "Members by group: ARN patterns, claims such as `oidc:repository=acme/orders` and "
+                "`sso:role=DataEngineer`.",
+                _mapping(_TEXTS),
+            ),
+            "owners": _described(
+                "The identities that each owner answers for; the first that names one counts.",
+                _mapping({"$ref": "#/$defs/principal"}),
+            ),
             "tables": _described(
                 "Key schemas by table name.", _mapping({"$ref": "#/$defs/table"})
             ),

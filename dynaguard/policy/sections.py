@@ -12,11 +12,12 @@ from dynaguard.policy.model import (
     BudgetStatement,
     CapacityLimit,
     KeySchema,
+    PrincipalPattern,
     TableSchema,
 )
-from dynaguard.policy.naming import check_arn_pattern
+from dynaguard.policy.naming import check_member, check_principals
 from dynaguard.policy.statements import condition_text
-from dynaguard.scope import Priority
+from dynaguard.scope import MAX_NAME_LENGTH, Priority
 
 MAX_KEY_ATTRIBUTES: Final = 4
 BUDGET_KEYS: Final = (
@@ -50,14 +51,34 @@ _DEFAULT_SOFT: Final = 0.8
 
 
 def check_groups(findings: Findings, value: Any) -> dict[str, tuple[str, ...]]:
-    """`[groups]`: ARN patterns by name."""
+    """`[groups]`: ARN patterns and claims by name."""
     groups = {}
     for name, patterns in findings.table(value, ("groups",)).items():
         path = ("groups", name)
         groups[name] = findings.texts(patterns, path)
         for pattern in groups[name]:
-            check_arn_pattern(findings, pattern, path)
+            check_member(findings, pattern, path)
     return groups
+
+
+def check_owners(
+    findings: Findings, value: Any, groups: tuple[str, ...]
+) -> dict[str, tuple[PrincipalPattern, ...]]:
+    """`[owners]`: who answers for which identities, as `Principal` names them."""
+    owners = {}
+    for name, identities in findings.table(value, ("owners",)).items():
+        path: Path_ = ("owners", name)
+        if not name.isprintable() or not 0 < len(name) <= MAX_NAME_LENGTH:
+            findings.add(path, f"an owner has 1 to {MAX_NAME_LENGTH} characters, all printable")
+        owners[name] = check_principals(findings, identities, path, groups)
+        for pattern in owners[name]:
+            # `acting_as()` changes no owner, so a group that nobody lists owns nothing.
+            is_unlisted = pattern.kind == "group" and pattern.value not in groups
+            if is_unlisted and not hint(pattern.value, groups):
+                findings.add(
+                    path, f"unknown group `{pattern.value}`, list its members in `[groups]`"
+                )
+    return owners
 
 
 def check_tables(findings: Findings, value: Any) -> dict[str, TableSchema]:

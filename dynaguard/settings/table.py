@@ -52,7 +52,8 @@ class Settings:
     audit_sign_key_file: Path | None = None
     account_id: str | None = None
     identity: str | None = None
-    identity_lookup: Literal["off", "sts"] = "off"
+    identity_lookup: Literal["off", "sts", "iam"] = "off"
+    owner: str | None = None
     key_schema_lookup: Literal["off", "describe-table"] = "off"
     service: str | None = None
     environment: str | None = None
@@ -203,8 +204,14 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     _row(
         "identity_lookup",
         Kind.CHOICE,
-        "`sts` asks `GetCallerIdentity` once per access key where nothing offline tells the ARN.",
-        ("off", "sts"),
+        "`sts` asks `GetCallerIdentity` in the background, once per access key, where nothing "
+        "offline tells the ARN; `iam` also asks `ListAccessKeys` for the age of a long-lived key.",
+        ("off", "sts", "iam"),
+    ),
+    _row(
+        "owner",
+        Kind.TEXT,
+        "Who answers for what this process does, where `[owners]` of the document names nobody.",
     ),
     _row(
         "key_schema_lookup",

@@ -94,6 +94,9 @@ def identity_attributes(principal: Principal) -> Attributes:
     _add(attributes, names.IDENTITY_ARN, principal.arn and readable_arn(principal.arn))
     _add(attributes, names.IDENTITY_SESSION_NAME, principal.session_name)
     _add(attributes, names.IDENTITY_ACTING_AS, principal.acting_name)
+    _add(attributes, names.IDENTITY_OWNER, principal.owner)
+    _add(attributes, names.IDENTITY_FUNCTION_VERSION, principal.function_version)
+    _add(attributes, names.IDENTITY_SERVICE_ACCOUNT, principal.service_account)
     _add(attributes, names.CLOUD_ACCOUNT_ID, principal.account_id)
     return attributes
 

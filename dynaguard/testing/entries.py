@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from dynaguard.aws.analysis import service_prefix
-from dynaguard.call import Call, CredentialFacts
+from dynaguard.call import Call, CredentialFacts, Principal
 from dynaguard.identity.resolver import IdentityResolver
 from dynaguard.policy.collecting import Findings, kind_of
 from dynaguard.policy.lines import Path_
@@ -104,7 +105,7 @@ class CaseReader:
             name=str(entry.get("name") or f"{values['call']} {expect}"),
             place=f"{findings.source.name}:{line}" if line else findings.source.name,
             document=document,
-            principal=resolver.resolve(call.credentials, scope),
+            principal=_caller(resolver.resolve(call.credentials, scope), values, texts),
             expect=expect,
             call=call,
             context={key: as_values(value) for key, value in context.items()},
@@ -155,14 +156,15 @@ class CaseReader:
         """The scope of the call."""
         groups = values.get("groups")
         names = () if groups is None else self._findings.texts(groups, (*path, "groups"))
+        is_acting = texts["acting_as"] is not None
         return Scope(
             job=texts["job"],
             run_id=texts["run_id"],
             stage=texts["stage"],
             runbook=texts["runbook"],
-            acting_name=texts["acting_as"] or ("somebody" if names else None),
-            acting_kind="agent" if texts["acting_as"] or names else None,
-            acting_groups=frozenset(names),
+            acting_name=texts["acting_as"],
+            acting_kind="agent" if is_acting else None,
+            acting_groups=frozenset(names if is_acting else ()),
         )
 
     def _now(self, text: str | None, path: Path_) -> datetime | None:
@@ -183,6 +185,17 @@ class CaseReader:
             return value  # type: ignore[no-any-return]
         self._findings.add((*path, "page"), "must be a whole number from 1")
         return None
+
+
+def _caller(
+    principal: Principal, values: Mapping[str, Any], texts: Mapping[str, str | None]
+) -> Principal:
+    """The caller; `groups` are its own, unless it acts as somebody, to whom they then belong."""
+    groups = values.get("groups")
+    if groups is None or texts["acting_as"] is not None:
+        return principal
+    names = [groups] if isinstance(groups, str) else groups
+    return replace(principal, groups=principal.groups.union(names))
 
 
 def with_bytes(value: Any) -> Any:

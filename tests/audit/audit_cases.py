@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -51,6 +51,13 @@ PRINCIPAL: Final = Principal(
     source="provider",
     is_static_key=False,
     access_key_id=f"ASIA{CANARY}",
+    owner="data-platform",
+    function_version="42",
+    service_account="prod/etl",
+    subject="system:serviceaccount:prod:etl",
+    key_created_at=datetime(2025, 1, 2, 3, 4, 5, 999_999, tzinfo=UTC),
+    expires_at=datetime(2026, 11, 20, 14, 30, 15, tzinfo=timezone(timedelta(hours=1))),
+    findings=("credentials_expiring", "owner_missing"),
 )
 STATEMENT: Final = StatementRef("EtlReadsOrders", "policy.toml", 12)
 NEED: Final = Authorization(
@@ -86,6 +93,7 @@ OUTCOME: Final = Outcome(
 )
 
 _names = st.text(min_size=1, max_size=20)
+_instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - the strategy adds it
 _some = st.none() | _names
 _counts = st.integers(0, 10**6)
 _seconds = st.floats(0, 1e6)
@@ -128,6 +136,14 @@ principals = st.builds(
     is_static_key=st.none() | st.booleans(),
     access_key_id=st.just(CANARY),
     acting_name=_some,
+    signer=st.none(),
+    owner=_some,
+    function_version=_some,
+    service_account=_some,
+    subject=_some,
+    key_created_at=st.none() | _instants,
+    expires_at=st.none() | _instants,
+    findings=st.lists(_names, max_size=2).map(tuple),
 )
 needs = st.builds(
     Authorization,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from typing import Any
 
@@ -86,6 +87,14 @@ def test_a_record_tells_the_whole_call() -> None:
             "groups": ["batch", "readers"],
             "acting_as": None,
             "is_static_key": False,
+            "owner": "data-platform",
+            "function_version": "42",
+            "service_account": "prod/etl",
+            "subject": "system:serviceaccount:prod:etl",
+            "key_fingerprint": hashlib.sha256(f"ASIA{CANARY}".encode()).hexdigest()[:16],
+            "key_created_at": "2025-01-02T03:04:05Z",
+            "expires_at": "2026-11-20T13:30:15Z",
+            "findings": ["credentials_expiring", "owner_missing"],
         },
         "job": "nightly",
         "run_id": "42",

@@ -45,15 +45,27 @@ def test_a_stream_record_of_a_lambda_event_is_masked(policy: Any) -> None:
     assert dynaguard.mask_item(image, table="other") == image
 
 
-def test_an_item_is_masked_for_whoever_acts(policy: Any) -> None:
-    """`unless` needs a certain match; without credentials groups of the scope can give it."""
+@pytest.mark.parametrize("role", ["support", "other", None])
+def test_an_item_is_masked_for_the_identity_of_the_settings(policy: Any, role: str | None) -> None:
+    """`unless` needs a certain match; whoever acts sees no more, and less where a mask says so."""
     spared = {**MASKS[1], "unless": {"Group": "support"}}
-    dynaguard.install(policy(mask=[spared], groups={"support": ["arn:aws:iam::*:role/s"]}))
-    item = {"cards": {"L": [{"M": {"number": {"S": "4111111111111111"}}}]}}
+    hidden = {"tables": ["orders"], "attributes": ["email"], "only": {"Group": "interns"}}
+    groups = {"support": ["arn:aws:iam::*:role/support"]}
+    identity = f"arn:aws:iam::111122223333:role/{role}" if role else None
+    dynaguard.install(policy(mask=[spared, hidden], groups=groups), identity=identity)
+    item = {
+        "cards": {"L": [{"M": {"number": {"S": "4111111111111111"}}}]},
+        "email": {"S": "ann@example.org"},
+    }
 
-    assert "41111" not in repr(dynaguard.mask_item(item, table="orders"))
+    is_plain = "41111" in repr(dynaguard.mask_item(item, table="orders"))
     with dynaguard.acting_as("carol", groups=("support",)):
-        assert dynaguard.mask_item(item, table="orders") == item
+        is_plain_for_carol = "41111" in repr(dynaguard.mask_item(item, table="orders"))
+    with dynaguard.acting_as("dave", groups=("interns",)):
+        for_dave = dynaguard.mask_item(item, table="orders")
+
+    assert is_plain == is_plain_for_carol == (role == "support")
+    assert "ann@" not in repr(for_dave)
 
 
 def test_values_are_found_in_items_too(policy: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ import pytest
 
 from dynaguard.call import CredentialFacts, Principal
 from dynaguard.identity import IdentityResolver, lookup, resolver
+from dynaguard.identity.lookup import Caller, CallerLookup
 from dynaguard.scope import EMPTY_SCOPE, Scope
 
 ARN = "arn:aws:iam::123456789012:user/bob"
@@ -26,9 +28,10 @@ class FakeSts:
     answer: Callable[[CredentialFacts], str | None] = lambda _facts: ARN
     asked: list[str | None] = field(default_factory=list)
 
-    def __call__(self, facts: CredentialFacts) -> str | None:
+    def __call__(self, facts: CredentialFacts) -> Caller | None:
         self.asked.append(facts.access_key_id)
-        return self.answer(facts)
+        arn = self.answer(facts)
+        return None if arn is None else Caller(arn)
 
 
 @dataclass
@@ -41,15 +44,39 @@ class FakeClock:
         return self.now_s
 
 
+@dataclass
+class Background:
+    """Work that runs when the test says so."""
+
+    works: list[Callable[[], None]] = field(default_factory=list)
+
+    def __call__(self, work: Callable[[], None]) -> None:
+        self.works.append(work)
+
+    def run(self) -> None:
+        """Runs what was started meanwhile."""
+        works, self.works = self.works, []
+        for work in works:
+            work()
+
+
+def at_once(work: Callable[[], None]) -> None:
+    """A background that is faster than the caller."""
+    work()
+
+
 def fail(_facts: CredentialFacts) -> str | None:
     """A look-up without a network."""
     raise ConnectionError("no route to AWS with key AKIA-SECRET")
 
 
 def make(
-    sts: FakeSts | None = None, clock: FakeClock | None = None, identity: str | None = None
+    sts: FakeSts | None = None,
+    clock: FakeClock | None = None,
+    identity: str | None = None,
+    start: Callable[[Callable[[], None]], None] = at_once,
 ) -> IdentityResolver:
-    """A resolver without surroundings."""
+    """A resolver without surroundings, whose look-ups answer at once unless said otherwise."""
     return IdentityResolver(
         identity=identity,
         account_id=None,
@@ -57,6 +84,7 @@ def make(
         environ={},
         lookup=sts,
         monotonic=clock or FakeClock(),
+        start=start,
     )
 
 
@@ -116,7 +144,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, is_acting: bool) -> 
         found = resolves.resolve(facts, scope)
         assert (found.acting_name if is_acting else found.access_key_id[4:]) == str(n)  # type: ignore[index]
 
-    assert len(resolves._principal_by_facts) <= 3
+    assert len(resolves._entry_by_facts) <= 3
     assert len(resolves._acting_by_key) <= 3
 
 
@@ -232,59 +260,174 @@ def test_without_a_look_up_nothing_failed() -> None:
 
 def test_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys rotate as long as the process lives."""
-    monkeypatch.setattr(lookup, "_MAX_KEYS", 3)
-    sts = FakeSts()
-    asks = lookup.CallerLookup(sts, FakeClock())
+    monkeypatch.setattr(lookup, "MAX_KEYS", 3)
+    asks = CallerLookup(FakeSts(), FakeClock(), at_once)
 
     for n in range(10):
-        assert asks.ask(replace(FACTS, access_key_id=f"AKIA{n}")).arn == ARN
+        answer = asks.answer(replace(FACTS, access_key_id=f"AKIA{n}"))
+        assert answer.caller == Caller(ARN)
 
-    assert len(asks._answer_by_key_id) <= 3
-    assert len(asks._turn_by_key_id) <= 3
+    assert len(asks._answers) <= 3
+    assert not asks._waiting
+
+
+def test_look_ups_under_way_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one does not end, few others queue behind it; those left out are asked later."""
+    monkeypatch.setattr(lookup, "MAX_KEYS", 3)
+    sts, later = FakeSts(), Background()
+    asks = CallerLookup(sts, FakeClock(), later)
+    keys = [replace(FACTS, access_key_id=f"AKIA{n}") for n in range(5)]
+
+    assert all(asks.answer(facts).is_pending for facts in keys)
+    assert len(asks._waiting) == 3
+    assert not asks.wait("AKIA4", 0)
+    later.run()
+    assert asks.answer(keys[4]).is_pending
+    later.run()
+
+    assert sts.asked == ["AKIA0", "AKIA1", "AKIA2", "AKIA4"]
+
+
+# --- in the background -------------------------------------------------------------------------
+
+
+def test_no_call_waits_for_the_answer() -> None:
+    """Until it is there, the identity is what is known offline; then the next call has it."""
+    sts, later = FakeSts(), Background()
+    resolves = make(sts, start=later)
+
+    before = [resolves.resolve(FACTS, EMPTY_SCOPE) for _ in range(3)]
+    asked_before = list(sts.asked)
+    later.run()
+    after = resolves.resolve(FACTS, EMPTY_SCOPE)
+
+    assert asked_before == []
+    assert {(one.arn, one.arns_complete) for one in before} == {(None, False)}
+    assert (after.arn, after.arns_complete, after.groups) == (ARN, True, {"people"})
+    assert sts.asked == [FACTS.access_key_id]
+
+
+def test_a_call_may_wait_for_the_answer_that_it_needs() -> None:
+    """Until it comes, in another thread; and only where one is under way."""
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def answer(_facts: CredentialFacts) -> str | None:
+        is_asked.set()
+        assert may_answer.wait(10)
+        return ARN
+
+    resolves = make(FakeSts(answer), start=lookup.start_thread)
+    assert resolves.settled(FACTS, EMPTY_SCOPE) is None
+    assert resolves.resolve(FACTS, EMPTY_SCOPE).arn is None
+    assert is_asked.wait(10)
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(resolves.settled, FACTS, EMPTY_SCOPE) for _ in range(4)]
+        may_answer.set()
+        found = [one.result(10) for one in waiting]
+
+    # Who came when the answer was there had nothing to wait for, and would ask again.
+    assert {one.arn for one in found if one is not None} <= {ARN}
+    assert resolves.resolve(FACTS, EMPTY_SCOPE).arn == ARN
+    assert resolves.settled(FACTS, EMPTY_SCOPE) is None
+
+
+def test_nobody_waits_past_a_deadline() -> None:
+    """A look-up that does not end leaves the caller unknown."""
+    clock, later = FakeClock(), Background()
+    resolves = make(FakeSts(), clock, start=later)
+    unknown = resolves.resolve(FACTS, EMPTY_SCOPE)
+
+    found = resolves.settled(FACTS, Scope(deadline_monotonic_s=clock.now_s - 1))
+
+    assert found is unknown
+
+
+def test_without_a_look_up_there_is_nothing_to_wait_for() -> None:
+    """The default."""
+    resolves = make()
+    resolves.resolve(FACTS, EMPTY_SCOPE)
+
+    assert not resolves.asks
+    assert resolves.settled(FACTS, EMPTY_SCOPE) is None
+
+
+def test_a_forked_child_asks_anew() -> None:
+    """What a thread of the parent was asking goes on in the parent alone."""
+    sts, later = FakeSts(), Background()
+    asks = CallerLookup(sts, FakeClock(), later)
+    assert asks.answer(FACTS).is_pending
+    asks._lock.acquire()
+
+    asks.renew()
+    later.works.clear()
+    assert asks.answer(FACTS).is_pending
+    later.run()
+
+    assert asks.answer(FACTS).caller == Caller(ARN)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_real_fork_leaves_no_lock_closed() -> None:
+    """The child neither hangs nor waits for a thread that it does not have."""
+    later = Background()
+    asks = CallerLookup(FakeSts(), FakeClock(), later)
+    assert asks.answer(FACTS).is_pending
+    asks._lock.acquire()
+    child = os.fork()
+    if child == 0:
+        later.works.clear()
+        asks.answer(FACTS)
+        os._exit(0 if later.works else 1)
+
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_thread_that_cannot_start_is_started_later() -> None:
+    """Too many threads, or an interpreter that is about to end."""
+    sts, starts = FakeSts(), iter([RuntimeError("can't start new thread"), None])
+
+    def start(work: Callable[[], None]) -> None:
+        problem = next(starts)
+        if problem is not None:
+            raise problem
+        work()
+
+    asks = CallerLookup(sts, FakeClock(), start)
+
+    assert asks.answer(FACTS).is_pending
+    assert asks.answer(FACTS).caller == Caller(ARN)
 
 
 # --- threads -----------------------------------------------------------------------------------
 
 
-def test_threads_that_need_the_same_answer_wait_for_one_look_up() -> None:
-    """All get it; nobody asks twice; another key is not held up."""
+def test_a_key_is_asked_for_by_one_thread_at_a_time() -> None:
+    """However many calls are made meanwhile."""
     is_asked, may_answer = threading.Event(), threading.Event()
 
     def answer(facts: CredentialFacts) -> str | None:
-        if facts.access_key_id == FACTS.access_key_id:
-            is_asked.set()
-            assert may_answer.wait(10)
-        return ARN
+        is_asked.set()
+        assert may_answer.wait(10)
+        return f"{ARN}-{facts.access_key_id}"
 
     sts = FakeSts(answer)
-    resolves = make(sts)
+    resolves = make(sts, start=lookup.start_thread)
+    other = replace(FACTS, access_key_id="B")
     with ThreadPoolExecutor(8) as pool:
-        waiting = [pool.submit(resolves.resolve, FACTS, EMPTY_SCOPE) for _ in range(6)]
+        found = list(pool.map(lambda facts: resolves.resolve(facts, EMPTY_SCOPE), [FACTS] * 40))
         assert is_asked.wait(10)
-        other = pool.submit(resolves.resolve, replace(FACTS, access_key_id="B"), EMPTY_SCOPE)
-        assert other.result(10).arn == ARN
-        assert not any(one.done() for one in waiting)
+        found += pool.map(lambda facts: resolves.resolve(facts, EMPTY_SCOPE), [other] * 40)
         may_answer.set()
-        found = {one.result(10).arn for one in waiting}
+    for facts in (FACTS, other):
+        resolves.settled(facts, EMPTY_SCOPE)
 
-    assert found == {ARN}
-    assert sts.asked.count(FACTS.access_key_id) == 1
-
-
-def test_a_look_up_that_does_not_end_holds_up_nobody_for_ever(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """As in a child forked while a thread of the parent was asking: unknown for this call."""
-    monkeypatch.setattr(lookup, "MAX_WAIT_S", 0.01)
-    asks = lookup.CallerLookup(FakeSts(), FakeClock())
-    asks._turn_by_key_id["AKIAIOSFODNN7EXAMPLE"] = turn = threading.Lock()
-    turn.acquire()
-
-    first = asks.ask(FACTS)
-    turn.release()
-    second = asks.ask(FACTS)
-
-    assert (first.arn, second.arn) == (None, ARN)
+    assert {one.arn for one in found} <= {None, f"{ARN}-{FACTS.access_key_id}", f"{ARN}-B"}
+    assert resolves.resolve(FACTS, EMPTY_SCOPE).arn == f"{ARN}-{FACTS.access_key_id}"
+    assert resolves.resolve(other, EMPTY_SCOPE).arn == f"{ARN}-B"
+    assert sorted(map(str, sts.asked)) == [FACTS.access_key_id, "B"]
 
 
 def test_threads_share_a_resolver(monkeypatch: pytest.MonkeyPatch) -> None:

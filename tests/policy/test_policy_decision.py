@@ -65,7 +65,7 @@ def decided(
 ) -> Decision:
     """The decision for a call that needs these authorisations."""
     policy = CompiledPolicy(document)
-    return decide(policy, call, principal, authorizations, lambda _each: lookup)
+    return decide(policy, call, principal, authorizations, lambda _each, _who: lookup)
 
 
 def message(

@@ -32,7 +32,8 @@ FULL = {
         {"write_units": 100, "Mode": "observe"},
     ],
 }
-FULL["groups"]["support-leads"] = "arn:aws:iam::*:role/support"
+FULL["groups"]["support-leads"] = ["arn:aws:iam::*:role/support", "oidc:sub=repo:acme/*"]
+FULL["owners"] = {"a": {"Group": "support-leads"}, "b": ["*"], "c": "111122223333"}
 FULL["tables"]["orders"]["indexes"]["by_cup"] = {"partition": ["a", "b"], "sort": "c"}
 
 
@@ -126,6 +127,9 @@ MISTAKES: list[Any] = [
     having(tables={"orders": {"key": ["a", "b", "c"]}}),
     having(tables={"orders": {"key": "a", "indexes": {"i": {"sort": "a"}}}}),
     having(groups={"a": []}),
+    having(owners="a"),
+    having(owners={"a": []}),
+    having(owners={"a": {"Groups": "b"}}),
     having(variables={"a": {"default": "x"}}),
     having(settings={"mod": "observe"}),
     having(settings={"mode": "observed"}),

@@ -123,7 +123,7 @@ def _unlisted(
         if principal.kind == "group" and not document.groups.get(principal.value):
             message = (
                 f"`[groups]` does not list `{principal.value}`, only `acting_as()` in the program "
-                "can bring it"
+                "can bring it, and that only narrows"
             )
             fix = f"list `{principal.value}` under `[groups]`, unless the program brings it"
             yield RULES["DG107"].finding(ref, message, fix, path)

@@ -121,8 +121,9 @@ _ALL_RULES: Final = (
         "unlisted-group",
         "note",
         "a group that `[groups]` does not list",
-        "Only `acting_as(..., groups=[...])` in the program can bring such a group. Where nobody "
-        "does, an Allow for it is dead and a Deny for it stops nobody.",
+        "Only `acting_as(..., groups=[...])` in the program can bring such a group, and that only "
+        "narrows: an Allow for it, or a mask's `unless`, is dead. Where no program brings it, a "
+        "Deny for it stops nobody.",
         _statement('Principal = { Group = "batch-jobs" }', *_GET),
         "List the group under `[groups]`, unless the program brings it.",
     ),
