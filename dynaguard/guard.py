@@ -20,9 +20,17 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from dynaguard.accounting import Accounting
 from dynaguard.attempts import Attempts
-from dynaguard.aws.analysis import authorizations, tables_of
+from dynaguard.authorising import Authorising
 from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
-from dynaguard.call import UNKNOWN_PRINCIPAL, Authorization, Call, Decision, Status, Verdict
+from dynaguard.call import (
+    UNKNOWN_PRINCIPAL,
+    Authorization,
+    Call,
+    CredentialFacts,
+    Decision,
+    Status,
+    Verdict,
+)
 from dynaguard.concealment import Concealment
 from dynaguard.errors import (
     AuditUnavailable,
@@ -33,7 +41,7 @@ from dynaguard.errors import (
 )
 from dynaguard.loads import Loads
 from dynaguard.passage import Passage
-from dynaguard.policy.decision import decide, denial_message
+from dynaguard.policy.decision import denial_message
 from dynaguard.settings import Mode, ResolvedSettings
 
 if TYPE_CHECKING:
@@ -104,6 +112,7 @@ class Guard:
     concealment: Concealment | None = field(init=False, repr=False)
     accounting: Accounting | None = field(init=False, repr=False)
     _schemas: KeySchemas | None = field(init=False, repr=False)
+    _authorising: Authorising = field(init=False, repr=False)
     _entry_steps: tuple[Callable[[Passage], None], ...] = field(init=False, repr=False)
     _mode: str = field(init=False, repr=False)
 
@@ -131,13 +140,16 @@ class Guard:
         self.concealment = concealment = (
             Concealment(rooms.masks, self._refusal) if rooms.masks is not None else None
         )
+        self._authorising = authorising = Authorising(
+            rooms.resolver, rooms.policy, rooms.context, self._refuse
+        )
         is_read = consumption is not None and consumption.reads_requests
         is_decided = rooms.policy is not None or rooms.audit.is_on or is_read
         awaits = rooms.masks is not None and rooms.masks.names_identities and rooms.resolver.asks
         self._entry_steps = (
-            *((self._await_identity,) if awaits else ()),
+            *((authorising.await_identity,) if awaits else ()),
             *((concealment.unseal,) if concealment else ()),
-            self._authorise if is_decided else self._name_table,
+            authorising.authorise if is_decided else self._name_table,
             *((concealment.plan, concealment.inspect) if concealment else ()),
             *((accounting.check,) if accounting and accounting.has_limits else ()),
             *((self._intend,) if rooms.audit.is_on and rooms.audit.mode == "required" else ()),
@@ -197,48 +209,6 @@ class Guard:
             self.leave(passage, Status.ERROR, type(err).__name__)
             raise
         return passage
-
-    def _authorise(self, passage: Passage) -> None:
-        """Step: what the call needs, and whether the policy allows all of it."""
-        decision = self._decide(passage)
-        if not decision.verdict.is_allowed and self._knows_more(passage):
-            decision = self._decide(passage)
-        if not decision.verdict.is_allowed:
-            self._refuse(passage, decision)
-
-    def _decide(self, passage: Passage) -> Decision:
-        """The decision for the passage's principal, which is noted in it."""
-        call, principal = passage.call, passage.principal
-        needs = passage.needs
-        if needs is None:
-            needs = authorizations(call, principal.account_id)
-        passage.tables = tables_of(needs)
-        policy, context = self.rooms.policy, self.rooms.context
-        if policy is None or context is None:
-            passage.decision = Decision(Verdict.UNGOVERNED, needs)
-            return passage.decision
-        passage.decision = decide(
-            policy,
-            call,
-            principal,
-            needs,
-            lambda authorization, who: context.lookup_for(call, who, authorization),
-        )
-        return passage.decision
-
-    def _await_identity(self, passage: Passage) -> None:
-        """Step where masks name identities and a look-up may tell who calls."""
-        self._knows_more(passage)
-
-    def _knows_more(self, passage: Passage) -> bool:
-        """Whether an identity look-up that was under way now tells more of who calls.
-
-        Waits for it, a few seconds at most: only where the call is refused without, or masks name
-        identities. What is not known never allows, so that others have nothing to wait for.
-        """
-        call, before = passage.call, passage.principal
-        passage.principal = self.rooms.resolver.settled(call.credentials, call.scope) or before
-        return passage.principal is not before
 
     def _name_table(self, passage: Passage) -> None:
         """Step without policy and audit: the table is all that anybody will ask for."""
@@ -315,6 +285,22 @@ class Guard:
             passage,
             f"{passage.call.operation} was not sent: its {what} changed after it was decided",
         )
+
+    def signed_by(self, passage: Passage, credentials: CredentialFacts) -> None:
+        """Takes in that botocore refreshed the credentials after the call was decided.
+
+        Raises:
+            PolicyDenied: They are another identity's, which may not make the call.
+        """
+        if not self._authorising.is_another(passage, credentials):
+            return
+        try:
+            self._authorising.authorise(passage)
+        except PolicyDenied as denial:
+            self._record_denial(passage, denial)
+            raise
+        if self.concealment is not None:
+            self.concealment.plan(passage)
 
     # --- on the way back ---------------------------------------------------------------------
 

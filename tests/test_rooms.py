@@ -34,6 +34,7 @@ ROOMS = (
     "loads",  # what a call asks of which resources, for budgets
     "passage",
     "attempts",  # what one call carries from step to step; part of guard, split for size
+    "authorising",  # whether a call may go; part of guard likewise
     "concealment",  # what masks do to one call; part of guard likewise
     "accounting",  # what one call does to the books; likewise
     "guard",

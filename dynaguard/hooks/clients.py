@@ -12,9 +12,9 @@ from typing import Any
 
 from dynaguard.aws.analysis import service_prefix
 from dynaguard.call import Call, CredentialFacts
-from dynaguard.hooks.credentials import access_key_id_of, credential_facts
+from dynaguard.hooks.credentials import access_key_id_of
 from dynaguard.hooks.paging import current_page
-from dynaguard.hooks.sts import remember_credentials
+from dynaguard.hooks.sts import facts_to_ask_for
 from dynaguard.scope import current_scope, new_correlation_id
 
 
@@ -55,8 +55,7 @@ class ClientFacts:
     ) -> Call:
         """The call that the client is about to make, with the scope of the running code."""
         if access_key_id_of(self.credentials) != self.facts.access_key_id:
-            self.facts = credential_facts(self.credentials)
-            remember_credentials(self.facts.access_key_id, self.credentials, self.partition)
+            self.facts = facts_to_ask_for(self.credentials, self.partition)
         scope = current_scope()
         # By position, in the order of `Call`: keywords cost as much again on every call.
         return Call(
@@ -97,8 +96,6 @@ def _read_facts(client: Any) -> ClientFacts:
     """Reads what the calls of a client have in common."""
     model = client._service_model
     credentials = client._request_signer._credentials
-    facts = credential_facts(credentials)
-    remember_credentials(facts.access_key_id, credentials, client.meta.partition)
     return ClientFacts(
         service=model.service_name,
         service_id=str(model.service_id),
@@ -107,5 +104,5 @@ def _read_facts(client: Any) -> ClientFacts:
         partition=client.meta.partition,
         is_json=model.metadata.get("protocol") == "json",
         credentials=credentials,
-        facts=facts,
+        facts=facts_to_ask_for(credentials, client.meta.partition),
     )

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
 from dynaguard.hooks.answers import read_answer, take_consumed
-from dynaguard.hooks.sensitive import is_for_botocore, sensitive_model
+from dynaguard.hooks.exemption import is_for_botocore
+from dynaguard.hooks.sensitive import sensitive_model
 from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.masking.locations import ITEM_SERVICES
 

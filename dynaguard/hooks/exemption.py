@@ -1,20 +1,28 @@
 """Calls that the guard leaves alone: botocore's own and dynaguard's own, by re-entrancy.
 
-Assuming a role, refreshing SSO credentials or discovering an endpoint happens inside another
-call's signing or sending. Such a nested call is exempt by where it happens, never by its action
-name alone, so that a user's own `sts:AssumeRole` is guarded.
+Assuming a role, refreshing SSO credentials or discovering an endpoint happens inside another call,
+before or while it is signed and sent. Such a nested call is exempt by where it happens, never by
+its action name alone, so that a user's own `sts:AssumeRole` is guarded.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any, Final
 
 from dynaguard.hooks.frames import current_frame
 
 CREDENTIAL_SERVICES: Final = frozenset({"sts", "sso", "sso-oidc", "signin"})
+_CREDENTIAL_MODULES: Final = (
+    "aiobotocore.credentials",
+    "aiobotocore.tokens",
+    "botocore.credentials",
+    "botocore.tokens",
+)
 
 _within: ContextVar[str | None] = ContextVar("dynaguard_within", default=None)
 """`own` while dynaguard calls AWS itself, `signing` while botocore signs outside of a frame."""
@@ -48,8 +56,13 @@ def is_within_another() -> bool:
 def is_credential_call(service: str) -> bool:
     """Whether a call to that service, made now, fetches credentials or is dynaguard's own."""
     within, frame = _within.get(), current_frame.get()
+    if within == "own":
+        return True
     is_signing = within == "signing" or (frame is not None and frame.is_signing)
-    return within == "own" or (is_signing and service in CREDENTIAL_SERVICES)
+    if is_signing:
+        return service in CREDENTIAL_SERVICES
+    # Endpoints by account id (botocore 1.36): the provider is asked before anything is signed.
+    return frame is not None and is_for_botocore(service)
 
 
 def is_exempt(service_model: Any, operation: str) -> bool:
@@ -63,3 +76,20 @@ def is_exempt(service_model: Any, operation: str) -> bool:
         return True
     model = service_model.operation_model(operation)
     return bool(getattr(model, "is_endpoint_discovery_operation", False))
+
+
+def is_for_botocore(service: str) -> bool:
+    """Whether botocore itself asked, to get credentials or tokens: it must see the answer plain.
+
+    Such a call may be made outside of any other, by `session.get_credentials()`.
+
+    Cost: for the few services that give credentials, a look at the stack.
+    """
+    if service not in CREDENTIAL_SERVICES:
+        return False
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if str(frame.f_globals.get("__name__", "")).startswith(_CREDENTIAL_MODULES):
+            return True
+        frame = frame.f_back
+    return False

@@ -12,14 +12,12 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from inspect import iscoroutinefunction
-from types import FrameType
 from typing import Any, Final, Self
 
 from botocore.eventstream import EventStream
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from botocore.response import StreamingBody
 
-from dynaguard.hooks.exemption import CREDENTIAL_SERVICES
 from dynaguard.masking.secrets import Members, SensitiveModel
 
 _SECRET_NAMES: Final = frozenset(
@@ -34,12 +32,6 @@ _SECRET_NAMES: Final = frozenset(
     }
 )
 _MAX_MODELS: Final = 512
-_CREDENTIAL_MODULES: Final = (
-    "aiobotocore.credentials",
-    "aiobotocore.tokens",
-    "botocore.credentials",
-    "botocore.tokens",
-)
 
 _model_by_operation: dict[tuple[str, str], SensitiveModel] = {}
 
@@ -185,22 +177,3 @@ def stand_in(value: Any, token: str, mask: Callable[[Any], Any] | None) -> Any:
             return _AsyncBody(data)
         return StreamingBody(io.BytesIO(data), len(data))
     return token
-
-
-def is_for_botocore(service: str) -> bool:
-    """Whether botocore itself asked, to get credentials or tokens: it must see the answer plain.
-
-    Such a call may be made outside of any other, by `session.get_credentials()`.
-
-    Cost: for the few services that give credentials, a look at the stack.
-    """
-    if service not in CREDENTIAL_SERVICES:
-        return False
-    import sys
-
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if str(frame.f_globals.get("__name__", "")).startswith(_CREDENTIAL_MODULES):
-            return True
-        frame = frame.f_back
-    return False

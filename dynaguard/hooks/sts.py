@@ -6,10 +6,12 @@ Runs in the look-up's own thread, never in a call.
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
 from dynaguard.call import CredentialFacts
+from dynaguard.hooks.credentials import credential_facts
 from dynaguard.hooks.exemption import own_calls
 from dynaguard.identity.lookup import Caller
 
@@ -27,16 +29,27 @@ _REGION_BY_PARTITION: Final = {
     "aws-iso-f": "us-isof-south-1",
     "aws-eusc": "eusc-de-east-1",
 }
+_PARTITION: Final = "aws"
 _USER: Final = ":user/"
 _credentials_by_key_id: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 _partition_by_credentials: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
-def remember_credentials(key_id: str | None, credentials: Any, partition: str) -> None:
-    """Keeps a weak reference to the provider's object, so that a later look-up can sign."""
-    if key_id is not None:
-        _credentials_by_key_id[key_id] = credentials
-        _partition_by_credentials[credentials] = partition
+def facts_to_ask_for(credentials: Any, partition: str | None = None) -> CredentialFacts:
+    """The facts of credentials, of which a weak reference is kept: a later look-up can sign.
+
+    Args:
+        credentials: The provider's object, or None.
+        partition: The client's; None where it is not at hand.
+    """
+    facts = credential_facts(credentials)
+    if facts.access_key_id is not None:
+        # Whatever object an application gives to its client: without references nobody is asked.
+        with suppress(TypeError):
+            _credentials_by_key_id[facts.access_key_id] = credentials
+            if partition in _REGION_BY_PARTITION:
+                _partition_by_credentials[credentials] = partition
+    return facts
 
 
 def look_up_caller(facts: CredentialFacts, is_aged: bool = False) -> Caller | None:  # noqa: FBT001, FBT002 - called by position, from one place
@@ -53,7 +66,7 @@ def look_up_caller(facts: CredentialFacts, is_aged: bool = False) -> Caller | No
     credentials = _credentials_by_key_id.get(facts.access_key_id or "")
     if credentials is None:
         return None
-    region = _REGION_BY_PARTITION.get(_partition_by_credentials[credentials], "us-east-1")
+    region = _REGION_BY_PARTITION[_partition_by_credentials.get(credentials, _PARTITION)]
     with own_calls():
         frozen = credentials.get_frozen_credentials()
         if frozen.access_key != facts.access_key_id:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from dynaguard.aws.analysis import service_prefix
 from dynaguard.call import UNKNOWN_RUN, Authorization, Call
-from dynaguard.hooks.credentials import credential_facts
 from dynaguard.hooks.exemption import is_credential_call
 from dynaguard.hooks.seal import Seal
+from dynaguard.hooks.sts import facts_to_ask_for
 from dynaguard.scope import current_scope, new_correlation_id
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def decide_from_wire(
         region=signer._region_name,
         partition="aws",
         endpoint_url=request["url"],
-        credentials=credential_facts(signer._credentials),
+        credentials=facts_to_ask_for(signer._credentials),
         scope=current_scope(),
         correlation_id=new_correlation_id(),
         is_presign=bool(context.get("is_presign_request")),

@@ -14,6 +14,7 @@ from botocore.exceptions import ParamValidationError
 from dynaguard.budgets.signals import Signal
 from dynaguard.call import Status
 from dynaguard.hooks.attempting import SyncAttempting
+from dynaguard.hooks.credentials import access_key_id_of
 from dynaguard.hooks.events import CONTEXT_KEY
 from dynaguard.hooks.exemption import signing_calls
 from dynaguard.hooks.frames import (
@@ -27,6 +28,7 @@ from dynaguard.hooks.measuring import is_stale
 from dynaguard.hooks.retries import is_without_verdict, suggested_delay_s
 from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.stamp import put_header, settle_stamp
+from dynaguard.hooks.sts import facts_to_ask_for
 from dynaguard.hooks.texts import hide_in_report
 from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.loads import BATCH_MEMBERS
@@ -253,20 +255,25 @@ class SyncWrappers:
                 finally:
                     frame.is_signing = False
             if passage is not None:
-                self._check_signer(passage, context)
+                self._check_signer(passage, context, signer)
             return result
 
         return sign
 
-    def _check_signer(self, passage: Passage, context: Mapping[str, Any]) -> None:
+    def _check_signer(self, passage: Passage, context: Mapping[str, Any], signer: Any) -> None:
         """The identity that was decided is the one that signed.
 
         botocore signs with credentials that stand in the request's context before the client's
-        own, and puts none there itself: who does changes who calls.
+        own, and puts none there itself: who does changes who calls. Its own it may refresh while
+        it signs: then the new key's identity has to be allowed.
         """
+        guard = self._installation.guard
         signing = context.get("signing")
         if signing and signing.get("request_credentials") is not None:
-            raise self._installation.guard.seal_broken(passage, "credentials")
+            raise guard.seal_broken(passage, "credentials")
+        credentials = signer._credentials
+        if access_key_id_of(credentials) != passage.call.credentials.access_key_id:
+            guard.signed_by(passage, facts_to_ask_for(credentials))
 
 
 @lru_cache(maxsize=512)

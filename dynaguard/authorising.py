@@ -1,0 +1,112 @@
+"""Whether a call may go: what it needs, who makes it, and what the policy says of both.
+
+Part of the guard, split from it for size. Works on a passage. It waits for an identity look-up
+only where the answer makes a difference, and asks again when other credentials sign than those
+that were decided about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dynaguard.aws.analysis import authorizations, tables_of
+from dynaguard.call import Call, CredentialFacts, Decision, Principal, Verdict
+from dynaguard.policy.decision import decide
+from dynaguard.policy.principals import facts_of
+
+if TYPE_CHECKING:
+    from dynaguard.aws.context import ContextSource
+    from dynaguard.identity.resolver import IdentityResolver
+    from dynaguard.passage import Passage
+    from dynaguard.policy.matcher import CompiledPolicy
+
+Refuse = Callable[["Passage", Decision], None]
+"""Raises the denial, or notes that the mode lets the call through."""
+
+
+class Authorising:
+    """The policy of a guard at work. Thread-safe.
+
+    Args:
+        resolver: Tells who calls.
+        policy: The policy, or None.
+        context: Where condition keys get their values; None without a policy.
+        refuse: What a refusal does.
+    """
+
+    __slots__ = ("_context", "_policy", "_refuse", "_resolver")
+
+    def __init__(
+        self,
+        resolver: IdentityResolver,
+        policy: CompiledPolicy | None,
+        context: ContextSource | None,
+        refuse: Refuse,
+    ) -> None:
+        self._resolver = resolver
+        self._policy = policy
+        self._context = context
+        self._refuse = refuse
+
+    def authorise(self, passage: Passage) -> None:
+        """Step: what the call needs, and whether the policy allows all of it.
+
+        Raises:
+            PolicyDenied: It does not.
+        """
+        decision = self._decide(passage)
+        if not decision.verdict.is_allowed and self._knows_more(passage):
+            decision = self._decide(passage)
+        if not decision.verdict.is_allowed:
+            self._refuse(passage, decision)
+
+    def await_identity(self, passage: Passage) -> None:
+        """Step where masks name identities and a look-up may tell who calls."""
+        self._knows_more(passage)
+
+    def is_another(self, passage: Passage, credentials: CredentialFacts) -> bool:
+        """Whether credentials that botocore refreshed meanwhile are another identity's.
+
+        The passage goes on with them: records tell the key that signed.
+        """
+        before, call = passage.principal, passage.call
+        passage.call = call._replace(credentials=credentials)
+        passage.principal = after = self._resolver.resolve(credentials, call.scope)
+        return _told(before) != _told(after)
+
+    def _decide(self, passage: Passage) -> Decision:
+        """The decision for the passage's principal, which is noted in it."""
+        call, principal = passage.call, passage.principal
+        needs = passage.needs
+        if needs is None:
+            needs = authorizations(call, principal.account_id)
+        passage.tables = tables_of(needs)
+        policy, context = self._policy, self._context
+        if policy is None or context is None:
+            passage.decision = Decision(Verdict.UNGOVERNED, needs)
+            return passage.decision
+        passage.decision = decide(
+            policy,
+            call,
+            principal,
+            needs,
+            lambda authorization, who: context.lookup_for(call, who, authorization),
+        )
+        return passage.decision
+
+    def _knows_more(self, passage: Passage) -> bool:
+        """Whether an identity look-up that was under way now tells more of who calls.
+
+        Waits for it, a few seconds at most: only where the call is refused without, or masks name
+        identities. What is not known never allows, so that others have nothing to wait for.
+        """
+        call: Call = passage.call
+        before = passage.principal
+        passage.principal = self._resolver.settled(call.credentials, call.scope) or before
+        return passage.principal is not before
+
+
+def _told(principal: Principal) -> tuple[object, ...]:
+    """All that statements and masks can ask of an identity."""
+    return principal.name, principal.arn, facts_of(principal)
