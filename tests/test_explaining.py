@@ -113,3 +113,31 @@ def test_the_region_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     found = dynaguard.explain("dynamodb", "Scan", {"TableName": "orders"}, policy=POLICY)
 
     assert "ap-south-1" in found.authorizations[0].resource
+
+
+def test_who_acts_is_shown_what_refuses() -> None:
+    """Where the signer itself may not, no group that is claimed makes a statement match."""
+    statement = {**POLICY["statement"][0], "Principal": {"Group": "leads"}}
+    policy = {**POLICY, "statement": [statement]}
+    role = "arn:aws:sts::111122223333:assumed-role/etl/run"
+    call = ("dynamodb", "GetItem", {"TableName": "orders", "Key": KEY})
+
+    with dynaguard.acting_as("ann", groups=["leads"]):
+        found = dynaguard.explain(*call, policy=policy, region="eu-west-1", identity=role)
+
+    assert not found.is_allowed
+    assert found.authorizations[0].statements[0].failing == ("principal",)
+
+
+def test_a_deny_for_who_acts_is_explained() -> None:
+    """As it bears on them."""
+    deny = {"Effect": "Deny", "Action": "*", "Resource": "*", "Principal": {"Group": "bots"}}
+    policy = {**POLICY, "statement": [*POLICY["statement"], deny]}
+    call = ("dynamodb", "GetItem", {"TableName": "orders", "Key": KEY})
+    role = "arn:aws:sts::111122223333:assumed-role/etl/run"
+
+    with dynaguard.acting_as("bot", groups=["bots"]):
+        found = dynaguard.explain(*call, policy=policy, region="eu-west-1", identity=role)
+
+    assert found.verdict == "deny"
+    assert found.authorizations[0].statements[-1].counts

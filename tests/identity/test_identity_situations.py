@@ -37,6 +37,7 @@ from dynaguard.call import (
     PrincipalKind,
 )
 from dynaguard.hooks.credentials import credential_facts
+from dynaguard.hooks.sts import facts_to_ask_for, look_up_caller
 from dynaguard.identity import IdentityResolver, findings, lookup, resolver
 from dynaguard.scope import EMPTY_SCOPE, Scope, current_scope
 from tests.identity.fake_aws import ACCOUNT, SECRET, TOKEN, FakeAws, fake_aws, instant, web_token
@@ -904,3 +905,55 @@ def test_memory_is_bounded_under_ten_thousand_identities() -> None:
     assert not resolves._lookup._waiting
     assert len(resolves.findings) <= findings.MAX_FINDINGS
     assert peak_bytes < 8 * 2**20
+
+
+def test_status_shows_what_was_found(prepare: Callable[[Situation], None]) -> None:
+    """For reviewers, in JSON too; never a key."""
+    prepare(next(each for each in SITUATIONS if each.title == "user key in variables"))
+    with dynaguard.install(POLICY):
+        client = client_of({})
+        with dynaguard.job("a"):
+            client.list_tables()
+        with dynaguard.job("b"):
+            client.list_tables()
+        found = json.dumps(dynaguard.status().as_dict())
+
+    assert AKIA not in found
+    assert [each["code"] for each in json.loads(found)["identity_findings"]] == [
+        "key_in_several_jobs",
+        "long_lived_key",
+        "owner_missing",
+    ]
+
+
+def test_masks_that_name_identities_wait_for_the_answer(
+    prepare: Callable[[Situation], None],
+) -> None:
+    """The first answer is masked for whom every later one is."""
+    prepare(next(each for each in SITUATIONS if each.title == "user, asked"))
+    mask = {"tables": ["*"], "attributes": ["email"], "unless": {"AWS": USER}}
+
+    with dynaguard.install({**POLICY, "mask": [mask]}, identity_lookup="sts") as guard:
+        client = client_of({})
+        client.list_tables()
+        plan = guard.rooms.masks.plan_for(  # type: ignore[union-attr]
+            "dynamodb",
+            "GetItem",
+            ("orders",),
+            guard.rooms.resolver.resolve(facts_of(client), EMPTY_SCOPE),
+        )
+
+    assert plan is None
+
+
+def test_a_client_with_credentials_of_an_odd_kind_is_served(aws: FakeAws) -> None:
+    """An object that takes no weak reference: nobody is asked, and no call breaks."""
+
+    class Odd:
+        __slots__ = ("access_key", "method", "secret_key", "token")
+
+    odd = Odd()
+    odd.access_key, odd.secret_key, odd.token, odd.method = AKIA, SECRET, None, "odd"
+
+    assert facts_to_ask_for(odd).access_key_id == AKIA
+    assert look_up_caller(facts_to_ask_for(odd), False) is None

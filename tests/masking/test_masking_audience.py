@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dynaguard.call import UNKNOWN_ACCOUNT, UNKNOWN_PRINCIPAL, Principal, StatementRef
-from dynaguard.masking.audience import is_masked_for
+from dynaguard.masking.audience import is_masked_for, is_trusted_by
 from dynaguard.policy.model import MaskStatement, PrincipalPattern
 
 ROLE = "arn:aws:iam::111122223333:role/support"
@@ -76,3 +76,24 @@ def test_lists_and_their_combination(
     statement = MaskStatement(StatementRef("m"), ("*",), (("a",),), unless=unless, only=only)
 
     assert is_masked_for(statement, LEAD) is masks
+
+
+@pytest.mark.parametrize(("pattern", "signer", "unless_masks", "only_masks"), CASES)
+@pytest.mark.parametrize("groups", [set(), {"leads"}, {"others"}])
+def test_who_acts_sees_no_more_than_the_signer(
+    pattern: PrincipalPattern,
+    signer: Principal,
+    unless_masks: bool,
+    only_masks: bool,
+    groups: set[str],
+) -> None:
+    """A mask of the signer's holds whatever is claimed; one for who acts comes on top."""
+    mask = MaskStatement(StatementRef("m"), ("*",), (("a",),))
+    acting = replace(signer, acting_name="bot", groups=signer.groups | groups, signer=signer)
+
+    assert is_masked_for(replace(mask, unless=(pattern,)), acting) is unless_masks
+    assert is_masked_for(replace(mask, only=(pattern,)), acting) is (
+        only_masks or (pattern is GROUP and "leads" in groups)
+    )
+    trusts = replace(mask, unseal=(pattern,))
+    assert is_trusted_by(trusts, acting) is is_trusted_by(trusts, signer)

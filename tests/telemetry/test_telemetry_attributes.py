@@ -145,7 +145,13 @@ def test_the_scope_is_told_as_far_as_it_goes() -> None:
 
 def test_the_identity_is_told() -> None:
     """Without the id of its key."""
-    acting = dataclasses.replace(PRINCIPAL, acting_name="agent-7")
+    acting = dataclasses.replace(
+        PRINCIPAL,
+        acting_name="agent-7",
+        owner="data-platform",
+        function_version="42",
+        service_account="prod/etl",
+    )
 
     assert attributes.identity_attributes(acting) == {
         "dynaguard.identity.name": "etl",
@@ -153,6 +159,9 @@ def test_the_identity_is_told() -> None:
         "dynaguard.identity.arn": "arn:aws:sts::123456789012:assumed-role/etl/run-1",
         "dynaguard.identity.session_name": "run-1",
         "dynaguard.identity.acting_as": "agent-7",
+        "dynaguard.identity.owner": "data-platform",
+        "dynaguard.identity.function_version": "42",
+        "dynaguard.identity.service_account": "prod/etl",
         "cloud.account.id": "123456789012",
     }
 

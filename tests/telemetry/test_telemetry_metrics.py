@@ -12,7 +12,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
 
 from dynaguard.call import Outcome, Status
+from dynaguard.identity.findings import FindingCode, IdentityFinding
 from dynaguard.telemetry import names
+from dynaguard.telemetry.findings import FindingsCounter
 from dynaguard.telemetry.telemetry import Telemetry, _duration_histogram
 from tests.audit.audit_cases import CALL, DECISION, DENIAL, OUTCOME, PRINCIPAL
 
@@ -211,3 +213,24 @@ def test_an_api_without_advice_has_the_histogram_too() -> None:
     meter: Meter = OldMeter()  # type: ignore[assignment]
 
     assert _duration_histogram(meter) == (names.DB_CLIENT_OPERATION_DURATION, "s")
+
+
+def test_findings_about_identities_are_counted(reader: InMemoryMetricReader) -> None:
+    """By code, name and kind; never by key."""
+    counter = FindingsCounter(MeterProvider([reader]))
+    finding = IdentityFinding(
+        FindingCode.LONG_LIVED_KEY, "etl", "user", "0123456789abcdef", "a long-lived key signs"
+    )
+
+    counter.count(finding)
+    counter.count(finding)
+
+    (metric,) = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics  # type: ignore[union-attr]
+    (point,) = metric.data.data_points
+    assert metric.name == "dynaguard.identity.findings"
+    assert point.value == 2  # type: ignore[union-attr]
+    assert dict(point.attributes or {}) == {
+        "dynaguard.identity.finding": "long_lived_key",
+        "dynaguard.identity.name": "etl",
+        "dynaguard.identity.kind": "user",
+    }

@@ -134,6 +134,15 @@ HOLD: list[str] = [
     case("dynamodb:BatchGetItem", "fail_closed", params=OTHER_KEYS),
     case("dynamodb:GetItem", "allow", params=ORDERS, region="cn-north-1", policy=OPEN),
     case("dynamodb:GetItem", "allow", params=ORDERS, acting_as="ann", groups=["etl"]),
+    case("dynamodb:UpdateItem", "allow", params=ORDERS, groups=["support"]),
+    case("dynamodb:UpdateItem", "allow", params=ORDERS, groups="support"),
+    case(
+        "dynamodb:UpdateItem",
+        "implicit_deny",
+        params=ORDERS,
+        acting_as="ann",
+        groups=["support"],
+    ),
 ]
 
 
