@@ -14,6 +14,8 @@ import pytest
 
 import dynaguard
 from dynaguard import errors
+from dynaguard.call import PrincipalKind
+from dynaguard.identity.findings import FindingCode
 from dynaguard.policy.loading import load_policy
 
 
@@ -148,3 +150,23 @@ def test_the_programs_of_the_page_on_cost_run(repository: Path) -> None:
         exec(block.replace("    ...", "    pass"), names)  # noqa: S102 - our own page
 
     assert len(dynaguard.key_hash("orders", "customer#1")) == 16
+def test_the_identity_page_is_what_the_code_does(repository: Path) -> None:
+    """Its policies load, its program runs, its codes and kinds are those of the code."""
+    page = (repository / "docs/identity.md").read_text(encoding="utf-8")
+    groups, owners = _blocks(repository, "docs/identity.md", "toml")
+
+    documents = [
+        load_policy({**tomllib.loads(text), "version": 1, "default": "deny"}, environ={})
+        for text in (groups, owners)
+    ]
+    (program,) = _blocks(repository, "docs/identity.md", "python")
+    exec(program, {})  # noqa: S102 - our own page
+
+    assert set(documents[0].groups) == {"etl", "etl-pods", "deployers", "engineers"}
+    assert list(documents[1].owners) == ["data-platform", "ops@acme.example"]
+    assert re.findall(r"^\| `([a-z_]+)` \| .* its records", page, re.MULTILINE) == sorted(
+        ["long_lived_key", "key_in_several_jobs", "credentials_expiring", "owner_missing"],
+        key=page.index,
+    )
+    assert all(f"`{code}`" in page for code in FindingCode)
+    assert all(f"`{kind}`" in page for kind in PrincipalKind)
