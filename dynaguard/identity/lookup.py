@@ -103,15 +103,11 @@ class CallerLookup:
         self._waiting: dict[str, tuple[CredentialFacts, threading.Event]] = {}
         self._is_asking = False
 
-    def answer(self, facts: CredentialFacts) -> CallerAnswer:
-        """What is known now; has it asked if nothing is.
+    def answer(self, key_id: str, facts: CredentialFacts) -> CallerAnswer:
+        """What is known now of a key and its credentials; has it asked if nothing is.
 
         Effects: none but memory; starts a thread at times. Never blocks on the network.
         """
-        key_id = facts.access_key_id
-        if key_id is None:
-            # Credentials that were never used have no key yet; the next call may have one.
-            return CallerAnswer(ask_again_at_s=self._monotonic())
         with self._lock:
             remembered: CallerAnswer | None = self._answers.get(key_id)
             if remembered is not None and self._holds(remembered):

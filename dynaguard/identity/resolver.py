@@ -180,7 +180,7 @@ class IdentityResolver:
 
     def _looked_after(self, facts: CredentialFacts, entry: _Entry | None, now_s: float) -> _Entry:
         """The entry of some credentials: made, made anew with a look-up's answer, or as it is."""
-        if entry is None or (entry.open_until is not None and self._is_answered(entry, now_s)):
+        if entry is None or self._is_answered(entry, now_s):
             entry = self._make(facts, now_s)
             _keep(self._entry_by_facts, facts, entry)
             self._findings.note(entry.principal)
@@ -192,21 +192,24 @@ class IdentityResolver:
 
     def _is_answered(self, entry: _Entry, now_s: float) -> bool:
         """Whether the look-up may tell more than when the entry was made."""
-        if self._lookup is None or entry.open_until is None:
-            return False
-        answered, ask_again_at_s = entry.open_until
-        return answered != self._lookup.answered or now_s >= ask_again_at_s
+        lookup, open_until = self._lookup, entry.open_until
+        return (
+            lookup is not None
+            and open_until is not None
+            and (lookup.answered != open_until[0] or now_s >= open_until[1])
+        )
 
     def _make(self, facts: CredentialFacts, now_s: float) -> _Entry:
         """A new entry; has the look-up asked where that can tell more."""
         offline = self._maker.known_offline(facts)
-        lookup = self._lookup
-        if lookup is None or offline.is_enough or facts.access_key_id is None:
+        lookup, key_id = self._lookup, facts.access_key_id
+        # Credentials that were never used have no key yet, and with one they are another entry.
+        if lookup is None or key_id is None or offline.is_enough:
             entry = _Entry(self._maker.make(facts, offline, None))
         else:
             # Read before the answer: one that comes in between is noticed by the next call.
             answered = lookup.answered
-            answer = lookup.answer(facts)
+            answer = lookup.answer(key_id, facts)
             entry = _Entry(self._maker.make(facts, offline, answer.caller))
             if answer.caller is None:
                 again_at_s = answer.ask_again_at_s

@@ -17,7 +17,8 @@ from dynaguard.identity.lookup import Caller, CallerLookup
 from dynaguard.scope import EMPTY_SCOPE, Scope
 
 ARN = "arn:aws:iam::123456789012:user/bob"
-FACTS = CredentialFacts("AKIAIOSFODNN7EXAMPLE", "env", has_session_token=False)
+KEY_ID = "AKIAIOSFODNN7EXAMPLE"
+FACTS = CredentialFacts(KEY_ID, "env", has_session_token=False)
 ASSUMED = replace(FACTS, role_arn="arn:aws:iam::123456789012:role/etl", role_session_name="run")
 
 
@@ -264,7 +265,7 @@ def test_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     asks = CallerLookup(FakeSts(), FakeClock(), at_once)
 
     for n in range(10):
-        answer = asks.answer(replace(FACTS, access_key_id=f"AKIA{n}"))
+        answer = asks.answer(f"AKIA{n}", FACTS)
         assert answer.caller == Caller(ARN)
 
     assert len(asks._answers) <= 3
@@ -276,13 +277,16 @@ def test_look_ups_under_way_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(lookup, "MAX_KEYS", 3)
     sts, later = FakeSts(), Background()
     asks = CallerLookup(sts, FakeClock(), later)
-    keys = [replace(FACTS, access_key_id=f"AKIA{n}") for n in range(5)]
 
-    assert all(asks.answer(facts).is_pending for facts in keys)
+    def ask(n: int) -> bool:
+        facts = replace(FACTS, access_key_id=f"AKIA{n}")
+        return asks.answer(f"AKIA{n}", facts).is_pending
+
+    assert all(ask(n) for n in range(5))
     assert len(asks._waiting) == 3
     assert not asks.wait("AKIA4", 0)
     later.run()
-    assert asks.answer(keys[4]).is_pending
+    assert ask(4)
     later.run()
 
     assert sts.asked == ["AKIA0", "AKIA1", "AKIA2", "AKIA4"]
@@ -355,15 +359,15 @@ def test_a_forked_child_asks_anew() -> None:
     """What a thread of the parent was asking goes on in the parent alone."""
     sts, later = FakeSts(), Background()
     asks = CallerLookup(sts, FakeClock(), later)
-    assert asks.answer(FACTS).is_pending
+    assert asks.answer(KEY_ID, FACTS).is_pending
     asks._lock.acquire()
 
     asks.renew()
     later.works.clear()
-    assert asks.answer(FACTS).is_pending
+    assert asks.answer(KEY_ID, FACTS).is_pending
     later.run()
 
-    assert asks.answer(FACTS).caller == Caller(ARN)
+    assert asks.answer(KEY_ID, FACTS).caller == Caller(ARN)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -372,12 +376,12 @@ def test_a_real_fork_leaves_no_lock_closed() -> None:
     """The child neither hangs nor waits for a thread that it does not have."""
     later = Background()
     asks = CallerLookup(FakeSts(), FakeClock(), later)
-    assert asks.answer(FACTS).is_pending
+    assert asks.answer(KEY_ID, FACTS).is_pending
     asks._lock.acquire()
     child = os.fork()
     if child == 0:
         later.works.clear()
-        asks.answer(FACTS)
+        asks.answer(KEY_ID, FACTS)
         os._exit(0 if later.works else 1)
 
     _, status = os.waitpid(child, 0)
@@ -397,8 +401,8 @@ def test_a_thread_that_cannot_start_is_started_later() -> None:
 
     asks = CallerLookup(sts, FakeClock(), start)
 
-    assert asks.answer(FACTS).is_pending
-    assert asks.answer(FACTS).caller == Caller(ARN)
+    assert asks.answer(KEY_ID, FACTS).is_pending
+    assert asks.answer(KEY_ID, FACTS).caller == Caller(ARN)
 
 
 # --- threads -----------------------------------------------------------------------------------
