@@ -97,6 +97,7 @@ def test_runbook_and_owner_count_where_all_records_agree() -> None:
     first["runbook"] = "RB-7"
     first["identity"]["owner"] = "data team"
     second["runbook"] = "RB-8"
+    second["identity"]["owner"] = None
 
     found = recorded_subjects([first, second, record(identity="billing")])
 

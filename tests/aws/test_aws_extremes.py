@@ -54,7 +54,7 @@ def decided(operation: str, params: dict[str, Any]) -> Decision:
         call,
         UNKNOWN_PRINCIPAL,
         needs,
-        lambda need: context.lookup_for(call, UNKNOWN_PRINCIPAL, need),
+        lambda need, who: context.lookup_for(call, who, need),
     )
     assert denial_message(call, UNKNOWN_PRINCIPAL, decision).isprintable()
     return decision

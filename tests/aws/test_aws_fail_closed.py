@@ -220,7 +220,9 @@ def test_a_deny_of_what_it_may_be_hits_what_is_not_understood(
     call = call_of(operation, params)
     needs = authorizations(call, ACCOUNT)
 
-    decision = decide(denying(denied), call, UNKNOWN_PRINCIPAL, needs, lambda _: lambda _: UNKNOWN)
+    decision = decide(
+        denying(denied), call, UNKNOWN_PRINCIPAL, needs, lambda *_: lambda _: UNKNOWN
+    )
 
     assert decision.verdict is Verdict.DENY
 

@@ -79,7 +79,7 @@ def decided(vector: dict[str, Any]) -> Decision:
         call,
         principal,
         needs_of(vector),
-        lambda need: context.lookup_for(call, principal, need),
+        lambda need, who: context.lookup_for(call, who, need),
     )
 
 
