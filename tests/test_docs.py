@@ -150,6 +150,8 @@ def test_the_programs_of_the_page_on_cost_run(repository: Path) -> None:
         exec(block.replace("    ...", "    pass"), names)  # noqa: S102 - our own page
 
     assert len(dynaguard.key_hash("orders", "customer#1")) == 16
+
+
 def test_the_identity_page_is_what_the_code_does(repository: Path) -> None:
     """Its policies load, its program runs, its codes and kinds are those of the code."""
     page = (repository / "docs/identity.md").read_text(encoding="utf-8")
