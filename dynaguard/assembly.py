@@ -22,7 +22,8 @@ from dynaguard.masking import CursorSeals, Masks
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.model import PolicyDocument
-from dynaguard.scope import Scope
+from dynaguard.propagation.traces import trace_finder
+from dynaguard.scope import FindTrace, Scope
 from dynaguard.settings import (
     FoundPolicy,
     Mode,
@@ -31,6 +32,7 @@ from dynaguard.settings import (
     find_policy,
     resolve_settings,
 )
+from dynaguard.telemetry.logs import CallLogs
 from dynaguard.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -127,7 +129,8 @@ def build_guard(
         monotonic: The clock of durations, waits and retry budgets, in seconds.
 
     Raises:
-        ConfigurationError: The audit file cannot be opened, or a mask needs a key that is not set.
+        ConfigurationError: The audit file cannot be opened, a mask needs a key that is not set, or
+            the installed opentelemetry-api is too old for `audit_logs`.
     """
     settings, document = configuration.resolved.settings, configuration.document
     resolver = IdentityResolver(
@@ -139,7 +142,7 @@ def build_guard(
     )
     rooms = Rooms(
         resolver=resolver,
-        telemetry=Telemetry(),
+        telemetry=Telemetry(logs=CallLogs(time_ns=time_ns) if settings.audit_logs else None),
         audit=_open_audit(settings, document, time_ns, ship),
         policy=None if document is None else CompiledPolicy(document),
         context=None if document is None else _context(document, settings, time_ns, describe),
@@ -159,6 +162,11 @@ def process_scope(settings: Settings) -> Scope:
         runbook=settings.runbook,
         priority=settings.priority,
     )
+
+
+def find_trace(settings: Settings, environ: Mapping[str, str]) -> FindTrace:
+    """Where calls get their correlation id that no scope and no setting names."""
+    return trace_finder(environ) if settings.surroundings else str
 
 
 def _open_audit(

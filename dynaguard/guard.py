@@ -110,7 +110,7 @@ class Guard:
         self.concealment = concealment = (
             Concealment(rooms.masks, self._refusal) if rooms.masks is not None else None
         )
-        is_decided = rooms.policy is not None or rooms.audit.is_on
+        is_decided = rooms.policy is not None or rooms.audit.is_on or rooms.telemetry.is_logging
         self._entry_steps = (
             *((concealment.unseal,) if concealment else ()),
             self._authorise if is_decided else self._name_table,
@@ -321,12 +321,13 @@ class Guard:
         )
 
     def leave(self, passage: Passage, status: Status, error_code: str | None = None) -> None:
-        """Records how the call ended, once: audit, then span and metrics. Never raises."""
+        """Records how the call ended, once: audit, log, then span and metrics. Never raises."""
         if passage.is_recorded:
             return
         passage.is_recorded = True
-        audit, span = self.rooms.audit, passage.span
-        if not audit.is_on and (span is None or not span.is_watched):
+        audit, span, telemetry = self.rooms.audit, passage.span, self.rooms.telemetry
+        is_kept = audit.is_on or telemetry.is_logging
+        if not is_kept and (span is None or not span.is_watched):
             return
         outcome = passage.outcome(status, error_code, self.monotonic())
         try:
@@ -336,6 +337,8 @@ class Guard:
         except Exception as err:  # noqa: BLE001 - nothing is left to refuse here either
             self.counters.failures += 1
             _log.warning("the outcome of a call was not recorded (%s)", type(err).__name__)
+        if telemetry.is_logging:
+            telemetry.log(passage.call, passage.principal, passage.decision, outcome)
         if span is not None:
             span.finish(passage.call, passage.principal, passage.decision, outcome)
 

@@ -22,6 +22,7 @@ ROOMS = (
     "scope",
     "call",
     "settings",
+    "propagation",
     "policy",
     "aws",
     "identity",

@@ -1,14 +1,14 @@
 """What a span and the metrics say about a call. Pure: values in, attributes out.
 
-INVARIANT: of the parameters only the number of a batch's members is read, never a key or a value.
+INVARIANT: of the parameters only counts and switches are read, never a key or a value.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from dynaguard.aws.analysis import authorizations, tables_of
@@ -25,7 +25,13 @@ from dynaguard.call import (
 from dynaguard.errors import readable_arn
 from dynaguard.telemetry import names
 
+if TYPE_CHECKING:
+    from dynaguard.budgets.load import Cause
+
 Attributes = dict[str, str | bool | int | float | list[str]]
+
+MAX_REASONS: Final = 10
+"""Most reasons of one throttle that an event names."""
 
 _DEFAULT_PORT_BY_SCHEME: Final = {"https": 443, "http": 80}
 _LEAST_BATCH: Final = 2
@@ -37,6 +43,15 @@ _MEMBERS_BY_OPERATION: Final = {
     "TransactGetItems": "TransactItems",
     "TransactWriteItems": "TransactItems",
 }
+
+_READS: Final = frozenset({"GetItem", "Query", "Scan"})
+_READ_OPTIONS: Final = (
+    ("ConsistentRead", names.AWS_DYNAMODB_CONSISTENT_READ, bool),
+    ("Limit", names.AWS_DYNAMODB_LIMIT, int),
+    ("ScanIndexForward", names.AWS_DYNAMODB_SCAN_FORWARD, bool),
+    ("Segment", names.AWS_DYNAMODB_SEGMENT, int),
+    ("TotalSegments", names.AWS_DYNAMODB_TOTAL_SEGMENTS, int),
+)
 
 
 def span_name(service_id: str, operation: str, members: int) -> str:
@@ -58,16 +73,59 @@ def batch_size(call: Call) -> int:
 
 
 def start_attributes(call: Call, service_id: str) -> Attributes:
-    """What samplers may look at: what is known before the call is decided."""
-    attributes: Attributes = {
+    """What samplers may look at: what is known before the call is decided.
+
+    The same for every call of one kind, and remembered: callers must not change it.
+    """
+    return _start_attributes(
+        call.service, service_id, call.operation, call.region, call.endpoint_url
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _start_attributes(
+    service: str, service_id: str, operation: str, region: str | None, endpoint_url: str | None
+) -> Attributes:
+    """The same, by what it depends on."""
+    return {
         names.RPC_SYSTEM_NAME: names.AWS_API,
-        names.RPC_METHOD: f"{service_id}/{call.operation}",
-        **_server(call.endpoint_url),
+        names.RPC_METHOD: f"{service_id}/{operation}",
+        **_place_attributes(service, operation, region, endpoint_url),
     }
-    if call.service == "dynamodb":
+
+
+def place_attributes(call: Call) -> Attributes:
+    """The database operation, and where it goes."""
+    return _place_attributes(call.service, call.operation, call.region, call.endpoint_url)
+
+
+def _place_attributes(
+    service: str, operation: str, region: str | None, endpoint_url: str | None
+) -> Attributes:
+    """The same, by what it depends on."""
+    attributes: Attributes = {**_server(endpoint_url)}
+    if service == "dynamodb":
         attributes[names.DB_SYSTEM_NAME] = names.AWS_DYNAMODB
-        attributes[names.DB_OPERATION_NAME] = call.operation
-    _add(attributes, names.CLOUD_REGION, call.region)
+        attributes[names.DB_OPERATION_NAME] = operation
+    _add(attributes, names.CLOUD_REGION, region)
+    return attributes
+
+
+def attempt_attributes(
+    attempt: int, error_code: str | None, wait_s: float, causes: Iterable[Cause] = ()
+) -> Attributes:
+    """An attempt that did not end well; of a throttle its reasons, as far as AWS gave them."""
+    attributes: Attributes = {
+        names.ATTEMPT_NUMBER: attempt,
+        names.WAIT_S: round(wait_s, 6),
+        names.ERROR_TYPE: error_code or names.ERROR_TYPE_OTHER,
+    }
+    found = list(dict.fromkeys(causes))[:MAX_REASONS]
+    if found:
+        attributes[names.THROTTLE_REASONS] = [each.reason or each.limit.value for each in found]
+        attributes[names.THROTTLE_RESOURCES] = [
+            each.resource if each.resource.startswith("arn:") else "" for each in found
+        ]
     return attributes
 
 
@@ -116,7 +174,7 @@ def decision_attributes(decision: Decision | None) -> Attributes:
 
 
 def target_attributes(call: Call, principal: Principal, decision: Decision | None) -> Attributes:
-    """The tables and the index that a DynamoDB call touches, and how many members it has.
+    """The tables and the index that a DynamoDB call touches.
 
     Without a decision nobody has read the parameters yet: that happens here.
     """
@@ -125,7 +183,6 @@ def target_attributes(call: Call, principal: Principal, decision: Decision | Non
     needs = decision.authorizations if decision else authorizations(call, principal.account_id)
     tables = [readable_arn(table) for table in tables_of(needs)]
     indexes = {need.index_name for need in needs if need.index_name is not None}
-    members = batch_size(call)
     attributes: Attributes = {}
     if tables:
         attributes[names.AWS_DYNAMODB_TABLE_NAMES] = tables
@@ -133,9 +190,23 @@ def target_attributes(call: Call, principal: Principal, decision: Decision | Non
         attributes[names.DB_COLLECTION_NAME] = tables[0]
     if len(indexes) == 1:
         attributes[names.AWS_DYNAMODB_INDEX_NAME] = readable_arn(indexes.pop())
-    if members >= _LEAST_BATCH:
-        attributes[names.DB_OPERATION_BATCH_SIZE] = members
     return attributes
+
+
+def request_attributes(call: Call) -> Attributes:
+    """What the parameters of a DynamoDB call say about its size: counts and switches only.
+
+    Parameters may be malformed in any way; what is not of its type is left out.
+    """
+    if call.service != "dynamodb" or not isinstance(call.params, Mapping):
+        return {}
+    members = batch_size(call)
+    if members >= _LEAST_BATCH:
+        return {names.DB_OPERATION_BATCH_SIZE: members}
+    if call.operation not in _READS:
+        return {}
+    given = [(name, kind, call.params.get(key)) for key, name, kind in _READ_OPTIONS]
+    return {name: value for name, kind, value in given if type(value) is kind}
 
 
 def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
@@ -143,10 +214,13 @@ def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
     attributes: Attributes = {
         names.STATUS: outcome.status.value,
         names.ATTEMPTS: outcome.attempts,
-        names.THROTTLES: outcome.throttles,
-        names.WAIT_S: round(outcome.wait_s, 6),
-        names.MASKED_COUNT: sum(each.value_count for each in outcome.masked),
     }
+    if outcome.throttles:
+        attributes[names.THROTTLES] = outcome.throttles
+    if outcome.wait_s:
+        attributes[names.WAIT_S] = round(outcome.wait_s, 6)
+    if outcome.masked:
+        attributes[names.MASKED_COUNT] = sum(each.value_count for each in outcome.masked)
     _add(attributes, names.AWS_REQUEST_ID, outcome.request_id)
     _add(attributes, names.HTTP_RESPONSE_STATUS_CODE, outcome.http_status)
     _add(attributes, names.RETRY_REFUSAL, outcome.budget_refusal)
@@ -217,6 +291,21 @@ def retry_measure(call: Call, principal: Principal, decision: Decision | None) -
     attributes[names.PRIORITY] = call.scope.priority.value
     _add(attributes, names.JOB, call.scope.job)
     return attributes
+
+
+def retry_count(call: Call, outcome: Outcome) -> int:
+    """Attempts that repeated another.
+
+    The parts of a batch are attempts too: of batches those count that followed a throttle.
+    """
+    further = max(0, outcome.attempts - 1)
+    is_batch = call.operation in _MEMBERS_BY_OPERATION and call.service == "dynamodb"
+    return min(further, outcome.throttles) if is_batch else further
+
+
+def budget_measure(budget: BudgetState) -> Attributes:
+    """What the tokens that are left are split by."""
+    return {names.BUDGET_BUCKET: readable_arn(budget.bucket)}
 
 
 def masked_measure(call: Call, principal: Principal, masked: MaskedValues) -> Attributes:

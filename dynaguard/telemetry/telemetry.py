@@ -10,9 +10,9 @@ configured after `install()` is used from its first moment. Nothing here imports
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import Token
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
@@ -24,20 +24,24 @@ from dynaguard.call import Call, Decision, Outcome, Principal, Status
 from dynaguard.telemetry import names
 from dynaguard.telemetry.attributes import (
     Attributes,
+    attempt_attributes,
     batch_size,
-    decision_attributes,
+    budget_measure,
     decision_measure,
     duration_measure,
     error_type,
-    identity_attributes,
     masked_measure,
-    outcome_attributes,
+    retry_count,
     retry_measure,
-    scope_attributes,
     span_name,
     start_attributes,
-    target_attributes,
 )
+from dynaguard.telemetry.describing import Descriptions
+from dynaguard.telemetry.logs import CallLogs
+from dynaguard.telemetry.series import Counted, Observed, Recorded
+
+if TYPE_CHECKING:
+    from dynaguard.budgets.load import Cause
 
 _SCOPE_NAME: Final = "dynaguard"
 _DURATION_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
@@ -47,14 +51,16 @@ _log: Final = logging.getLogger("dynaguard.telemetry")
 
 
 class Telemetry:
-    """Spans and metrics of one guard. Thread-safe.
+    """Spans, metrics and, on request, log records of one guard. Thread-safe.
 
     Args:
         tracer_provider: Where spans go; None: the global provider, whenever that is set.
         meter_provider: Where metrics go; None: the global provider, whenever that is set.
+        logs: Emits log records, or None.
 
     Attributes:
         failure_count: Failures caught since it was made.
+        descriptions: What spans and log records say.
     """
 
     __slots__ = (
@@ -62,11 +68,15 @@ class Telemetry:
         "_duration",
         "_idle",
         "_is_late",
+        "_logs",
         "_masked_values",
         "_refused",
+        "_retried",
         "_throttled",
+        "_tokens",
         "_tracer",
         "_waits",
+        "descriptions",
         "failure_count",
     )
 
@@ -75,27 +85,46 @@ class Telemetry:
         *,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
+        logs: CallLogs | None = None,
     ) -> None:
         self.failure_count = 0
+        self.descriptions = Descriptions()
+        self._logs = logs
         self._tracer = trace.get_tracer(_SCOPE_NAME, tracer_provider=tracer_provider)
         self._is_late = isinstance(self._tracer, trace.ProxyTracer)
         meter = metrics.get_meter(_SCOPE_NAME, meter_provider=meter_provider)
-        self._decisions = meter.create_counter(
-            names.DECISIONS_METRIC, "{call}", "Decided calls, by verdict."
+        self._decisions = Counted(
+            meter.create_counter(names.DECISIONS_METRIC, "{call}", "Decided calls, by verdict.")
         )
-        self._throttled = meter.create_counter(
-            names.THROTTLED_METRIC, "{attempt}", "Attempts that AWS answered by a throttle."
+        self._throttled = Counted(
+            meter.create_counter(
+                names.THROTTLED_METRIC, "{attempt}", "Attempts that AWS answered by a throttle."
+            )
         )
-        self._refused = meter.create_counter(
-            names.REFUSED_METRIC, "{attempt}", "Further attempts that a retry budget refused."
+        self._refused = Counted(
+            meter.create_counter(
+                names.REFUSED_METRIC, "{attempt}", "Further attempts that a retry budget refused."
+            )
         )
-        self._waits = meter.create_histogram(
-            names.WAIT_METRIC, "s", "Waits for a turn and between attempts, of calls that waited."
+        self._retried = Counted(
+            meter.create_counter(
+                names.RETRIES_METRIC, "{attempt}", "Attempts that repeated another."
+            )
         )
-        self._masked_values = meter.create_counter(
-            names.MASKED_VALUES_METRIC, "{value}", "Values masked in answers."
+        self._tokens = _tokens_gauge(meter)
+        self._waits = Recorded(
+            meter.create_histogram(
+                names.WAIT_METRIC,
+                "s",
+                "Waits for a turn and between attempts, of calls that waited.",
+            )
         )
-        self._duration = _duration_histogram(meter)
+        self._masked_values = Counted(
+            meter.create_counter(
+                names.MASKED_VALUES_METRIC, "{value}", "Values masked in answers."
+            )
+        )
+        self._duration = Recorded(_duration_histogram(meter))
         self._idle = CallSpan(self, None, is_owned=True)
 
     def start(self, call: Call, *, service_id: str) -> CallSpan:
@@ -141,7 +170,7 @@ class Telemetry:
     @property
     def is_metering(self) -> bool:
         """Whether anybody takes what is counted; a proxy without its real instrument does not."""
-        return getattr(self._decisions, "_real_instrument", _ABSENT) is not None
+        return getattr(self._decisions.instrument, "_real_instrument", _ABSENT) is not None
 
     def count(
         self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
@@ -149,13 +178,18 @@ class Telemetry:
         """Adds a call that ended to the counters. May raise."""
         if decision is not None:
             self._decisions.add(1, decision_measure(call, principal, decision))
-        if outcome.throttles or outcome.wait_s or outcome.budget_refusal:
-            self._count_trouble(outcome, retry_measure(call, principal, decision))
+        if outcome.throttles or outcome.wait_s or outcome.budget_refusal or outcome.attempts > 1:
+            self._count_trouble(call, outcome, retry_measure(call, principal, decision))
         for masked in outcome.masked:
             self._masked_values.add(masked.value_count, masked_measure(call, principal, masked))
 
-    def _count_trouble(self, outcome: Outcome, measure: Attributes) -> None:
-        """Throttles, waits and refusals of one call."""
+    def _count_trouble(self, call: Call, outcome: Outcome, measure: Attributes) -> None:
+        """Throttles, retries, waits and refusals of one call, and what is left of its budget."""
+        retries = retry_count(call, outcome)
+        if retries:
+            self._retried.add(retries, measure)
+        if outcome.budget is not None and self._tokens is not None:
+            self._tokens.set(outcome.budget.tokens_left, budget_measure(outcome.budget))
         if outcome.throttles:
             self._throttled.add(outcome.throttles, measure)
         if outcome.wait_s:
@@ -167,6 +201,23 @@ class Telemetry:
         """Records how long a DynamoDB call took that was sent. May raise."""
         if call.service == "dynamodb" and outcome.attempts:
             self._duration.record(outcome.elapsed_s, duration_measure(call, decision, outcome))
+
+    @property
+    def is_logging(self) -> bool:
+        """Whether log records were asked for."""
+        return self._logs is not None
+
+    def log(
+        self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
+    ) -> None:
+        """Emits the log record of a call that ended, in the current trace. Never raises."""
+        logs = self._logs
+        try:
+            if logs is not None and logs.is_enabled(outcome):
+                described = self.descriptions.of(call, principal, decision, outcome)
+                logs.emit(call, decision, outcome, described)
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            self.note_failure(err)
 
     def note_failure(self, err: Exception) -> None:
         """Counts a failure; logs the first, without its message, which could hold values."""
@@ -213,22 +264,21 @@ class CallSpan:
             self._telemetry.note_failure(err)
             return False
 
-    def add_attempt(self, attempt: int, error_code: str | None, wait_s: float) -> None:
+    def add_attempt(
+        self, attempt: int, error_code: str | None, wait_s: float, causes: Iterable[Cause] = ()
+    ) -> None:
         """Notes an attempt that did not end well, as an event. Never raises.
 
         Args:
             attempt: 1 for the first.
             error_code: AWS error code, or the name of an exception's class.
             wait_s: Seconds waited since the call began.
+            causes: Reasons of a throttle, as far as AWS gave them.
         """
         if not self.is_recording:
             return
-        attributes: Attributes = {
-            names.ATTEMPT_NUMBER: attempt,
-            names.WAIT_S: round(wait_s, 6),
-            names.ERROR_TYPE: error_code or names.ERROR_TYPE_OTHER,
-        }
         try:
+            attributes = attempt_attributes(attempt, error_code, wait_s, causes)
             cast(Span, self._span).add_event(names.ATTEMPT_EVENT, attributes)
         except Exception as err:  # noqa: BLE001 - observation never breaks a call
             self._telemetry.note_failure(err)
@@ -273,15 +323,8 @@ class CallSpan:
         """Puts everything that is known on a span that records. A peer's keeps its own status."""
         if not span.is_recording():
             return
-        span.set_attributes(
-            {
-                **scope_attributes(call),
-                **identity_attributes(principal),
-                **target_attributes(call, principal, decision),
-                **decision_attributes(decision),
-                **outcome_attributes(call, outcome),
-            }
-        )
+        described = self._telemetry.descriptions.of(call, principal, decision, outcome)
+        span.set_attributes(described)
         if self.is_owned and error_type(outcome) is not None:
             # A denial's reason holds names only; an error's message may hold values.
             is_denial = outcome.status is Status.DENIED and decision is not None
@@ -321,3 +364,13 @@ def _duration_histogram(meter: Meter) -> Histogram:
         )
     except TypeError:  # opentelemetry-api before 1.30
         return meter.create_histogram(*described)
+
+
+def _tokens_gauge(meter: Meter) -> Observed | None:
+    """The gauge of retry tokens, where the API has gauges (1.23 and later)."""
+    if not hasattr(meter, "create_gauge"):
+        return None
+    gauge = meter.create_gauge(
+        names.BUDGET_TOKENS_METRIC, "{token}", "Retry tokens left after a call that had trouble."
+    )
+    return Observed(gauge)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynaguard.budgets.load import Cause, Limit
 from dynaguard.call import Authorization, ConsumedCapacity, Decision, Outcome, Status, Verdict
 from dynaguard.scope import Scope
 from dynaguard.telemetry import attributes, names
@@ -194,15 +195,93 @@ def test_one_table_is_the_collection() -> None:
 
 
 def test_several_tables_are_none() -> None:
-    """Nor several indexes; the batch tells its size."""
+    """Nor several indexes."""
     other = NEED._replace(table_name="customers", index_name="b")
     decision = Decision(Verdict.ALLOW, (NEED._replace(index_name="a"), other))
     call = call_of("TransactGetItems", {"TransactItems": [{}, {}, {}]})
 
     assert attributes.target_attributes(call, PRINCIPAL, decision) == {
         "aws.dynamodb.table_names": ["orders", "customers"],
-        "db.operation.batch.size": 3,
     }
+    assert attributes.request_attributes(call) == {"db.operation.batch.size": 3}
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "expected"),
+    [
+        (
+            "Query",
+            {"ConsistentRead": True, "Limit": 25, "ScanIndexForward": False},
+            {
+                "aws.dynamodb.consistent_read": True,
+                "aws.dynamodb.limit": 25,
+                "aws.dynamodb.scan_forward": False,
+            },
+        ),
+        (
+            "Scan",
+            {"Segment": 0, "TotalSegments": 4},
+            {"aws.dynamodb.segment": 0, "aws.dynamodb.total_segments": 4},
+        ),
+        ("GetItem", {"ConsistentRead": CANARY, "Limit": True}, {}),
+        ("PutItem", {"Limit": 1}, {}),
+        ("Query", None, {}),
+        ("BatchGetItem", {"RequestItems": {"orders": {"Keys": [{}]}}}, {}),
+    ],
+)
+def test_reads_tell_their_options(operation: str, params: Any, expected: Any) -> None:
+    """Counts and switches of the right type; text stays out."""
+    assert attributes.request_attributes(call_of(operation, params)) == expected
+
+
+def test_another_service_has_no_options() -> None:
+    """Its `Limit` means something else."""
+    assert attributes.request_attributes(call_of("Query", {"Limit": 1}, "other")) == {}
+
+
+def test_what_did_not_happen_is_left_out() -> None:
+    """No throttle, no wait, no mask: three attributes less on nearly every span."""
+    found = attributes.outcome_attributes(CALL, Outcome(Status.OK, http_status=200, attempts=1))
+
+    assert found == {
+        "dynaguard.status": "ok",
+        "dynaguard.attempts": 1,
+        "http.response.status_code": 200,
+    }
+
+
+@pytest.mark.parametrize(
+    ("operation", "attempts", "throttles", "retries"),
+    [("GetItem", 0, 0, 0), ("GetItem", 3, 0, 2), ("BatchWriteItem", 9, 2, 2)],
+)
+def test_parts_of_a_batch_are_no_retries(
+    operation: str, attempts: int, throttles: int, retries: int
+) -> None:
+    """Only what followed a throttle repeated anything."""
+    outcome = Outcome(Status.OK, attempts=attempts, throttles=throttles)
+
+    assert attributes.retry_count(call_of(operation), outcome) == retries
+
+
+def test_an_attempt_tells_its_throttle_reasons() -> None:
+    """Each once, the ARN beside it; what is no ARN stays out."""
+    index = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/index/by_day"
+    reason = "IndexWriteKeyRangeThroughputExceeded"
+    causes = [
+        Cause(Limit.KEY_RANGE, index, reason),
+        Cause(Limit.KEY_RANGE, index, reason),
+        Cause(Limit.ACCOUNT, CANARY),
+    ]
+
+    assert attributes.attempt_attributes(2, None, 0.1234567, causes) == {
+        "dynaguard.attempt.number": 2,
+        "dynaguard.wait_s": 0.123457,
+        "error.type": "_OTHER",
+        "dynaguard.throttle.reasons": [reason, "account"],
+        "dynaguard.throttle.resources": [index, ""],
+    }
+    many = [Cause(Limit.RESOURCE, f"arn:{number}") for number in range(100)]
+    assert len(attributes.attempt_attributes(1, "X", 0.0, many)[names.THROTTLE_REASONS]) == 10  # type: ignore[arg-type]
 
 
 def test_a_call_that_touches_no_table_has_no_target() -> None:
@@ -333,6 +412,7 @@ def test_attributes_hold_no_item_value_and_nothing_that_an_exporter_refuses(
         **attributes.identity_attributes(principal),
         **attributes.target_attributes(call, principal, decision),
         **attributes.decision_attributes(decision),
+        **attributes.request_attributes(call),
         **attributes.outcome_attributes(call, outcome),
         **attributes.duration_measure(call, decision, outcome),
         **attributes.call_measure(call, decision),
