@@ -45,6 +45,8 @@ _MEMBERS_BY_OPERATION: Final = {
 }
 
 _READS: Final = frozenset({"GetItem", "Query", "Scan"})
+TELLING_REQUESTS: Final = _READS | _MEMBERS_BY_OPERATION.keys()
+"""Operations whose parameters `request_attributes` may find something in."""
 _READ_OPTIONS: Final = (
     ("ConsistentRead", names.AWS_DYNAMODB_CONSISTENT_READ, bool),
     ("Limit", names.AWS_DYNAMODB_LIMIT, int),
@@ -205,7 +207,11 @@ def request_attributes(call: Call) -> Attributes:
         return {names.DB_OPERATION_BATCH_SIZE: members}
     if call.operation not in _READS:
         return {}
-    given = [(name, kind, call.params.get(key)) for key, name, kind in _READ_OPTIONS]
+    params = call.params
+    if call.operation == "GetItem":
+        consistent = params.get("ConsistentRead")
+        return {names.AWS_DYNAMODB_CONSISTENT_READ: consistent} if type(consistent) is bool else {}
+    given = [(name, kind, params.get(key)) for key, name, kind in _READ_OPTIONS]
     return {name: value for name, kind, value in given if type(value) is kind}
 
 
@@ -220,7 +226,7 @@ def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
     if outcome.wait_s:
         attributes[names.WAIT_S] = round(outcome.wait_s, 6)
     if outcome.masked:
-        attributes[names.MASKED_COUNT] = sum(each.value_count for each in outcome.masked)
+        attributes[names.MASKED_COUNT] = masked_count(outcome)
     _add(attributes, names.AWS_REQUEST_ID, outcome.request_id)
     _add(attributes, names.HTTP_RESPONSE_STATUS_CODE, outcome.http_status)
     _add(attributes, names.RETRY_REFUSAL, outcome.budget_refusal)
@@ -236,6 +242,11 @@ def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
             texts = [_capacity_text(each) for each in outcome.capacity]
             attributes[names.AWS_DYNAMODB_CONSUMED_CAPACITY] = texts
     return attributes
+
+
+def masked_count(outcome: Outcome) -> int:
+    """Values that were masked, of all sorts."""
+    return sum([each.value_count for each in outcome.masked])
 
 
 def _budget_attributes(budget: BudgetState) -> Attributes:

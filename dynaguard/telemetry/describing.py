@@ -8,15 +8,18 @@ INVARIANT: what is kept never leads to an `Authorization.member`, which holds it
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Hashable
 from typing import Final
 
-from dynaguard.call import Call, Decision, Outcome, Principal
+from dynaguard.call import Call, Decision, Outcome, Principal, Status
 from dynaguard.telemetry import names
 from dynaguard.telemetry.attributes import (
+    TELLING_REQUESTS,
     Attributes,
     decision_attributes,
     identity_attributes,
+    masked_count,
     outcome_attributes,
     request_attributes,
     scope_attributes,
@@ -25,6 +28,16 @@ from dynaguard.telemetry.attributes import (
 
 MAX_PARTS: Final = 1024
 """Most parts that are kept; then all are forgotten and the next are made anew."""
+
+
+_PLAIN: Final = Outcome(Status.OK)
+_OWN: Final = frozenset(
+    {"http_status", "request_id", "attempts", "elapsed_s", "item_count", "masked"}
+)
+_plain_fields = operator.itemgetter(
+    *[index for index, name in enumerate(Outcome._fields) if name not in _OWN]
+)
+_PLAIN_FIELDS: Final = _plain_fields(_PLAIN)
 
 
 class Descriptions:
@@ -41,21 +54,38 @@ class Descriptions:
     ) -> Attributes:
         """All attributes of a call that ended.
 
-        Cost: one look-up and one merge; linear in the call's authorisations.
+        Cost: one look-up and one copy for a call that went well; linear in its authorisations.
         """
-        return {
-            **self._recurring(call, principal, decision),
-            names.CORRELATION_ID: call.correlation_id,  # in place of that of the first call
-            **request_attributes(call),
-            **outcome_attributes(call, outcome),
-        }
+        is_plain = _plain_fields(outcome) == _PLAIN_FIELDS
+        described = self._recurring(call, principal, decision, outcome if is_plain else None)
+        described = described.copy()
+        described[names.CORRELATION_ID] = call.correlation_id  # in place of the first call's
+        if not is_plain:
+            described.update(outcome_attributes(call, outcome))
+        else:
+            if outcome.request_id is not None:
+                described[names.AWS_REQUEST_ID] = outcome.request_id
+            if outcome.item_count is not None and call.service == "dynamodb":
+                described[names.DB_RESPONSE_RETURNED_ROWS] = outcome.item_count
+            if outcome.masked:
+                described[names.MASKED_COUNT] = masked_count(outcome)
+        if call.operation in TELLING_REQUESTS:
+            described.update(request_attributes(call))
+        return described
 
     def _recurring(
-        self, call: Call, principal: Principal, decision: Decision | None
+        self,
+        call: Call,
+        principal: Principal,
+        decision: Decision | None,
+        outcome: Outcome | None,
     ) -> Attributes:
-        """Scope, identity, target and decision; kept unless the decision has more to say."""
+        """Scope, identity, target, decision and a plain outcome; not to be changed.
+
+        Kept unless the decision has more to say than its verdict and statement.
+        """
         if decision is None or decision.reason or decision.observed:
-            return _recurring(call, principal, decision)
+            return _recurring(call, principal, decision, outcome)
         scope, statement = call.scope, decision.statement
         key = (
             call.service,
@@ -63,27 +93,35 @@ class Descriptions:
             id(statement),
             decision.verdict,
             decision.is_enforced,
+            # What the scope says, not which it is: each request may have one of its own.
             scope.job,
             scope.run_id,
             scope.stage,
             scope.runbook,
             scope.priority,
-            tuple([(need.table_name, need.index_name) for need in decision.authorizations]),
+            outcome and (outcome.http_status, outcome.attempts),
+            *[(need.table_name, need.index_name) for need in decision.authorizations],
         )
         entry = self._parts.get(key)
         if entry is None:
             if len(self._parts) >= MAX_PARTS:
                 self._parts.clear()
-            made = _recurring(call, principal, decision)
+            made = _recurring(call, principal, decision, outcome)
             entry = self._parts[key] = (made, principal, statement)
         return entry[0]
 
 
-def _recurring(call: Call, principal: Principal, decision: Decision | None) -> Attributes:
-    """The same, made anew."""
-    return {
+def _recurring(
+    call: Call, principal: Principal, decision: Decision | None, outcome: Outcome | None
+) -> Attributes:
+    """The same, made anew; of the outcome what is no call's own."""
+    made: Attributes = {
         **scope_attributes(call),
         **identity_attributes(principal),
         **target_attributes(call, principal, decision),
         **decision_attributes(decision),
     }
+    if outcome is not None:
+        common = _PLAIN._replace(http_status=outcome.http_status, attempts=outcome.attempts)
+        made |= outcome_attributes(call, common)
+    return made

@@ -29,7 +29,6 @@ from dynaguard.telemetry.attributes import (
     budget_measure,
     decision_measure,
     duration_measure,
-    error_type,
     masked_measure,
     retry_count,
     retry_measure,
@@ -47,6 +46,7 @@ _SCOPE_NAME: Final = "dynaguard"
 _DURATION_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 """Advice of the conventions for `db.client.operation.duration`."""
 _ABSENT: Final = object()
+_FAILED: Final = frozenset({Status.ERROR, Status.DENIED})
 _log: Final = logging.getLogger("dynaguard.telemetry")
 
 
@@ -152,16 +152,17 @@ class Telemetry:
         if current is not trace.INVALID_SPAN and _is_peers(current, call.operation):
             return CallSpan(self, current, is_owned=False)
         # The one look at the API's inside: to ask it properly reads the environment each time.
-        if self._is_late and getattr(trace, "_TRACER_PROVIDER", _ABSENT) is None:
-            return self._idle
+        if self._is_late:
+            if getattr(trace, "_TRACER_PROVIDER", _ABSENT) is None:
+                return self._idle
+            if isinstance(self._tracer, trace.ProxyTracer):
+                self._tracer = trace.get_tracer(_SCOPE_NAME)  # the real one: one step less
         if otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY):
             return self._idle  # an exporter's own call: its span would be exported, and so on
-        members = batch_size(call)
-        span = self._tracer.start_span(
-            span_name(service_id, call.operation, members),
-            kind=SpanKind.CLIENT,
-            attributes=start_attributes(call, service_id),
-        )
+        name = span_name(service_id, call.operation, batch_size(call))
+        # By position: name, context, kind, attributes.
+        attributes = start_attributes(call, service_id)
+        span = self._tracer.start_span(name, None, SpanKind.CLIENT, attributes)
         here = span.get_span_context()
         if not here.is_valid or here == current.get_span_context():
             return self._idle  # a tracer that does nothing hands on what is there
@@ -293,16 +294,20 @@ class CallSpan:
         Cost: without a recording span and without a meter's SDK one look at an instrument.
         """
         telemetry, span = self._telemetry, self._span
-        if self._is_finished or (span is None and not telemetry.is_metering):
+        is_metering = telemetry.is_metering
+        if self._is_finished or (span is None and not is_metering):
             return
         self._is_finished = span is not None  # the idle one serves every call
         if span is not None:
-            self._guarded(self._describe, span, call, principal, decision, outcome)
-        if telemetry.is_metering:
+            try:  # written out: a span is on the path of every call
+                self._describe(span, call, principal, decision, outcome)
+            except Exception as err:  # noqa: BLE001 - observation never breaks a call
+                telemetry.note_failure(err)
+        if is_metering:
             self._guarded(telemetry.count, call, principal, decision, outcome)
             if self.is_owned:
                 self._guarded(telemetry.time, call, decision, outcome)
-        if span is not None and self.is_owned:
+        if self._token is not None and span is not None:
             self._guarded(self._end, span)
 
     def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
@@ -325,7 +330,7 @@ class CallSpan:
             return
         described = self._telemetry.descriptions.of(call, principal, decision, outcome)
         span.set_attributes(described)
-        if self.is_owned and error_type(outcome) is not None:
+        if self.is_owned and outcome.status in _FAILED:
             # A denial's reason holds names only; an error's message may hold values.
             is_denial = outcome.status is Status.DENIED and decision is not None
             reason = decision.reason if is_denial and decision else ""
