@@ -208,6 +208,8 @@ class Installation:
             span = guard.rooms.telemetry.start(call, service_id=service_id)
             passage = guard.enter(call, started_s=frame.started_s, span=span)
             passage.is_observed = True
+            if not span.is_owned:
+                span.introduce(call, passage.principal, passage.decision)
             frame.passage = passage
         context[CONTEXT_KEY] = passage
         return passage

@@ -73,6 +73,15 @@ class Descriptions:
             described.update(request_attributes(call))
         return described
 
+    def of_start(self, call: Call, principal: Principal, decision: Decision | None) -> Attributes:
+        """All attributes of a call that was decided and has not ended."""
+        recurring = self._recurring(call, principal, decision, None)
+        return {
+            **recurring,
+            names.CORRELATION_ID: call.correlation_id,
+            **request_attributes(call),
+        }
+
     def _recurring(
         self,
         call: Call,

@@ -51,7 +51,7 @@ AWS_API: Final = "aws-api"
 AWS_DYNAMODB: Final = "aws.dynamodb"
 """`db.system.name` of DynamoDB."""
 ERROR_TYPE_OTHER: Final = "_OTHER"
-METRIC_OVERFLOW: Final = "otel.metric.overflow"
+OTEL_METRIC_OVERFLOW: Final = "otel.metric.overflow"
 """True on what exceeds the bound of different attribute sets. Source: metrics SDK specification,
 "Cardinality limits"."""
 

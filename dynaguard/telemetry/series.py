@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import _Gauge as Gauge  # no public name, nor in every version
 
 MAX_SETS: Final = 2000
-_OVERFLOW: Final[Attributes] = {names.METRIC_OVERFLOW: True}
+_OVERFLOW: Final[Attributes] = {names.OTEL_METRIC_OVERFLOW: True}
 
 
 class Counted:

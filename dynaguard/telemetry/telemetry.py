@@ -284,6 +284,18 @@ class CallSpan:
         except Exception as err:  # noqa: BLE001 - observation never breaks a call
             self._telemetry.note_failure(err)
 
+    def introduce(self, call: Call, principal: Principal, decision: Decision | None) -> None:
+        """Says who calls and what was decided. Never raises.
+
+        For a peer's span, which may end by an error before anybody can tell it how the call ended.
+        """
+        try:
+            if self.is_recording:
+                described = self._telemetry.descriptions.of_start(call, principal, decision)
+                cast(Span, self._span).set_attributes(described)
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            self._telemetry.note_failure(err)
+
     def finish(
         self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
     ) -> None:

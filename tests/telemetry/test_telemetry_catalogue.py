@@ -25,7 +25,7 @@ from tests.audit.audit_cases import (
 )
 
 ON_SPANS = {each.name for each in catalogue.CONVENTIONAL + catalogue.OWN}
-NOT_SENT = {"RPC_SYSTEM", "AWS_API", "AWS_DYNAMODB", "ERROR_TYPE_OTHER", "METRIC_OVERFLOW"}
+NOT_SENT = {"RPC_SYSTEM", "AWS_API", "AWS_DYNAMODB", "ERROR_TYPE_OTHER", "OTEL_METRIC_OVERFLOW"}
 EVENTS = {"ATTEMPT_EVENT", "CALL_EVENT"}
 
 

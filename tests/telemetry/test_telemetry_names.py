@@ -21,7 +21,7 @@ db_attributes = importlib.import_module(
 )
 db_metrics = importlib.import_module("opentelemetry.semconv.metrics.db_metrics")
 
-VALUES = {"AWS_API", "AWS_DYNAMODB", "ERROR_TYPE_OTHER", "METRIC_OVERFLOW"}
+VALUES = {"AWS_API", "AWS_DYNAMODB", "ERROR_TYPE_OTHER", "OTEL_METRIC_OVERFLOW"}
 METRICS = {"DB_CLIENT_OPERATION_DURATION"}
 STABLE = {
     "DB_COLLECTION_NAME",
