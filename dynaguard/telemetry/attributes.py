@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -17,7 +17,6 @@ from dynaguard.call import (
     Call,
     ConsumedCapacity,
     Decision,
-    MaskedValues,
     Outcome,
     Principal,
     Status,
@@ -45,7 +44,8 @@ _MEMBERS_BY_OPERATION: Final = {
 }
 
 _READS: Final = frozenset({"GetItem", "Query", "Scan"})
-TELLING_REQUESTS: Final = _READS | _MEMBERS_BY_OPERATION.keys()
+BATCHES: Final = frozenset(_MEMBERS_BY_OPERATION)
+TELLING_REQUESTS: Final = _READS | BATCHES
 """Operations whose parameters `request_attributes` may find something in."""
 _READ_OPTIONS: Final = (
     ("ConsistentRead", names.AWS_DYNAMODB_CONSISTENT_READ, bool),
@@ -105,11 +105,11 @@ def _place_attributes(
     service: str, operation: str, region: str | None, endpoint_url: str | None
 ) -> Attributes:
     """The same, by what it depends on."""
-    attributes: Attributes = {**_server(endpoint_url)}
+    attributes: Attributes = {**server(endpoint_url)}
     if service == "dynamodb":
         attributes[names.DB_SYSTEM_NAME] = names.AWS_DYNAMODB
         attributes[names.DB_OPERATION_NAME] = operation
-    _add(attributes, names.CLOUD_REGION, region)
+    add(attributes, names.CLOUD_REGION, region)
     return attributes
 
 
@@ -138,10 +138,10 @@ def scope_attributes(call: Call) -> Attributes:
         names.CORRELATION_ID: call.correlation_id,
         names.PRIORITY: scope.priority.value,
     }
-    _add(attributes, names.JOB, scope.job)
-    _add(attributes, names.RUN_ID, scope.run_id)
-    _add(attributes, names.STAGE, scope.stage)
-    _add(attributes, names.RUNBOOK, scope.runbook)
+    add(attributes, names.JOB, scope.job)
+    add(attributes, names.RUN_ID, scope.run_id)
+    add(attributes, names.STAGE, scope.stage)
+    add(attributes, names.RUNBOOK, scope.runbook)
     return attributes
 
 
@@ -151,10 +151,10 @@ def identity_attributes(principal: Principal) -> Attributes:
         names.IDENTITY_NAME: principal.name,
         names.IDENTITY_KIND: principal.kind.value,
     }
-    _add(attributes, names.IDENTITY_ARN, principal.arn and readable_arn(principal.arn))
-    _add(attributes, names.IDENTITY_SESSION_NAME, principal.session_name)
-    _add(attributes, names.IDENTITY_ACTING_AS, principal.acting_name)
-    _add(attributes, names.CLOUD_ACCOUNT_ID, principal.account_id)
+    add(attributes, names.IDENTITY_ARN, principal.arn and readable_arn(principal.arn))
+    add(attributes, names.IDENTITY_SESSION_NAME, principal.session_name)
+    add(attributes, names.IDENTITY_ACTING_AS, principal.acting_name)
+    add(attributes, names.CLOUD_ACCOUNT_ID, principal.account_id)
     return attributes
 
 
@@ -171,18 +171,19 @@ def decision_attributes(decision: Decision | None) -> Attributes:
         attributes[names.SECURITY_RULE_RULESET_NAME] = decision.statement.source
     if decision.observed:
         attributes[names.DECISION_OBSERVED] = [ref.sid for ref in decision.observed]
-    _add(attributes, names.DECISION_REASON, decision.reason or None)
+    add(attributes, names.DECISION_REASON, decision.reason or None)
     return attributes
 
 
 def target_attributes(call: Call, principal: Principal, decision: Decision | None) -> Attributes:
     """The tables and the index that a DynamoDB call touches.
 
-    Without a decision nobody has read the parameters yet: that happens here.
+    Without a policy and audit nobody has read the parameters yet: that happens here.
     """
     if call.service != "dynamodb":
         return {}
-    needs = decision.authorizations if decision else authorizations(call, principal.account_id)
+    needs = decision.authorizations if decision else ()
+    needs = needs or authorizations(call, principal.account_id)
     tables = [readable_arn(table) for table in tables_of(needs)]
     indexes = {need.index_name for need in needs if need.index_name is not None}
     attributes: Attributes = {}
@@ -227,17 +228,17 @@ def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
         attributes[names.WAIT_S] = round(outcome.wait_s, 6)
     if outcome.masked:
         attributes[names.MASKED_COUNT] = masked_count(outcome)
-    _add(attributes, names.AWS_REQUEST_ID, outcome.request_id)
-    _add(attributes, names.HTTP_RESPONSE_STATUS_CODE, outcome.http_status)
-    _add(attributes, names.RETRY_REFUSAL, outcome.budget_refusal)
-    _add(attributes, names.ERROR_TYPE, error_type(outcome))
+    add(attributes, names.AWS_REQUEST_ID, outcome.request_id)
+    add(attributes, names.HTTP_RESPONSE_STATUS_CODE, outcome.http_status)
+    add(attributes, names.RETRY_REFUSAL, outcome.budget_refusal)
+    add(attributes, names.ERROR_TYPE, error_type(outcome))
     if outcome.budget is not None:
         attributes |= _budget_attributes(outcome.budget)
     if outcome.unprocessed_count:
         attributes[names.UNPROCESSED_COUNT] = outcome.unprocessed_count
     if call.service == "dynamodb":
-        _add(attributes, names.DB_RESPONSE_STATUS_CODE, response_code(outcome))
-        _add(attributes, names.DB_RESPONSE_RETURNED_ROWS, outcome.item_count)
+        add(attributes, names.DB_RESPONSE_STATUS_CODE, response_code(outcome))
+        add(attributes, names.DB_RESPONSE_RETURNED_ROWS, outcome.item_count)
         if outcome.capacity:
             texts = [_capacity_text(each) for each in outcome.capacity]
             attributes[names.AWS_DYNAMODB_CONSUMED_CAPACITY] = texts
@@ -274,86 +275,26 @@ def response_code(outcome: Outcome) -> str | None:
     return outcome.error_code if is_answered else None
 
 
-def decision_measure(call: Call, principal: Principal, decision: Decision) -> Attributes:
-    """What the counter of decisions is split by: identity, verdict, operation, table, statement.
-
-    The statement stands only with refusals, so that a policy's size does not multiply the series.
-    """
-    attributes = call_measure(call, decision)
-    attributes[names.IDENTITY_NAME] = principal.name
-    attributes[names.DECISION] = decision.verdict.value
-    attributes[names.DECISION_IS_ENFORCED] = decision.is_enforced
-    if decision.statement is not None and not decision.verdict.is_allowed:
-        attributes[names.SECURITY_RULE_NAME] = decision.statement.sid
-    return attributes
+def target_key(call: Call, decision: Decision) -> Hashable:
+    """What `target_attributes` depends on beside the service; None where that is not cheap."""
+    if decision.authorizations:
+        return tuple([(need.table_name, need.index_name) for need in decision.authorizations])
+    table = given_table(call)
+    index = call.params.get("IndexName") if table is not None else None
+    is_plain = table is not None and (index is None or type(index) is str)
+    return (call.operation, table, index) if is_plain else None
 
 
-def call_measure(call: Call, decision: Decision | None) -> Attributes:
-    """What every metric is split by: service, operation, and the table where there is one."""
-    attributes: Attributes = {names.SERVICE: call.service, names.OPERATION: call.operation}
-    _add(attributes, names.DB_COLLECTION_NAME, _only_table(decision))
-    return attributes
-
-
-def retry_measure(call: Call, principal: Principal, decision: Decision | None) -> Attributes:
-    """What throttles, waits and refused retries are split by: call, identity, job and class."""
-    attributes = call_measure(call, decision)
-    attributes[names.IDENTITY_NAME] = principal.name
-    attributes[names.PRIORITY] = call.scope.priority.value
-    _add(attributes, names.JOB, call.scope.job)
-    return attributes
-
-
-def retry_count(call: Call, outcome: Outcome) -> int:
-    """Attempts that repeated another.
-
-    The parts of a batch are attempts too: of batches those count that followed a throttle.
-    """
-    further = max(0, outcome.attempts - 1)
-    is_batch = call.operation in _MEMBERS_BY_OPERATION and call.service == "dynamodb"
-    return min(further, outcome.throttles) if is_batch else further
-
-
-def budget_measure(budget: BudgetState) -> Attributes:
-    """What the tokens that are left are split by."""
-    return {names.BUDGET_BUCKET: readable_arn(budget.bucket)}
-
-
-def masked_measure(call: Call, principal: Principal, masked: MaskedValues) -> Attributes:
-    """What masked values are counted by: call, table, attribute, strategy and identity."""
-    attributes: Attributes = {
-        names.SERVICE: call.service,
-        names.OPERATION: call.operation,
-        names.MASKED_ATTRIBUTE: masked.attribute,
-        names.MASKED_STRATEGY: masked.strategy,
-        names.IDENTITY_NAME: principal.name,
-    }
-    _add(attributes, names.DB_COLLECTION_NAME, masked.table)
-    _add(attributes, names.MASKED_DETECTOR, masked.detector)
-    return attributes
-
-
-def duration_measure(call: Call, decision: Decision | None, outcome: Outcome) -> Attributes:
-    """What the conventions split the duration of a database operation by."""
-    attributes: Attributes = {
-        names.DB_SYSTEM_NAME: names.AWS_DYNAMODB,
-        names.DB_OPERATION_NAME: call.operation,
-        **_server(call.endpoint_url),
-    }
-    _add(attributes, names.DB_COLLECTION_NAME, _only_table(decision))
-    _add(attributes, names.ERROR_TYPE, error_type(outcome))
-    _add(attributes, names.DB_RESPONSE_STATUS_CODE, response_code(outcome))
-    return attributes
-
-
-def _only_table(decision: Decision | None) -> str | None:
-    """The table that a call touches, where it is known and the only one."""
-    tables = tables_of(decision.authorizations) if decision is not None else ()
-    return readable_arn(tables[0]) if len(tables) == 1 else None
+def given_table(call: Call) -> str | None:
+    """The table's name or ARN, where the parameters give one for the whole call."""
+    if call.service != "dynamodb" or not isinstance(call.params, Mapping):
+        return None
+    table = call.params.get("TableName")
+    return table if type(table) is str else None
 
 
 @functools.lru_cache(maxsize=256)
-def _server(endpoint_url: str | None) -> Mapping[str, str | int]:
+def server(endpoint_url: str | None) -> Mapping[str, str | int]:
     """Host and port of an endpoint; nothing where it is no URL. Callers must not change it."""
     if endpoint_url is None:
         return {}
@@ -385,7 +326,7 @@ def _capacity_text(capacity: ConsumedCapacity) -> str:
     )
 
 
-def _add(attributes: Attributes, name: str, value: str | int | None) -> None:
+def add(attributes: Attributes, name: str, value: str | int | None) -> None:
     """Adds an attribute that has a value; exporters complain about None."""
     if value is not None:
         attributes[name] = value

@@ -165,7 +165,13 @@ METRICS: Final = (
         names.DECISIONS_METRIC,
         "counter",
         "{call}",
-        (*_CALL, names.DECISION, names.DECISION_IS_ENFORCED, names.SECURITY_RULE_NAME),
+        (
+            *_CALL,
+            names.IDENTITY_NAME,
+            names.DECISION,
+            names.DECISION_IS_ENFORCED,
+            names.SECURITY_RULE_NAME,
+        ),
         "Decided calls. The statement stands with refusals only: denials by statement.",
     ),
     Metric(

@@ -24,6 +24,7 @@ from dynaguard.telemetry.attributes import (
     request_attributes,
     scope_attributes,
     target_attributes,
+    target_key,
 )
 
 MAX_PARTS: Final = 1024
@@ -95,6 +96,9 @@ class Descriptions:
         """
         if decision is None or decision.reason or decision.observed:
             return _recurring(call, principal, decision, outcome)
+        target = target_key(call, decision)
+        if target is None:
+            return _recurring(call, principal, decision, outcome)
         scope, statement = call.scope, decision.statement
         key = (
             call.service,
@@ -109,7 +113,7 @@ class Descriptions:
             scope.runbook,
             scope.priority,
             outcome and (outcome.http_status, outcome.attempts),
-            *[(need.table_name, need.index_name) for need in decision.authorizations],
+            target,
         )
         entry = self._parts.get(key)
         if entry is None:

@@ -26,17 +26,19 @@ from dynaguard.telemetry.attributes import (
     Attributes,
     attempt_attributes,
     batch_size,
+    span_name,
+    start_attributes,
+)
+from dynaguard.telemetry.describing import Descriptions
+from dynaguard.telemetry.logs import CallLogs
+from dynaguard.telemetry.measures import (
     budget_measure,
     decision_measure,
     duration_measure,
     masked_measure,
     retry_count,
     retry_measure,
-    span_name,
-    start_attributes,
 )
-from dynaguard.telemetry.describing import Descriptions
-from dynaguard.telemetry.logs import CallLogs
 from dynaguard.telemetry.series import Counted, Observed, Recorded
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dynaguard.budgets.load import Cause, Limit
 from dynaguard.call import Authorization, ConsumedCapacity, Decision, Outcome, Status, Verdict
 from dynaguard.scope import Scope
-from dynaguard.telemetry import attributes, names
+from dynaguard.telemetry import attributes, measures, names
 from tests.audit.audit_cases import (
     CALL,
     CANARY,
@@ -260,7 +260,7 @@ def test_parts_of_a_batch_are_no_retries(
     """Only what followed a throttle repeated anything."""
     outcome = Outcome(Status.OK, attempts=attempts, throttles=throttles)
 
-    assert attributes.retry_count(call_of(operation), outcome) == retries
+    assert measures.retry_count(call_of(operation), outcome) == retries
 
 
 def test_an_attempt_tells_its_throttle_reasons() -> None:
@@ -368,11 +368,11 @@ def test_decisions_are_counted_by_statement_only_when_they_refuse() -> None:
         "dynaguard.decision.is_enforced": True,
     }
 
-    assert attributes.decision_measure(CALL, PRINCIPAL, DECISION) == {
+    assert measures.decision_measure(CALL, PRINCIPAL, DECISION) == {
         **common,
         "dynaguard.decision": "allow",
     }
-    assert attributes.decision_measure(CALL, PRINCIPAL, refusal) == {
+    assert measures.decision_measure(CALL, PRINCIPAL, refusal) == {
         **common,
         "dynaguard.decision": "deny",
         "security_rule.name": "EtlReadsOrders",
@@ -383,9 +383,10 @@ def test_durations_are_split_as_the_conventions_say() -> None:
     """System, operation, table, server, error."""
     error = Outcome(Status.ERROR, "ThrottlingException", 400)
 
-    assert attributes.duration_measure(CALL, None, error) == {
+    assert measures.duration_measure(CALL, None, error) == {
         "db.system.name": "aws.dynamodb",
         "db.operation.name": "GetItem",
+        "db.collection.name": "orders",
         "server.address": "dynamodb.eu-west-1.amazonaws.com",
         "server.port": 443,
         "error.type": "ThrottlingException",
@@ -414,8 +415,8 @@ def test_attributes_hold_no_item_value_and_nothing_that_an_exporter_refuses(
         **attributes.decision_attributes(decision),
         **attributes.request_attributes(call),
         **attributes.outcome_attributes(call, outcome),
-        **attributes.duration_measure(call, decision, outcome),
-        **attributes.call_measure(call, decision),
+        **measures.duration_measure(call, decision, outcome),
+        **measures.call_measure(call, decision),
     }
 
     assert CANARY not in json.dumps(found)
@@ -439,3 +440,27 @@ def test_capacity_is_written_with_the_apis_own_keys() -> None:
         "WriteCapacityUnits": 2.0,
     }
     assert texts[1]["TableName"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("params", "table"),
+    [
+        ({"TableName": "orders"}, "orders"),
+        ({"TableName": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"}, "orders"),
+        ({"TableName": {"S": CANARY}}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_without_analysis_a_metric_takes_the_table_that_is_given(params: Any, table: Any) -> None:
+    """No policy, no audit; batches and PartiQL have no table then."""
+    found = measures.call_measure(call_of("GetItem", params), Decision(Verdict.UNGOVERNED))
+
+    assert found.get("db.collection.name") == table
+
+
+def test_another_service_has_no_table() -> None:
+    """Its `TableName` means something else."""
+    found = measures.call_measure(call_of("GetTable", {"TableName": "t"}, "glue"), None)
+
+    assert "db.collection.name" not in found

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
@@ -66,6 +67,8 @@ def test_instruments_are_as_described() -> None:
 
     described = {metric.name: metric for metric in catalogue.METRICS}
 
+    if not hasattr(metrics.Meter, "create_gauge"):  # the oldest API
+        del described[names.BUDGET_TOKENS_METRIC]
     assert set(made) == set(described)
     for name, metric in made.items():
         assert metric.unit == described[name].unit
