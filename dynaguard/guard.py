@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from dynaguard.masking import Masks
     from dynaguard.policy.matcher import CompiledPolicy
     from dynaguard.policy.model import PolicyDocument
-    from dynaguard.telemetry.telemetry import CallSpan, Telemetry
+    from dynaguard.telemetry.span import CallSpan
+    from dynaguard.telemetry.telemetry import Telemetry
 
 _log = logging.getLogger("dynaguard")
 _UNGOVERNED: Final = Decision(Verdict.UNGOVERNED)

@@ -25,7 +25,7 @@ from dynaguard.call import (
 if TYPE_CHECKING:
     from dynaguard.budgets.load import Cause, Load
     from dynaguard.masking import Plan
-    from dynaguard.telemetry.telemetry import CallSpan
+    from dynaguard.telemetry.span import CallSpan
 
 
 @dataclass(slots=True)

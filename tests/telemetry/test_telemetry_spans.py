@@ -19,7 +19,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from opentelemetry.trace import NoOpTracerProvider, SpanKind, StatusCode
 
 from dynaguard.call import Outcome, Status
-from dynaguard.telemetry.telemetry import CallSpan, Telemetry
+from dynaguard.telemetry.span import CallSpan
+from dynaguard.telemetry.telemetry import Telemetry
 from tests.audit.audit_cases import CALL, CANARY, DECISION, DENIAL, OUTCOME, PRINCIPAL
 
 DENIED = Outcome(Status.DENIED, "AccessDeniedException")
