@@ -9,6 +9,7 @@ from importlib import import_module as _import_module
 
 from dynaguard.errors import (
     AuditUnavailable,
+    CapacityLimitReached,
     ConfigurationError,
     CursorRefused,
     DynaguardError,
@@ -30,6 +31,7 @@ if _typing.TYPE_CHECKING:
     from dynaguard.guard import Guard
     from dynaguard.hooks.batch_writer import unwritten
     from dynaguard.hooks.items import mask_item, unmask_item
+    from dynaguard.hooks.keys import key_hash
     from dynaguard.hooks.status import GuardStatus, status
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
     from dynaguard.propagation.carrying import carry, scope_environ
@@ -43,6 +45,7 @@ _MODULE_BY_LAZY_NAME = {
     "carry": "dynaguard.propagation.carrying",
     "explain": "dynaguard.explaining",
     "invocation": "dynaguard.propagation.invocations",
+    "key_hash": "dynaguard.hooks.keys",
     "mask_item": "dynaguard.hooks.items",
     "register_detector": "dynaguard.masking.registry",
     "register_strategy": "dynaguard.masking.registry",
@@ -54,6 +57,7 @@ _MODULE_BY_LAZY_NAME = {
 
 __all__ = [
     "AuditUnavailable",
+    "CapacityLimitReached",
     "ConfigurationError",
     "CursorRefused",
     "Detector",
@@ -80,6 +84,7 @@ __all__ = [
     "install",
     "invocation",
     "job",
+    "key_hash",
     "mask_item",
     "register_detector",
     "register_strategy",

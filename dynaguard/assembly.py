@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,10 @@ from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb.schemas import Describe, KeySchemas
 from dynaguard.budgets.budget import RetryBudgets
 from dynaguard.call import CredentialFacts
+from dynaguard.consumption.consumption import Consumption
+from dynaguard.consumption.keys import KeyHasher, KeyStatistics
+from dynaguard.consumption.limits import CapacityLimits
+from dynaguard.consumption.queries import QueryWatch
 from dynaguard.errors import ConfigurationError
 from dynaguard.guard import Guard, Rooms
 from dynaguard.identity.resolver import IdentityResolver
@@ -140,14 +145,18 @@ def build_guard(
         environ=environ,
         lookup=lookup if settings.identity_lookup == "sts" else None,
     )
+    context = None if document is None else _context(document, settings, time_ns, describe)
     rooms = Rooms(
         resolver=resolver,
         telemetry=Telemetry(logs=CallLogs(time_ns=time_ns) if settings.audit_logs else None),
         audit=_open_audit(settings, document, time_ns, ship),
         policy=None if document is None else CompiledPolicy(document),
-        context=None if document is None else _context(document, settings, time_ns, describe),
+        context=context,
         masks=_masks(document, settings, time_ns),
         budgets=_budgets(document, settings, monotonic),
+        consumption=_consumption(
+            document, settings, context.schemas if context is not None else None, monotonic
+        ),
     )
     return Guard(configuration.resolved, document, rooms, monotonic=monotonic)
 
@@ -219,14 +228,14 @@ def _masks(
     """The masks of the document, or None when there are none or they are switched off."""
     if document is None or not document.masks or not settings.mask:
         return None
-    key = _mask_key(settings)
+    key = mask_key(settings)
     seals = CursorSeals(
         key=key, max_age_s=settings.cursor_max_age_s, clock_s=lambda: time_ns() / 1e9
     )
     return Masks(document.masks, key=key, patterns=document.detectors, seals=seals)
 
 
-def _mask_key(settings: Settings) -> bytes | None:
+def mask_key(settings: Settings) -> bytes | None:
     """The key of masks and cursors. Reads the key file, if one is named.
 
     Raises:
@@ -260,6 +269,34 @@ def _budgets(
         document.budgets if document else (),
         monotonic=monotonic,
         coordinator=_coordinator(settings.coordinator),
+    )
+
+
+def _consumption(
+    document: PolicyDocument | None,
+    settings: Settings,
+    schemas: KeySchemas | None,
+    monotonic: Callable[[], float],
+) -> Consumption | None:
+    """The books, or None where no setting and no capacity limit asks for any.
+
+    Raises:
+        ConfigurationError: The key file cannot be read, or holds fewer than 16 bytes.
+    """
+    limits = document.capacity_limits if document is not None else ()
+    asks = settings.consumed_capacity != "off"
+    if not (asks or limits or settings.key_statistics or settings.query_warnings):
+        return None
+    keys = None
+    if settings.key_statistics:
+        hasher = KeyHasher(mask_key(settings) or secrets.token_bytes(32))
+        keys = KeyStatistics(hasher, monotonic=monotonic)
+    return Consumption(
+        schemas if schemas is not None else KeySchemas({}),
+        is_asking=asks,
+        limits=CapacityLimits(limits) if limits else None,
+        keys=keys,
+        queries=QueryWatch() if settings.query_warnings else None,
     )
 
 

@@ -14,6 +14,7 @@ from dynaguard.budgets.budget import GO, Admission, RetryRuling
 from dynaguard.budgets.load import Lesson, Limit
 from dynaguard.budgets.rulings import Asked
 from dynaguard.budgets.signals import Signal, classify
+from dynaguard.consumption.units import REPORTING
 from dynaguard.loads import Loads
 from dynaguard.passage import Answer, Passage
 
@@ -21,24 +22,6 @@ if TYPE_CHECKING:
     from dynaguard.budgets.budget import RetryBudgets
     from dynaguard.budgets.load import Load
 
-MEASURED: Final = frozenset(
-    {
-        "BatchExecuteStatement",
-        "BatchGetItem",
-        "BatchWriteItem",
-        "DeleteItem",
-        "ExecuteStatement",
-        "ExecuteTransaction",
-        "GetItem",
-        "PutItem",
-        "Query",
-        "Scan",
-        "TransactGetItems",
-        "TransactWriteItems",
-        "UpdateItem",
-    }
-)
-"""Operations of DynamoDB that tell the capacity which they consumed."""
 _ASKED: Final = "ReturnConsumedCapacity"
 _LOAD_SIGNALS: Final = frozenset({Signal.THROTTLE, Signal.LEFTOVERS})
 
@@ -50,13 +33,23 @@ class Attempts:
         budgets: The budgets, or None where they are switched off.
         loads: Reads what calls ask.
         monotonic: Clock in seconds, that of the budgets.
+        capacity_detail: What every answer is asked for, `TOTAL` or `INDEXES`; None: nothing.
+        has_limits: Whether calls may be under a capacity limit.
 
     Attributes:
         is_on: Whether there are budgets.
-        measures_capacity: Whether one of them wants to know consumed capacity.
+        paces_by_capacity: Whether one of them wants to know consumed capacity.
     """
 
-    __slots__ = ("_budgets", "_loads", "_monotonic", "is_on", "measures_capacity")
+    __slots__ = (
+        "_budgets",
+        "_capacity_detail",
+        "_is_measuring",
+        "_loads",
+        "_monotonic",
+        "is_on",
+        "paces_by_capacity",
+    )
 
     def __init__(
         self,
@@ -64,12 +57,16 @@ class Attempts:
         loads: Loads | None = None,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        capacity_detail: str | None = None,
+        has_limits: bool = False,
     ) -> None:
         self._budgets = budgets
         self._loads = loads or Loads()
         self._monotonic = monotonic
         self.is_on = budgets is not None
-        self.measures_capacity = budgets is not None and budgets.measures_capacity
+        self.paces_by_capacity = budgets is not None and budgets.measures_capacity
+        self._capacity_detail = capacity_detail
+        self._is_measuring = self.paces_by_capacity or has_limits or capacity_detail is not None
 
     # --- before an attempt -------------------------------------------------------------------
 
@@ -103,18 +100,27 @@ class Attempts:
             passage.budget = self._budgets.state(load, scope)
 
     def measure(self, passage: Passage) -> None:
-        """Has the answer tell what it consumed, where a budget wants to know and nobody asked.
+        """Has the answer tell what it consumed, where anybody wants to know and nobody asked.
 
-        The call goes on with a copy of its parameters; the caller's own stay as they are.
+        That is the setting `consumed_capacity`, a capacity limit, or a budget. The call goes on
+        with a copy of its parameters; the caller's own stay as they are.
         """
-        budgets, call = self._budgets, passage.call
-        if budgets is None or not budgets.measures_capacity or call.is_presign:
+        call = passage.call
+        if not self._is_measuring or call.operation not in REPORTING or call.is_presign:
             return
-        if call.operation not in MEASURED or call.params.get(_ASKED, "NONE") != "NONE":
+        if call.service != "dynamodb" or call.params.get(_ASKED, "NONE") != "NONE":
             return
-        if budgets.is_measured(self._load_of(passage), call.scope):
-            passage.call = call._replace(params={**call.params, _ASKED: "TOTAL"})
+        if self._capacity_detail is not None or passage.is_limited or self._is_paced(passage):
+            detail = self._capacity_detail or "TOTAL"
+            passage.call = call._replace(params={**call.params, _ASKED: detail})
             passage.is_measured = True
+
+    def _is_paced(self, passage: Passage) -> bool:
+        """Whether a budget paces a call by what it consumes."""
+        budgets = self._budgets
+        if budgets is None or not self.paces_by_capacity:
+            return False
+        return budgets.is_measured(self._load_of(passage), passage.call.scope)
 
     def part_size(self, passage: Passage) -> int | None:
         """How many members of a batch to send at once; None: all."""

@@ -300,12 +300,16 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConsumedCapacity:
-    """Capacity units that one table or index reported, as AWS counts them."""
+    """Capacity units that one table or index reported, as AWS counts them.
+
+    `index` is None for the table itself, and where AWS did not split the units.
+    """
 
     table: str
     read_units: float = 0.0
     write_units: float = 0.0
     total_units: float = 0.0
+    index: str | None = None
 
 
 class MaskedValues(NamedTuple):
@@ -362,6 +366,8 @@ class Outcome(NamedTuple):
         unprocessed_count: Members that a batch call handed back unprocessed.
         budget_refusal: Why a further attempt was refused, or None.
         budget: Its retry budget, where it was throttled, failed or waited; else None.
+        scanned_count: Items that a read looked at before its filter, or None.
+        warnings: What it was the first to be warned of: `scan`, `unbounded`, `filter`.
     """
 
     status: Status
@@ -378,6 +384,8 @@ class Outcome(NamedTuple):
     unprocessed_count: int = 0
     budget_refusal: str | None = None
     budget: BudgetState | None = None
+    scanned_count: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def _repr_without(value: NamedTuple, hidden: str) -> str:

@@ -9,7 +9,8 @@
     |   |-- MaskedWriteRefused             a masked value on its way back to AWS
     |   |-- CursorRefused                  a forged, foreign or expired cursor
     |   |-- TamperedRequest                what is about to be sent is not what was decided
-    |   `-- AuditUnavailable               audit is required and cannot be written
+    |   |-- AuditUnavailable               audit is required and cannot be written
+    |   `-- CapacityLimitReached           the job's run has used up its capacity limit
     `-- GuardFailure (ClientError)         dynaguard itself failed and `on_error` is `deny`
 
 INVARIANT: no message holds an item value, a secret or a parameter value; names only.
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuditUnavailable",
+    "CapacityLimitReached",
     "ConfigurationError",
     "CursorRefused",
     "DynaguardError",
@@ -253,6 +255,14 @@ class TamperedRequest(PolicyDenied):
 
 class AuditUnavailable(PolicyDenied):
     """Audit is `required` and its record cannot be written, so the call was not sent."""
+
+
+class CapacityLimitReached(PolicyDenied):
+    """The run of a job has used up a `[[capacity_limit]]`; `statement` is that limit.
+
+    Raised for the next call that would consume more, such as a paginator's next page. Its code is
+    no throttling code: to try again helps nothing.
+    """
 
 
 class GuardFailure(_LocalRefusal):

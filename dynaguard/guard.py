@@ -1,8 +1,8 @@
 """The life of one call: which step comes when, and nothing else.
 
-    Call -> identify -> unseal -> authorise -> inspect -> intend -> admit -> stamp -> AWS
-                                                                                     |
-    caller <- record (audit, span, metrics) <- mask <- learn <-----------------------+
+    Call -> identify -> unseal -> authorise -> inspect -> limit -> intend -> admit -> stamp -> AWS
+                                                                                              |
+    caller <- record (books, audit, span, metrics) <- mask <- learn <-------------------------+
 
 Each step lives in a room of its own; a step that the settings do not use is not in the list. The
 guard never sleeps, never sends and knows nothing of botocore: `hooks/` asks and acts.
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from dynaguard.accounting import Accounting
 from dynaguard.attempts import Attempts
 from dynaguard.aws.analysis import authorizations, tables_of
 from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
@@ -38,7 +39,9 @@ from dynaguard.settings import Mode, ResolvedSettings
 if TYPE_CHECKING:
     from dynaguard.audit.log import AuditLog
     from dynaguard.aws.context import ContextSource
+    from dynaguard.aws.dynamodb.schemas import KeySchemas
     from dynaguard.budgets.budget import RetryBudgets
+    from dynaguard.consumption.consumption import Consumption
     from dynaguard.identity.resolver import IdentityResolver
     from dynaguard.masking import Masks
     from dynaguard.policy.matcher import CompiledPolicy
@@ -62,6 +65,7 @@ class Rooms:
     context: ContextSource | None = None
     masks: Masks | None = None
     budgets: RetryBudgets | None = None
+    consumption: Consumption | None = None
 
 
 @dataclass(slots=True)
@@ -88,6 +92,7 @@ class Guard:
         counters: Counts since it was built.
         attempts: Its calls' attempts under their retry budgets.
         concealment: What its masks do to a call, or None without masks.
+        accounting: What a call does to the books, or None where none are kept.
     """
 
     resolved: ResolvedSettings
@@ -98,24 +103,43 @@ class Guard:
     release: Callable[[], None] | None = None
     attempts: Attempts = field(init=False, repr=False)
     concealment: Concealment | None = field(init=False, repr=False)
+    accounting: Accounting | None = field(init=False, repr=False)
+    _schemas: KeySchemas | None = field(init=False, repr=False)
     _entry_steps: tuple[Callable[[Passage], None], ...] = field(init=False, repr=False)
     _mode: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Puts the list of steps together; only what the settings use is in it."""
-        rooms = self.rooms
-        self._mode = self.resolved.settings.mode.value
-        schemas = rooms.context.schemas if rooms.context is not None else None
+        rooms, settings = self.rooms, self.resolved.settings
+        consumption = rooms.consumption
+        self._mode = settings.mode.value
+        teller = rooms.context or consumption
+        self._schemas = schemas = teller.schemas if teller is not None else None
         loads = Loads(schemas.partition_key if schemas is not None else None)
-        self.attempts = Attempts(rooms.budgets, loads, monotonic=self.monotonic)
+        detail = settings.consumed_capacity
+        self.attempts = Attempts(
+            rooms.budgets,
+            loads,
+            monotonic=self.monotonic,
+            capacity_detail=None if detail == "off" else detail.upper(),
+            has_limits=consumption is not None and consumption.limits is not None,
+        )
+        self.accounting = accounting = (
+            Accounting(consumption, self._refusal, is_enforcing=settings.mode is Mode.ENFORCE)
+            if consumption is not None
+            else None
+        )
         self.concealment = concealment = (
             Concealment(rooms.masks, self._refusal) if rooms.masks is not None else None
         )
-        is_decided = rooms.policy is not None or rooms.audit.is_on or rooms.telemetry.is_logging
+        is_read = consumption is not None and consumption.reads_requests
+        is_kept = rooms.audit.is_on or rooms.telemetry.is_logging
+        is_decided = rooms.policy is not None or is_kept or is_read
         self._entry_steps = (
             *((concealment.unseal,) if concealment else ()),
             self._authorise if is_decided else self._name_table,
             *((concealment.plan, concealment.inspect) if concealment else ()),
+            *((accounting.check,) if accounting and accounting.has_limits else ()),
             *((self._intend,) if rooms.audit.is_on and rooms.audit.mode == "required" else ()),
         )
 
@@ -300,14 +324,14 @@ class Guard:
 
     def learn_schema(self, passage: Passage, parsed: Mapping[str, Any]) -> None:
         """Takes in the key schema that an answer tells. Never raises."""
-        context, decision = self.rooms.context, passage.decision
-        if context is None or decision is None or passage.call.service != "dynamodb":
+        schemas, decision = self._schemas, passage.decision
+        if schemas is None or decision is None or passage.call.service != "dynamodb":
             return
         description = parsed.get(TELLING_OPERATIONS[passage.call.operation])
         name = description.get("TableName") if isinstance(description, Mapping) else None
         for need in decision.authorizations:
             if name is not None and need.table_name == name and need.index_name is None:
-                context.schemas.learn(passage.call, need.resource, description)
+                schemas.learn(passage.call, need.resource, description)
                 return
 
     def withheld(self, passage: Passage, why: str) -> GuardFailure:
@@ -326,11 +350,15 @@ class Guard:
         if passage.is_recorded:
             return
         passage.is_recorded = True
-        audit, span, telemetry = self.rooms.audit, passage.span, self.rooms.telemetry
-        is_kept = audit.is_on or telemetry.is_logging
-        if not is_kept and (span is None or not span.is_watched):
+        audit, span, accounting = self.rooms.audit, passage.span, self.accounting
+        telemetry = self.rooms.telemetry
+        is_booked = accounting is not None and accounting.is_booking(passage)
+        is_kept = is_booked or audit.is_on or telemetry.is_logging
+        if not (is_kept or (span is not None and span.is_watched)):
             return
         outcome = passage.outcome(status, error_code, self.monotonic())
+        if is_booked and accounting is not None:
+            outcome = accounting.book(passage, outcome)
         try:
             audit.outcome(passage.call, passage.principal, passage.decision, outcome, self._mode)
         except OSError:

@@ -7,7 +7,7 @@ thread (or task) that makes the call alone, and becomes a frozen `Outcome` at th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dynaguard.call import (
@@ -21,6 +21,7 @@ from dynaguard.call import (
     Principal,
     Status,
 )
+from dynaguard.consumption.units import attributed
 
 if TYPE_CHECKING:
     from dynaguard.budgets.load import Cause, Load
@@ -42,6 +43,8 @@ class Answer:
         unprocessed_count: Members handed back unprocessed.
         causes: Reasons of a throttle, as far as AWS gave them.
         retry_after_s: The pause that AWS asked for; 0.0 for none.
+        scanned_count: Items that a read looked at, or None where the answer does not tell.
+        cursor: Where the next page begins, or None; a reference to the answer's own.
     """
 
     error_code: str | None = None
@@ -53,6 +56,8 @@ class Answer:
     unprocessed_count: int = 0
     causes: tuple[Cause, ...] = ()
     retry_after_s: float = 0.0
+    scanned_count: int | None = None
+    cursor: Any = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -77,12 +82,14 @@ class Passage:
         wait_s: Seconds waited so far.
         answer: What the last answer tells, once it was asked for; None when none came.
         late_answer: A success that nobody has asked about: what reads it, and its arguments.
+        consumed: Capacity that its attempts consumed until now, where nobody but dynaguard asked.
         masked: Counts of what was masked in the answer, by table and by attribute, strategy and
             detector; None when nothing was.
         budget_refusal: Why a further attempt was refused, or None.
         budget: Its retry budget after its last trouble, or None.
         seal: What was decided, as `hooks/` wants to find it again when it is sent.
         is_budgeted: Whether the retry budgets act on it.
+        is_limited: Whether it is under a capacity limit.
         is_measured: Whether its answers tell consumed capacity that the caller did not ask for.
         is_observed: Whether the outermost wrapper watches the call and will record its end.
         is_masked: Whether the mask step has run.
@@ -106,11 +113,13 @@ class Passage:
     wait_s: float = 0.0
     answer: Answer | None = None
     late_answer: tuple[Callable[..., Answer], Any, int] | None = None
+    consumed: tuple[ConsumedCapacity, ...] = ()
     masked: Mapping[str | None, Mapping[tuple[str, str, str | None], int]] | None = None
     budget_refusal: str | None = None
     budget: BudgetState | None = None
     seal: Any = None
     is_budgeted: bool = False
+    is_limited: bool = False
     is_measured: bool = False
     is_observed: bool = False
     is_masked: bool = False
@@ -122,6 +131,7 @@ class Passage:
             read, parsed, http_status = self.late_answer
             self.answer = read(parsed, http_status)
         answer = self.answer or _NO_ANSWER
+        capacity = self.consumed or answer.capacity
         # By position, in the order of `Outcome`: keywords cost as much again on every call.
         return Outcome(
             status,
@@ -133,11 +143,12 @@ class Passage:
             self.wait_s,
             now_s - self.started_s,
             _masked_values(self.masked) if self.masked else (),
-            answer.capacity,
+            attributed(self.call, capacity) if capacity else (),
             answer.item_count,
             answer.unprocessed_count,
             self.budget_refusal,
             self.budget,
+            answer.scanned_count,
         )
 
 

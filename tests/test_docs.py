@@ -132,6 +132,26 @@ def test_the_programs_of_the_masking_page_run(
     assert names["image"] == {"name": {"S": "masked!dg1:initials:AL"}}
 
 
+def test_the_policy_of_the_page_on_cost_loads(repository: Path) -> None:
+    """Put into a document; the editor's schema accepts it too."""
+    (fragment,) = _blocks(repository, "docs/cost-and-keys.md", "toml")
+    document = {**tomllib.loads(fragment), "version": 1, "default": "allow"}
+
+    (limit,) = load_policy(document, environ={}).capacity_limits
+
+    assert (limit.read_units, limit.write_units, limit.soft) == (50_000.0, 10_000.0, 0.8)
+
+
+def test_the_programs_of_the_page_on_cost_run(repository: Path) -> None:
+    """One after the other."""
+    names: dict[str, Any] = {}
+
+    for block in _blocks(repository, "docs/cost-and-keys.md", "python"):
+        exec(block.replace("    ...", "    pass"), names)  # noqa: S102 - our own page
+
+    assert len(dynaguard.key_hash("orders", "customer#1")) == 16
+
+
 EVIDENCE_PAGES = ("docs/correlation.md", "docs/telemetry.md")
 EVIDENCE_PROGRAMS = [
     pytest.param(program, id=f"{page}-{number}")

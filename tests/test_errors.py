@@ -24,6 +24,7 @@ from dynaguard.call import (
 )
 from dynaguard.errors import (
     AuditUnavailable,
+    CapacityLimitReached,
     ConfigurationError,
     DynaguardError,
     DynaguardWarning,
@@ -39,7 +40,14 @@ from dynaguard.errors import (
     readable_arn,
 )
 
-REFUSALS = [PolicyDenied, MaskedWriteRefused, TamperedRequest, AuditUnavailable, GuardFailure]
+REFUSALS = [
+    PolicyDenied,
+    MaskedWriteRefused,
+    TamperedRequest,
+    AuditUnavailable,
+    CapacityLimitReached,
+    GuardFailure,
+]
 ITEM_VALUE = "an item value that stays inside"
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and
 # botocore's lists of what it retries.
@@ -114,6 +122,7 @@ def all_errors() -> list[DynaguardError]:
         (MaskedWriteRefused, (PolicyDenied,)),
         (TamperedRequest, (PolicyDenied,)),
         (AuditUnavailable, (PolicyDenied,)),
+        (CapacityLimitReached, (PolicyDenied,)),
         (GuardFailure, (DynaguardError, ClientError)),
         (DynaguardWarning, (UserWarning,)),
     ],

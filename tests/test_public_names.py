@@ -21,6 +21,7 @@ FUNCTIONS = {
     "install",
     "invocation",
     "job",
+    "key_hash",
     "mask_item",
     "register_detector",
     "register_strategy",

@@ -28,12 +28,14 @@ ROOMS = (
     "identity",
     "budgets",
     "masking",
+    "consumption",
     "telemetry",
     "audit",
     "loads",  # what a call asks of which resources, for budgets
     "passage",
     "attempts",  # what one call carries from step to step; part of guard, split for size
     "concealment",  # what masks do to one call; part of guard likewise
+    "accounting",  # what one call does to the books; likewise
     "guard",
     "assembly",  # settings and documents made into a guard
     "explaining",  # the decision of a call that is not made

@@ -90,6 +90,9 @@ OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("cursor_max_age_s", 90.5, "90.5", 90.5),
     ("budget", False, "No", False),
     ("coordinator", "redis://r/0", "redis://r/0", "redis://r/0"),
+    ("consumed_capacity", "indexes", "indexes", "indexes"),
+    ("key_statistics", True, "on", True),
+    ("query_warnings", True, "on", True),
     ("disabled", True, "1", True),
 ]
 BY_ARGUMENT = [row for row in OTHER_VALUES if row[0] != "disabled"]

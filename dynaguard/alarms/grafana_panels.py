@@ -13,7 +13,9 @@ from dynaguard.alarms.prometheus import (
     least,
     legend,
     matchers,
+    prometheus_name,
     quantile,
+    share,
     summed_increase,
     summed_rate,
 )
@@ -66,6 +68,10 @@ class Row:
 
 _WHO: Final = names.IDENTITY_NAME
 _OF_BOTH: Final = matchers(_WHO, TABLE)
+_CONSUMED: Final = {
+    "Read": names.CONSUMED_READ_METRIC,
+    "Write": names.CONSUMED_WRITE_METRIC,
+}
 _REFUSED: Final = matchers(_WHO, DECISION="deny|implicit_deny")
 
 
@@ -238,13 +244,98 @@ ROWS: Final = (
     ),
     Row(
         "Consumed units",
-        tuple(
+        (
+            *(
+                Panel(
+                    f"Consumed {side.lower()} units by identity, table and index",
+                    "Units per second, of calls whose consumption is asked for.",
+                    _rates(name, _OF_BOTH, _WHO, TABLE, names.AWS_DYNAMODB_INDEX_NAME),
+                )
+                for side, name in _CONSUMED.items()
+            ),
             Panel(
-                f"Consumed {side.lower()} units by table and index, as DynamoDB counts them",
-                "Units per minute, of all callers. Needs the CloudWatch data source.",
-                _of_dynamodb(consumed_units(side)),
-            )
-            for side in SIDES
+                "Consumed units by job and runbook",
+                "Over the whole time range, reads and writes.",
+                tuple(
+                    Target(
+                        side,
+                        summed_increase(counter(name), _OF_BOTH, names.JOB, names.RUNBOOK),
+                    )
+                    for side, name in _CONSUMED.items()
+                ),
+                view="table",
+            ),
+            Panel(
+                "Capacity limits that jobs came to",
+                "Over the whole time range. Soft: the job went on. Hard: it was stopped.",
+                (
+                    Target(
+                        "",
+                        summed_increase(
+                            counter(names.CAPACITY_LIMIT_METRIC),
+                            matchers(),
+                            names.JOB,
+                            names.SECURITY_RULE_NAME,
+                            names.CAPACITY_LIMIT_LEVEL,
+                        ),
+                    ),
+                ),
+                view="table",
+            ),
+            *(
+                Panel(
+                    f"Consumed {side.lower()} units by table and index, as DynamoDB counts them",
+                    "Units per minute, of all callers. Needs the CloudWatch data source.",
+                    _of_dynamodb(consumed_units(side)),
+                )
+                for side in SIDES
+            ),
+        ),
+    ),
+    Row(
+        "Keys and reads",
+        (
+            Panel(
+                "Hot partition keys",
+                "Share of a key in its table's requests; keys are hashed.",
+                (
+                    Target(
+                        legend(TABLE, names.AWS_DYNAMODB_INDEX_NAME, names.KEY_HASH),
+                        f"{share(names.KEYS_HOT_METRIC)}{matchers(TABLE)}",
+                    ),
+                ),
+                "percentunit",
+            ),
+            Panel(
+                "Distinct partition keys",
+                "Of the last 10 to 20 minutes, an estimate per process.",
+                (
+                    Target(
+                        legend(TABLE, names.AWS_DYNAMODB_INDEX_NAME),
+                        f"{prometheus_name(names.KEYS_DISTINCT_METRIC)}{matchers(TABLE)}",
+                    ),
+                ),
+            ),
+            Panel(
+                "Reads that cost more than they look",
+                "Over the whole time range: scans, reads without a limit, filters that drop much.",
+                (
+                    Target(
+                        "",
+                        summed_increase(
+                            counter(names.QUERY_WARNINGS_METRIC),
+                            matchers(TABLE),
+                            names.QUERY_WARNING_KIND,
+                            TABLE,
+                            names.AWS_DYNAMODB_INDEX_NAME,
+                            names.OPERATION,
+                            names.JOB,
+                        ),
+                    ),
+                ),
+                view="table",
+                width=24,
+            ),
         ),
     ),
     Row(

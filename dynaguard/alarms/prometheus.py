@@ -33,6 +33,11 @@ def histogram(name: str) -> str:
     return f"{prometheus_name(name)}_seconds"
 
 
+def share(name: str) -> str:
+    """The series of a gauge of the unit 1."""
+    return f"{prometheus_name(name)}_ratio"
+
+
 def matchers(*chosen: str, **fixed: str) -> str:
     """`{dynaguard_identity_name=~"$identity"}`: what variables choose, and more.
 

@@ -99,8 +99,8 @@ UNITS = LogQuery(
     "| fields jsonParse(@message) as record "
     "| unnest record.{at}outcome.consumed_capacity into consumed "
     "| stats sum(consumed.read_units) as read_units, sum(consumed.write_units) as write_units, "
-    "sum(consumed.total_units) as total_units by {at}identity.name, {at}job, consumed.table "
-    "| sort total_units desc | limit 50",
+    "sum(consumed.total_units) as total_units by {at}identity.name, {at}job, "
+    "consumed.table, consumed.index | sort total_units desc | limit 50",
 )
 
 LATENCY = LogQuery(

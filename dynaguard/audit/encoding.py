@@ -235,6 +235,8 @@ def _outcome_text(outcome: Outcome | None) -> str:
         unprocessed_count,
         refusal,
         budget,
+        scanned_count,
+        warnings,
     ) = outcome
     return (
         f'{{"status":"{status}","error_code":{_text(error_code)}'
@@ -245,7 +247,9 @@ def _outcome_text(outcome: Outcome | None) -> str:
         f',"consumed_capacity":{_capacities_text(capacity) if capacity else "[]"}'
         f',"item_count":{"null" if item_count is None else item_count}'
         f',"unprocessed_count":{unprocessed_count},"budget_refusal":{_text(refusal)}'
-        f',"budget":{_encode(budget_part(budget)) if budget else "null"}}}'
+        f',"budget":{_encode(budget_part(budget)) if budget else "null"}'
+        f',"scanned_count":{"null" if scanned_count is None else scanned_count}'
+        f',"warnings":{_encode(warnings) if warnings else "[]"}}}'
     )
 
 
@@ -268,5 +272,6 @@ def _capacities_text(capacity: Iterable[ConsumedCapacity]) -> str:
 def _capacity_text(capacity: ConsumedCapacity) -> str:
     return (
         f'{{"table":{quoted(capacity.table)},"read_units":{capacity.read_units}'
-        f',"write_units":{capacity.write_units},"total_units":{capacity.total_units}}}'
+        f',"write_units":{capacity.write_units},"total_units":{capacity.total_units}'
+        f',"index":{_text(capacity.index)}}}'
     )

@@ -198,6 +198,7 @@ def outcome_part(outcome: Outcome) -> dict[str, Any]:
                 "read_units": each.read_units,
                 "write_units": each.write_units,
                 "total_units": each.total_units,
+                "index": each.index,
             }
             for each in outcome.capacity
         ],
@@ -205,6 +206,8 @@ def outcome_part(outcome: Outcome) -> dict[str, Any]:
         "unprocessed_count": outcome.unprocessed_count,
         "budget_refusal": outcome.budget_refusal,
         "budget": budget_part(outcome.budget) if outcome.budget else None,
+        "scanned_count": outcome.scanned_count,
+        "warnings": list(outcome.warnings),
     }
 
 

@@ -14,6 +14,7 @@ _MODULE_BY_COMMAND: Final = {
     "demo": "dynaguard.cli.demo",
     "explain": "dynaguard.cli.explain",
     "init": "dynaguard.cli.init",
+    "key-hash": "dynaguard.cli.key_hash",
     "run": "dynaguard.cli.run",
     "status": "dynaguard.cli.status",
     "test": "dynaguard.cli.test",

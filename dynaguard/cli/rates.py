@@ -60,6 +60,11 @@ class Window:
                 self._records.append((time_s, record))
         self._drop(self.latest_s)
 
+    def records(self, now_s: float) -> list[Mapping[str, Any]]:
+        """The records of the window that ends now."""
+        self._drop(now_s)
+        return [record for _, record in self._records]
+
     def rows(self, now_s: float) -> list[Row]:
         """One row per job, class and table, the most throttled first."""
         self._drop(now_s)

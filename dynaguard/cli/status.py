@@ -66,8 +66,9 @@ def _print_text(found: dict[str, Any]) -> None:
     else:
         revision = f", revision {policy['version']}" if policy["version"] else ""
         out.print(f"policy: {policy['source']}{revision}, sha256 {policy['digest'][:16]}")
-        nouns = ("statement", "mask", "budget")
-        out.print(f"        {', '.join(counted(policy[f'{noun}s'], noun) for noun in nouns)}")
+        nouns = ("statement", "mask", "budget", "capacity limit")
+        counts = [counted(policy[f"{noun.replace(' ', '_')}s"], noun) for noun in nouns]
+        out.print(f"        {', '.join(counts)}")
     out.print()
     settings = table("setting", "value", "from")
     for name, value in found["settings"].items():

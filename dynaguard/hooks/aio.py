@@ -15,6 +15,7 @@ from botocore.exceptions import ParamValidationError
 from dynaguard.call import Status
 from dynaguard.hooks.events import CONTEXT_KEY
 from dynaguard.hooks.frames import LEFT_ALONE, Frame, current_frame
+from dynaguard.hooks.measuring import is_stale
 from dynaguard.hooks.texts import hide_in_report
 from dynaguard.hooks.wrappers import UNGUARDED
 
@@ -98,7 +99,7 @@ class AioWrappers:
             is_presign = "is_presign_request" in context
             call = facts.call(name, api_params, endpoint_url, is_presign=is_presign)
             passage = installation.decide(call, context, frame, facts.service_id)
-            if passage.call.params is not api_params:
+            if is_stale(request, passage, api_params, installation.guard.attempts):
                 request = await convert(passage.call.params)
                 request["context"][CONTEXT_KEY] = passage
             if is_presign:

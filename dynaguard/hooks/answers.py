@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dynaguard.call import ConsumedCapacity
+from dynaguard.consumption.units import added
 from dynaguard.loads import cause_from
 from dynaguard.passage import Answer
 
 if TYPE_CHECKING:
     from dynaguard.budgets.load import Cause
+    from dynaguard.passage import Passage
 
 _LEFTOVERS = ("UnprocessedItems", "UnprocessedKeys")
 _THROTTLED_STATEMENT_CODES = frozenset(
@@ -55,12 +57,24 @@ def read_answer(parsed: Mapping[str, Any], http_status: int) -> Answer:
         return answer
     capacity = parsed.get("ConsumedCapacity")
     if capacity is not None:
-        answer.capacity = _capacities(capacity)
+        answer.capacity = read_capacities(capacity)
     answer.item_count = _item_count(parsed)
+    answer.scanned_count = parsed.get("ScannedCount")
+    answer.cursor = parsed.get("LastEvaluatedKey") or parsed.get("NextToken")
     for name in _LEFTOVERS:
         if leftovers := parsed.get(name):
             answer.unprocessed_count = sum(_member_count(entry) for entry in leftovers.values())
     return answer
+
+
+def take_consumed(passage: Passage, parsed: dict[str, Any]) -> tuple[ConsumedCapacity, ...]:
+    """Takes consumed capacity that the caller did not ask for out of an answer, and adds it up."""
+    reported = parsed.pop("ConsumedCapacity", None)
+    if reported is None:
+        return ()
+    capacity = read_capacities(reported)
+    passage.consumed = added(passage.consumed, capacity)
+    return capacity
 
 
 def _causes(parsed: Mapping[str, Any]) -> tuple[Cause, ...]:
@@ -107,15 +121,37 @@ def _cancellation_codes(parsed: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(reason.get("Code", "None") for reason in reasons) if reasons else ()
 
 
-def _capacities(capacity: Any) -> tuple[ConsumedCapacity, ...]:
-    """Consumed capacity of one table (a mapping) or several (a list)."""
+def read_capacities(capacity: Any) -> tuple[ConsumedCapacity, ...]:
+    """Consumed capacity of one table (a mapping) or several (a list), by index where it tells."""
     entries = capacity if isinstance(capacity, list) else [capacity]
     return tuple(
-        ConsumedCapacity(
-            table=entry.get("TableName", ""),
-            read_units=entry.get("ReadCapacityUnits", 0.0),
-            write_units=entry.get("WriteCapacityUnits", 0.0),
-            total_units=entry.get("CapacityUnits", 0.0),
-        )
+        found
         for entry in entries
+        if isinstance(entry, Mapping)
+        for found in _capacities_of_table(entry)
+    )
+
+
+def _capacities_of_table(entry: Mapping[str, Any]) -> list[ConsumedCapacity]:
+    """The entry's table, and each index that consumed anything; the sum where none is told."""
+    table = entry.get("TableName") or ""
+    indexes = [
+        _capacity(table, capacity, index)
+        for kind in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes")
+        for index, capacity in (entry.get(kind) or {}).items()
+    ]
+    if not any(each.total_units for each in indexes):
+        return [_capacity(table, entry, None)]
+    parts = [_capacity(table, entry.get("Table") or {}, None), *indexes]
+    return [each for each in parts if each.total_units]
+
+
+def _capacity(table: str, entry: Mapping[str, Any], index: str | None) -> ConsumedCapacity:
+    """One `Capacity` of the API."""
+    return ConsumedCapacity(
+        table,
+        entry.get("ReadCapacityUnits") or 0.0,
+        entry.get("WriteCapacityUnits") or 0.0,
+        entry.get("CapacityUnits") or 0.0,
+        index,
     )

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from dynaguard.budgets.signals import Signal
-from dynaguard.hooks.answers import has_leftovers, read_answer, throttled_statements
+from dynaguard.hooks.answers import (
+    has_leftovers,
+    read_answer,
+    take_consumed,
+    throttled_statements,
+)
 from dynaguard.hooks.batches import Batch
 from dynaguard.hooks.frames import current_frame
 from dynaguard.hooks.retries import set_max_attempts
@@ -175,22 +180,23 @@ class SyncAttempting:
             return guard.attempts.learn(passage, None, type(exception).__name__)
         http, parsed = response
         status = http.status_code
-        tells_more = _is_partial(passage, parsed) or self._is_measured(passage, parsed)
-        if status < _FIRST_FAILURE and not tells_more:
+        is_success = status < _FIRST_FAILURE
+        reported = take_consumed(passage, parsed) if passage.is_measured and is_success else None
+        if is_success and not (_is_partial(passage, parsed) or self._is_pacing(parsed, reported)):
             guard.attempts.learn_success(passage)
             passage.late_answer = (read_answer, parsed, status)
             return Signal.OK
         answer = read_answer(parsed, status)
-        if passage.call.operation == _PARTIQL_BATCH and status < _FIRST_FAILURE:
+        if reported:
+            answer.capacity = reported
+        if passage.call.operation == _PARTIQL_BATCH and is_success:
             answer.unprocessed_count = len(throttled_statements(parsed))
-        if passage.is_measured:
-            parsed.pop("ConsumedCapacity", None)  # the caller did not ask for it
         return guard.attempts.learn(passage, answer, None)
 
-    def _is_measured(self, passage: Passage, parsed: Any) -> bool:
+    def _is_pacing(self, parsed: Any, reported: object) -> bool:
         """Whether an answer tells consumed capacity that a budget wants to know."""
-        measures = self._installation.guard.attempts.measures_capacity
-        return passage.is_measured or (measures and "ConsumedCapacity" in parsed)
+        attempts = self._installation.guard.attempts
+        return attempts.paces_by_capacity and (bool(reported) or "ConsumedCapacity" in parsed)
 
 
 def _is_batch(passage: Passage) -> bool:

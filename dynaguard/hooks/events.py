@@ -11,7 +11,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
-from dynaguard.hooks.answers import read_answer
+from dynaguard.hooks.answers import read_answer, take_consumed
 from dynaguard.hooks.sensitive import is_for_botocore, sensitive_model
 from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.masking.locations import ITEM_SERVICES
@@ -77,6 +77,8 @@ class EventHandlers:
             # Not seen attempt by attempt: an asynchronous client, or an answer that nobody sent.
             metadata = parsed.get("ResponseMetadata") or {}
             passage.attempts = passage.attempts or metadata.get("RetryAttempts", -1) + 1
+            if passage.is_measured and passage.attempts:
+                take_consumed(passage, parsed)
         if passage.plan is not None:
             self._mask(passage, parsed, model)
         if passage.call.operation in TELLING_OPERATIONS and http_response.status_code < 300:

@@ -70,6 +70,9 @@ def install(
     cursor_max_age_s: float | None = None,
     budget: bool | None = None,
     coordinator: str | Coordinator | None = None,
+    consumed_capacity: Literal["off", "total", "indexes"] | None = None,
+    key_statistics: bool | None = None,
+    query_warnings: bool | None = None,
 ) -> Guard:
     """Guards every AWS call of this process that goes through botocore, from now on.
 
@@ -118,6 +121,10 @@ def install(
         budget: Whether retry budgets act.
         coordinator: Shares the rates of resources between processes: a `redis://` URL (extra
             `redis`), or an object with an `ask` like `Coordinator`'s.
+        consumed_capacity: Whether answers are asked for the capacity that they consumed: `total`,
+            `indexes` (split by index) or `off`.
+        key_statistics: Whether hot partition keys are found and distinct ones counted.
+        query_warnings: Whether scans, unbounded reads and wasteful filters are told of.
 
     Returns:
         The guard in force. A second call with equal settings gives the same one. As a context

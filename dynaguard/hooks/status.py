@@ -30,7 +30,7 @@ class PolicyStatus:
         source: The file as named, or `<policy>`.
         digest: SHA-256 over all files read.
         version: Its `revision`, or None.
-        statements, masks, budgets: How many it has.
+        statements, masks, budgets, capacity_limits: How many it has.
     """
 
     source: str
@@ -39,6 +39,7 @@ class PolicyStatus:
     statements: int
     masks: int
     budgets: int
+    capacity_limits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ class GuardStatus:
         cursors: Where sealed cursors go on: `portable` (every process with the key),
             `in-process`, or nothing without masks.
         buckets: Retry budget buckets: mappings of their fields.
+        consumption: Units by account, hot and distinct keys, what runs have used of their
+            capacity limits; empty where no books are kept.
+        booking_failures: Calls that could not be booked.
     """
 
     is_installed: bool
@@ -84,6 +88,8 @@ class GuardStatus:
     audit_dropped: int = 0
     cursors: str = ""
     buckets: tuple[Mapping[str, Any], ...] = ()
+    consumption: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    booking_failures: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The same, nested mappings and lists only; for JSON."""
@@ -153,6 +159,7 @@ def _policy_status(document: PolicyDocument | None) -> PolicyStatus | None:
         statements=len(document.statements),
         masks=len(document.masks),
         budgets=len(document.budgets),
+        capacity_limits=len(document.capacity_limits),
     )
 
 
@@ -174,7 +181,8 @@ def _coverage(installation: Installation | None) -> str:
 
 def _counts(guard: Guard) -> dict[str, Any]:
     """Counts since the guard was built."""
-    budgets = guard.rooms.budgets
+    budgets, consumption = guard.rooms.budgets, guard.rooms.consumption
+    accounting = guard.accounting
     return {
         **dataclasses.asdict(guard.counters),
         "lookup_failures": guard.rooms.resolver.lookup_failures,
@@ -182,6 +190,8 @@ def _counts(guard: Guard) -> dict[str, Any]:
         "audit_written": guard.rooms.audit.written_count,
         "audit_dropped": guard.rooms.audit.dropped_count,
         "cursors": _cursors(guard),
+        "consumption": consumption.report() if consumption is not None else {},
+        "booking_failures": accounting.failure_count if accounting is not None else 0,
         "buckets": tuple(
             dataclasses.asdict(bucket) for bucket in (budgets.snapshot() if budgets else ())
         ),

@@ -23,6 +23,7 @@ from dynaguard.hooks.frames import (
     note_signed,
     take_signed,
 )
+from dynaguard.hooks.measuring import is_stale
 from dynaguard.hooks.retries import is_without_verdict, suggested_delay_s
 from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.stamp import put_header, settle_stamp
@@ -122,9 +123,8 @@ class SyncWrappers:
                 operation_model.name, api_params, endpoint_url, is_presign=is_presign
             )
             passage = installation.decide(call, context, frame, facts.service_id)
-            installation.guard.attempts.measure(passage)
-            if passage.call.params is not api_params:
-                params = passage.call.params  # cursors and tokens were opened
+            if is_stale(request, passage, api_params, installation.guard.attempts):
+                params = passage.call.params
                 request = wrapped(client, params, operation_model, endpoint_url, *more, **options)
                 request["context"][CONTEXT_KEY] = passage
             if is_presign:

@@ -23,6 +23,7 @@ from dynaguard.policy.packs import PACK_PREFIX, pack_names, pack_path
 from dynaguard.policy.reading import Source, mapping_source, read_source
 from dynaguard.policy.sections import (
     check_budgets,
+    check_capacity_limits,
     check_context,
     check_groups,
     check_lint,
@@ -44,6 +45,7 @@ _KEYS: Final = (
     "mask",
     "detectors",
     "budget",
+    "capacity_limit",
     "context",
     "settings",
     "lint",
@@ -142,7 +144,9 @@ class _Loader:
         masks += tuple(mask for each in included for mask in each.masks)
         budgets = check_budgets(findings, data.get("budget", []))
         budgets += tuple(budget for each in included for budget in each.budgets)
-        sids = [entry.ref.sid for entries in (statements, masks, budgets) for entry in entries]
+        limits = check_capacity_limits(findings, data.get("capacity_limit", []))
+        named = (statements, masks, budgets, limits)
+        sids = [entry.ref.sid for entries in named for entry in entries]
         return PolicyDocument(
             default=default,
             govern=self._govern(data, statements),
@@ -152,6 +156,7 @@ class _Loader:
             masks=masks,
             detectors=detectors,
             budgets=budgets,
+            capacity_limits=limits,
             context=check_context(findings, data.get("context", {})),
             environment=self._variables.get("environment"),
             settings=settings,

@@ -202,6 +202,29 @@ class BudgetStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class CapacityLimit:
+    """One `[[capacity_limit]]` entry: what one run of a job may consume. At least one number.
+
+    Attributes:
+        ref: Its place.
+        jobs: Job name patterns.
+        tables: Table name patterns; the tables that match share the limit.
+        read_units: Read capacity units, or None for any number.
+        write_units: Write capacity units, or None for any number.
+        soft: Share of them, above 0 and at most 1, at which the run is warned of.
+        is_observed: `Mode = "observe"`: told and recorded, never refused.
+    """
+
+    ref: StatementRef
+    jobs: tuple[str, ...] = ("*",)
+    tables: tuple[str, ...] = ("*",)
+    read_units: float | None = None
+    write_units: float | None = None
+    soft: float = 0.8
+    is_observed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyDocument:
     """A whole document, its included IAM policies folded in.
 
@@ -214,6 +237,7 @@ class PolicyDocument:
         masks: `[[mask]]` entries in order.
         detectors: Regular expressions of `[detectors]`, by the name of the kind that they find.
         budgets: `[[budget]]` entries in order.
+        capacity_limits: `[[capacity_limit]]` entries in order.
         context: Further known context keys, values as text by key (as written).
         environment: `dev`, `staging`, `prod`: the variable `environment` of the document, or None.
         settings: The raw `[settings]` table; names are the arguments of `install()`.
@@ -233,6 +257,7 @@ class PolicyDocument:
     masks: tuple[MaskStatement, ...] = ()
     detectors: Mapping[str, str] = field(default_factory=dict)
     budgets: tuple[BudgetStatement, ...] = ()
+    capacity_limits: tuple[CapacityLimit, ...] = ()
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     environment: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)

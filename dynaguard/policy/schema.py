@@ -50,6 +50,7 @@ def policy_schema() -> Schema:
             "table": _table(),
             "mask": _mask(),
             "budget": _budget(),
+            "capacity_limit": _capacity_limit(),
             "settings": _settings(),
         },
     }
@@ -132,6 +133,7 @@ def _native() -> Schema:
                 "Regular expressions of values that `detect` finds, by name.", _mapping(_TEXT)
             ),
             "budget": _one_or_several("budget"),
+            "capacity_limit": _one_or_several("capacity_limit"),
             "context": _described("Condition keys whose values are known.", _mapping(_SCALARS)),
             "settings": {"$ref": "#/$defs/settings"},
             "lint": _described(
@@ -304,6 +306,28 @@ def _budget() -> Schema:
             "Mode": {"enum": ["enforce", "observe"]},
         }
     )
+
+
+def _capacity_limit() -> Schema:
+    """What one run of a job may consume."""
+    units = {"type": "number", "exclusiveMinimum": 0, "maximum": 1e15}
+    schema = _closed(
+        {
+            "Sid": {"type": "string"},
+            "job": _described("Job name patterns.", _TEXTS),
+            "tables": _described(
+                "Table name patterns; the tables that match share the limit.", _TEXTS
+            ),
+            "read_units": _described("Read capacity units of one run.", units),
+            "write_units": _described("Write capacity units of one run.", units),
+            "soft": _described(
+                "Share of them at which the run is warned of.",
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            ),
+            "Mode": {"enum": ["enforce", "observe"]},
+        }
+    )
+    return {**schema, "anyOf": [{"required": ["read_units"]}, {"required": ["write_units"]}]}
 
 
 def _settings() -> Schema:

@@ -10,6 +10,7 @@ from dynaguard.policy.collecting import Findings, hint, kind_of
 from dynaguard.policy.lines import Path_
 from dynaguard.policy.model import (
     BudgetStatement,
+    CapacityLimit,
     KeySchema,
     TableSchema,
 )
@@ -34,7 +35,18 @@ BUDGET_KEYS: Final = (
     "measure_capacity",
     "Mode",
 )
+CAPACITY_LIMIT_KEYS: Final = (
+    "Sid",
+    "job",
+    "tables",
+    "read_units",
+    "write_units",
+    "soft",
+    "Mode",
+)
 _ABOVE_ZERO: Final = 1e-9
+_MOST_UNITS: Final = 1e15
+_DEFAULT_SOFT: Final = 0.8
 
 
 def check_groups(findings: Findings, value: Any) -> dict[str, tuple[str, ...]]:
@@ -170,6 +182,34 @@ def check_budgets(findings: Findings, value: Any) -> tuple[BudgetStatement, ...]
             )
         )
     return tuple(budgets)
+
+
+def check_capacity_limits(findings: Findings, value: Any) -> tuple[CapacityLimit, ...]:
+    """`[[capacity_limit]]`."""
+    limits = []
+    for path, table in findings.tables(value, ("capacity_limit",)):
+        findings.check_keys(table, path, CAPACITY_LIMIT_KEYS)
+        if "read_units" not in table and "write_units" not in table:
+            findings.add(path, "limits nothing, write `read_units`, `write_units` or both")
+        mode = findings.choice(
+            table.get("Mode", "enforce"), (*path, "Mode"), ("enforce", "observe")
+        )
+        limits.append(
+            CapacityLimit(
+                ref=ref_of(findings, table, path, "capacity_limit"),
+                jobs=findings.texts(table.get("job", "*"), (*path, "job")),
+                tables=findings.texts(table.get("tables", "*"), (*path, "tables")),
+                read_units=_number(
+                    findings, table, path, ("read_units", _ABOVE_ZERO, _MOST_UNITS)
+                ),
+                write_units=_number(
+                    findings, table, path, ("write_units", _ABOVE_ZERO, _MOST_UNITS)
+                ),
+                soft=_number(findings, table, path, ("soft", _ABOVE_ZERO, 1.0)) or _DEFAULT_SOFT,
+                is_observed=mode == "observe",
+            )
+        )
+    return tuple(limits)
 
 
 def _priority(findings: Findings, table: Mapping[str, Any], path: Path_) -> Priority | None:

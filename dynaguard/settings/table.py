@@ -72,6 +72,9 @@ class Settings:
     cursor_max_age_s: float = 86_400.0
     budget: bool = True
     coordinator: Any = field(default=None, repr=False)
+    consumed_capacity: Literal["off", "total", "indexes"] = "off"
+    key_statistics: bool = False
+    query_warnings: bool = False
     disabled: bool = False
 
 
@@ -273,6 +276,24 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "Shares the rates of resources with other processes, see "
         "[retry budgets](../retry-budgets.md).",
         is_in_document=False,
+    ),
+    _row(
+        "consumed_capacity",
+        Kind.CHOICE,
+        "Whether answers are asked for the capacity that they consumed "
+        "(`ReturnConsumedCapacity`), in total or by index, see "
+        "[cost and keys](../cost-and-keys.md).",
+        ("off", "total", "indexes"),
+    ),
+    _row(
+        "key_statistics",
+        Kind.SWITCH,
+        "Whether hot partition keys are found and distinct ones counted, by their hashes.",
+    ),
+    _row(
+        "query_warnings",
+        Kind.SWITCH,
+        "Whether scans, reads without a bound and filters that throw most away are told of.",
     ),
     _row(
         "disabled",

@@ -236,12 +236,14 @@ def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
         attributes |= _budget_attributes(outcome.budget)
     if outcome.unprocessed_count:
         attributes[names.UNPROCESSED_COUNT] = outcome.unprocessed_count
+    if outcome.warnings:
+        attributes[names.QUERY_WARNINGS] = list(outcome.warnings)
     if call.service == "dynamodb":
+        add(attributes, names.AWS_DYNAMODB_SCANNED_COUNT, outcome.scanned_count)
         add(attributes, names.DB_RESPONSE_STATUS_CODE, response_code(outcome))
         add(attributes, names.DB_RESPONSE_RETURNED_ROWS, outcome.item_count)
         if outcome.capacity:
-            texts = [_capacity_text(each) for each in outcome.capacity]
-            attributes[names.AWS_DYNAMODB_CONSUMED_CAPACITY] = texts
+            attributes[names.AWS_DYNAMODB_CONSUMED_CAPACITY] = _capacity_texts(outcome.capacity)
     return attributes
 
 
@@ -314,16 +316,27 @@ def _members_of_table(request: object) -> int:
     return len(members) if isinstance(members, list | tuple) else 0
 
 
-def _capacity_text(capacity: ConsumedCapacity) -> str:
-    """One entry as the conventions write it: JSON with the API's own keys."""
-    return json.dumps(
-        {
-            "TableName": capacity.table,
-            "CapacityUnits": capacity.total_units,
-            "ReadCapacityUnits": capacity.read_units,
-            "WriteCapacityUnits": capacity.write_units,
-        }
-    )
+def _capacity_texts(capacity: tuple[ConsumedCapacity, ...]) -> list[str]:
+    """One text per table as the conventions write it: JSON with the API's own keys.
+
+    What indexes consumed is in the table's sum; the audit record has it apart.
+    """
+    units_by_table: dict[str, list[float]] = {}
+    for each in capacity:
+        units = units_by_table.setdefault(each.table, [0.0, 0.0, 0.0])
+        for at, more in enumerate((each.total_units, each.read_units, each.write_units)):
+            units[at] += more
+    return [
+        json.dumps(
+            {
+                "TableName": table,
+                "CapacityUnits": total_units,
+                "ReadCapacityUnits": read_units,
+                "WriteCapacityUnits": write_units,
+            }
+        )
+        for table, (total_units, read_units, write_units) in units_by_table.items()
+    ]
 
 
 def add(attributes: Attributes, name: str, value: str | int | None) -> None:

@@ -73,6 +73,7 @@ CONVENTIONAL: Final = (
         "string[]",
         "One JSON text per table, where the answer tells.",
     ),
+    Attribute(names.AWS_DYNAMODB_SCANNED_COUNT, "int", "Items that a Query or Scan looked at."),
     Attribute(names.AWS_REQUEST_ID, "string", "Request id of the last answer."),
     Attribute(names.HTTP_RESPONSE_STATUS_CODE, "int", "Status of the last answer."),
     Attribute(
@@ -115,6 +116,7 @@ OWN: Final = (
     Attribute(names.BUDGET_THROTTLE_RATIO, "double", "Throttled attempts of it over answered."),
     Attribute(names.BUDGET_RATE, "double", "Units per second that the resource takes."),
     Attribute(names.UNPROCESSED_COUNT, "int", "Members of a batch that were handed back."),
+    Attribute(names.QUERY_WARNINGS, "string[]", "What it was the first to be warned of."),
     Attribute(names.MASKED_COUNT, "int", "Values masked in the answer; where any was."),
 )
 """dynaguard's own."""
@@ -224,6 +226,54 @@ METRICS: Final = (
     ),
 )
 
+_PLACE: Final = (names.DB_COLLECTION_NAME, names.AWS_DYNAMODB_INDEX_NAME)
+_UNITS: Final = (*_PLACE, names.OPERATION, names.IDENTITY_NAME, names.JOB, names.RUNBOOK)
+CONSUMPTION: Final = (
+    Metric(
+        names.CONSUMED_READ_METRIC,
+        "counter",
+        "{unit}",
+        _UNITS,
+        "Read capacity units that answers reported.",
+    ),
+    Metric(
+        names.CONSUMED_WRITE_METRIC,
+        "counter",
+        "{unit}",
+        _UNITS,
+        "Write capacity units that answers reported.",
+    ),
+    Metric(
+        names.QUERY_WARNINGS_METRIC,
+        "counter",
+        "{warning}",
+        (*_PLACE, names.QUERY_WARNING_KIND, names.OPERATION, names.JOB),
+        "Reads that cost more than they look.",
+    ),
+    Metric(
+        names.CAPACITY_LIMIT_METRIC,
+        "counter",
+        "{run}",
+        (names.JOB, names.SECURITY_RULE_NAME, names.CAPACITY_LIMIT_LEVEL),
+        "Runs of jobs that came to a capacity limit.",
+    ),
+    Metric(
+        names.KEYS_DISTINCT_METRIC,
+        "gauge",
+        "{key}",
+        _PLACE,
+        "Different partition keys of the last 10 to 20 minutes, an estimate.",
+    ),
+    Metric(
+        names.KEYS_HOT_METRIC,
+        "gauge",
+        "1",
+        (*_PLACE, names.KEY_HASH),
+        "Share of a hot partition key in its table's requests.",
+    ),
+)
+"""Of cost and keys, each on request: see the page on them."""
+
 
 def signals_markdown() -> str:
     """The tables of the telemetry page."""
@@ -248,5 +298,5 @@ def _metrics_markdown() -> str:
     return head + "".join(
         f"| `{each.name}` | {each.instrument} | `{each.unit}` "
         f"| {', '.join(f'`{name}`' for name in each.attributes)} | {each.meaning} |\n"
-        for each in METRICS
+        for each in METRICS + CONSUMPTION
     )

@@ -17,6 +17,7 @@ from dynaguard.telemetry import names
 from dynaguard.telemetry.attributes import (
     TELLING_REQUESTS,
     Attributes,
+    add,
     decision_attributes,
     identity_attributes,
     masked_count,
@@ -33,7 +34,7 @@ MAX_PARTS: Final = 1024
 
 _PLAIN: Final = Outcome(Status.OK)
 _OWN: Final = frozenset(
-    {"http_status", "request_id", "attempts", "elapsed_s", "item_count", "masked"}
+    {"http_status", "request_id", "attempts", "elapsed_s", "item_count", "masked", "scanned_count"}
 )
 _plain_fields = operator.itemgetter(
     *[index for index, name in enumerate(Outcome._fields) if name not in _OWN]
@@ -66,8 +67,9 @@ class Descriptions:
         else:
             if outcome.request_id is not None:
                 described[names.AWS_REQUEST_ID] = outcome.request_id
-            if outcome.item_count is not None and call.service == "dynamodb":
-                described[names.DB_RESPONSE_RETURNED_ROWS] = outcome.item_count
+            if call.service == "dynamodb":
+                add(described, names.DB_RESPONSE_RETURNED_ROWS, outcome.item_count)
+                add(described, names.AWS_DYNAMODB_SCANNED_COUNT, outcome.scanned_count)
             if outcome.masked:
                 described[names.MASKED_COUNT] = masked_count(outcome)
         if call.operation in TELLING_REQUESTS:

@@ -207,3 +207,31 @@ def test_a_body_of_an_asynchronous_answer_stays_asynchronous() -> None:
 
     assert asyncio.run(read()) == b"token"
     assert body.is_closed
+
+
+def test_consumed_capacity_is_booked_and_not_shown(server: servers.Server) -> None:
+    """As for other clients, attempt by attempt left aside."""
+    dynaguard.install({**POLICY, "mask": []}, consumed_capacity="total")
+
+    found = run(server, lambda client: client.get_item(TableName="people", Key=KEY))
+
+    assert "ConsumedCapacity" not in found
+    (account,) = dynaguard.status().consumption["consumed"]
+    assert (account["table"], account["read_units"] > 0) == ("people", True)
+    dynaguard.uninstall()
+
+
+def test_a_capacity_limit_stops_the_next_page(server: servers.Server) -> None:
+    """The one that used it up came whole."""
+    limit = {"job": "nightly", "read_units": 0.1}
+    dynaguard.install({**POLICY, "mask": [], "capacity_limit": [limit]})
+
+    async def read(client: Any) -> int:
+        first = await client.scan(TableName="people", Limit=2)
+        with pytest.raises(dynaguard.CapacityLimitReached):
+            await client.scan(TableName="people", Limit=2)
+        return len(first["Items"])
+
+    with dynaguard.job("nightly"):
+        assert run(server, read) == 2
+    dynaguard.uninstall()

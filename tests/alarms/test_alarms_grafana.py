@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from opentelemetry.sdk.metrics.export import Gauge, Histogram, InMemoryMetricRea
 from dynaguard.alarms.grafana_dashboard import grafana_dashboard
 from dynaguard.alarms.plan import Runbook
 from dynaguard.alarms.subjects import NOBODY
-from dynaguard.call import MaskedValues, Outcome, Status, Verdict
+from dynaguard.call import ConsumedCapacity, MaskedValues, Outcome, Status, Verdict
+from dynaguard.consumption.keys import HotKey, KeyFigures
+from dynaguard.consumption.queries import QueryWarning, Shape
+from dynaguard.telemetry.consumption import ConsumptionMetrics
 from dynaguard.telemetry.telemetry import Telemetry
 from tests.alarms.alarm_cases import plan
 from tests.alarms.test_alarms_cloudwatch_dashboard import overlaps
@@ -25,7 +29,8 @@ _FUNCTIONS = {"sum", "min", "by", "rate", "increase", "histogram_quantile", "le"
 def labels_by_series() -> dict[str, set[str]]:
     """Series and labels in Prometheus of what real telemetry measures."""
     reader = InMemoryMetricReader()
-    telemetry = Telemetry(meter_provider=MeterProvider([reader], shutdown_on_exit=False))
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    telemetry = Telemetry(meter_provider=provider)
     denied = DECISION._replace(verdict=Verdict.DENY, statement=STATEMENT)
     given_up = OUTCOME._replace(
         budget_refusal="spent", masked=(MaskedValues("t", "a", "r", "d", 1),)
@@ -34,6 +39,7 @@ def labels_by_series() -> dict[str, set[str]]:
     for decision, outcome in ((DECISION, given_up), (denied, OUTCOME), (DECISION, failed)):
         span = telemetry.start(CALL, service_id="DynamoDB")
         span.finish(CALL, PRINCIPAL, decision, outcome)
+    _measure_consumption(provider)
     data = reader.get_metrics_data()
     assert data
     found: dict[str, set[str]] = {}
@@ -48,9 +54,31 @@ def labels_by_series() -> dict[str, set[str]]:
     return found
 
 
+class _Keys:
+    """Figures of one table's keys."""
+
+    def figures(self) -> tuple[KeyFigures, ...]:
+        hot = HotKey("0" * 16, 5, 6, 0.5)
+        return (KeyFigures("orders", "by_date", 10, 0, 2, 0.01, (hot,)),)
+
+
+_KEYS: Any = _Keys()
+
+
+def _measure_consumption(provider: MeterProvider) -> None:
+    """One of each: units, a warning, a limit, figures of keys."""
+    metrics = ConsumptionMetrics(_KEYS, meter_provider=provider)
+    call = CALL._replace(scope=replace(CALL.scope, runbook="rb"))
+    metrics.count_units(call, "etl", [ConsumedCapacity("orders", 1.0, 1.0, 2.0, "by_date")])
+    metrics.count_warning(Shape("Query", "orders", "by_date", "nightly"), QueryWarning.FILTER)
+    metrics.count_limit("nightly", "Nightly", "soft")
+
+
 def _series(metric: Any) -> list[str]:
     """What Prometheus makes of a metric: dots, units by their full name, suffixes of the type."""
     name = metric.name.replace(".", "_")
+    if isinstance(metric.data, Gauge):
+        return [f"{name}_ratio" if metric.unit == "1" else name]
     if metric.unit and not metric.unit.startswith("{"):
         name += {"s": "_seconds", "By": "_bytes"}[metric.unit]
     if isinstance(metric.data, Histogram):
@@ -159,6 +187,7 @@ def test_the_dashboard_has_what_an_import_needs() -> None:
         "Retries",
         "Masked values",
         "Consumed units",
+        "Keys and reads",
         "Latency",
     ]
 

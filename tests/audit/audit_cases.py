@@ -81,6 +81,8 @@ OUTCOME: Final = Outcome(
     capacity=(ConsumedCapacity("orders", 0.5, 0.0, 0.5),),
     item_count=1,
     budget=BudgetState("job `nightly` on `table/orders` (read)", 9.5, 0.5, 12.25),
+    scanned_count=20,
+    warnings=("filter",),
 )
 
 _names = st.text(min_size=1, max_size=20)
@@ -162,9 +164,9 @@ outcomes = st.builds(
     masked=st.lists(
         st.builds(MaskedValues, _some, _names, _names, _some, _counts), max_size=3
     ).map(tuple),
-    capacity=st.lists(st.builds(ConsumedCapacity, _names, _units, _units, _units), max_size=2).map(
-        tuple
-    ),
+    capacity=st.lists(
+        st.builds(ConsumedCapacity, _names, _units, _units, _units, _some), max_size=2
+    ).map(tuple),
     item_count=st.none() | _counts,
     unprocessed_count=_counts,
     budget_refusal=_some,
@@ -176,6 +178,8 @@ outcomes = st.builds(
         st.floats(0.0, 1.0),
         st.none() | st.floats(0.0, 1e6),
     ),
+    scanned_count=st.none() | _counts,
+    warnings=st.lists(st.sampled_from(["scan", "unbounded", "filter"]), max_size=2).map(tuple),
 )
 
 

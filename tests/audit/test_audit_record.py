@@ -137,7 +137,13 @@ def test_a_record_tells_the_whole_call() -> None:
                 },
             ],
             "consumed_capacity": [
-                {"table": "orders", "read_units": 0.5, "write_units": 0.0, "total_units": 0.5}
+                {
+                    "table": "orders",
+                    "read_units": 0.5,
+                    "write_units": 0.0,
+                    "total_units": 0.5,
+                    "index": None,
+                }
             ],
             "item_count": 1,
             "unprocessed_count": 0,
@@ -148,6 +154,8 @@ def test_a_record_tells_the_whole_call() -> None:
                 "throttle_ratio": 0.5,
                 "rate_per_s": 12.25,
             },
+            "scanned_count": 20,
+            "warnings": ["filter"],
         },
         "writer": {
             "service": "billing",

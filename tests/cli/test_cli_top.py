@@ -169,3 +169,44 @@ def test_a_file_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
     """A directory, say."""
     with pytest.raises(ConfigurationError, match="cannot be read"):
         list(Follower(tmp_path).read())
+
+
+# --- by units ------------------------------------------------------------------------------------
+
+
+def units(index: str | None, reads: float, writes: float) -> dict[str, Any]:
+    """Units of the table `orders` in a record."""
+    return {
+        "table": "orders",
+        "index": index,
+        "read_units": reads,
+        "write_units": writes,
+        "total_units": reads + writes,
+    }
+
+
+def test_units_by_identity_job_runbook_table_and_index(tmp_path: Path) -> None:
+    """Per second, the largest first; records without a report count nothing."""
+    path = tmp_path / "audit.jsonl"
+    consuming = [
+        record(9.0, consumed_capacity=[units(None, 5.0, 0.0), units("by_day", 100.0, 0.0)]),
+        {**record(9.5, job=None, consumed_capacity=[units(None, 0.0, 20.0)]), "runbook": "reload"},
+    ]
+    path.write_text(lines(record(8.0), *consuming))
+    arguments = ["top", "--once", "--by", "units", str(path)]
+
+    found = json.loads(CliRunner().invoke(cli, [*arguments, "--output", "json"]).output)
+    text = CliRunner().invoke(cli, arguments).output
+
+    assert [
+        (row["identity"], row["job"], row["runbook"], row["table"], row["index"])
+        for row in found["rows"]
+    ] == [
+        ("etl", "nightly", None, "orders", "by_day"),
+        ("etl", None, "reload", "orders", None),
+        ("etl", "nightly", None, "orders", None),
+    ]
+    assert [row["read_units_per_s"] for row in found["rows"]] == [10.0, 0.0, 0.5]
+    assert found["rows"][1]["write_units_per_s"] == 2.0
+    for part in ("by_day", "reload", "10.0", "read units/s"):
+        assert part in text

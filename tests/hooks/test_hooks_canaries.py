@@ -132,6 +132,9 @@ def test_no_planted_secret_is_seen_anywhere(
         mask_key="k" * 32,
         audit=tmp_path / "audit.jsonl",
         audit_logs=records is not None,
+        consumed_capacity="indexes",
+        key_statistics=True,
+        query_warnings=True,
     )
     planted: list[str] = []
     for _ in range(ANSWERS_OF_EACH):

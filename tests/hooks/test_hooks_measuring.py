@@ -49,6 +49,20 @@ def test_who_asked_gets_the_answer(client: Any, wire: Any, measured: Any, waitin
     assert json.loads(wire.sent[0].body)["ReturnConsumedCapacity"] == "INDEXES"
 
 
+def test_who_asked_for_none_is_asked_all_the_same(
+    client: Any, wire: Any, measured: Any, waiting: Any
+) -> None:
+    """His own word stands in the request once, replaced."""
+    wire.answer({"Item": KEY, "ConsumedCapacity": CAPACITY})
+    dynaguard.install(measured)
+
+    answer = client.get_item(TableName="orders", Key=KEY, ReturnConsumedCapacity="NONE")
+
+    assert "ConsumedCapacity" not in answer
+    assert wire.sent[0].body.count(b"ReturnConsumedCapacity") == 1
+    assert json.loads(wire.sent[0].body)["ReturnConsumedCapacity"] == "TOTAL"
+
+
 def test_operations_that_cannot_tell_are_not_asked(
     client: Any, wire: Any, policy: Any, waiting: Any
 ) -> None:

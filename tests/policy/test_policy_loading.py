@@ -20,6 +20,7 @@ from dynaguard.errors import MissingExtraError, PolicySyntaxError
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.model import (
     BudgetStatement,
+    CapacityLimit,
     KeySchema,
     MaskStep,
     NamePattern,
@@ -412,6 +413,15 @@ BAD_TOML = [
     ("[[budget]]\nmin_retries_per_s = true\n", 4, "must be a number"),
     ("[[budget]]\nMode = 'x'\n", 4, "must be one of"),
     ("[[budget]]\nretries = 3\n", 4, "unknown key `retries`"),
+    ("[[capacity_limit]]\njob = 'a'\n", 3, "limits nothing, write `read_units`"),
+    ("[[capacity_limit]]\nread_units = 0\n", 4, "more than 0"),
+    ("[[capacity_limit]]\nwrite_units = '9'\n", 4, "must be a number"),
+    ("[[capacity_limit]]\nread_units = 9\nsoft = 80\n", 5, "more than 0 and at most 1"),
+    ("[[capacity_limit]]\nread_units = 9\ntables = []\n", 5, "empty list"),
+    ("[[capacity_limit]]\nread_units = 9\nMode = 'x'\n", 5, "must be one of"),
+    ("[[capacity_limit]]\nread_units = 9\nSid = 3\n", 5, "must be text"),
+    ("[[capacity_limit]]\nread_unit = 9\n", 4, "did you mean `read_units`"),
+    ("capacity_limit = 5\n", 3, "must be a list of tables"),
     ("settings = 3\n", 3, "must be a table"),
     ("x = \n", 3, "no valid TOML"),
     ("x = 1\nx = 2\n", 4, "no valid TOML"),
@@ -676,3 +686,34 @@ def test_a_budget_says_what_it_changes_of_its_class() -> None:
         repeats_ambiguous_writes=True,
         is_measuring=True,
     )
+
+
+def test_a_capacity_limit_says_what_a_run_may_consume() -> None:
+    """All of its parts, and what counts where they are left out."""
+    entries = [
+        {
+            "Sid": "Nightly",
+            "job": "nightly-*",
+            "tables": ["orders", "customers"],
+            "read_units": 50_000,
+            "write_units": 100.5,
+            "soft": 0.5,
+            "Mode": "observe",
+        },
+        {"write_units": 1},
+    ]
+    document = {"version": 1, "default": "allow", "capacity_limit": entries}
+
+    whole, least = load_policy(document, environ={}).capacity_limits
+
+    assert whole == CapacityLimit(
+        ref=whole.ref,
+        jobs=("nightly-*",),
+        tables=("orders", "customers"),
+        read_units=50_000.0,
+        write_units=100.5,
+        soft=0.5,
+        is_observed=True,
+    )
+    assert least == CapacityLimit(ref=least.ref, write_units=1.0)
+    assert (whole.ref.sid, least.ref.sid) == ("Nightly", "capacity_limit[1]")

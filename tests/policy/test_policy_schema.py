@@ -27,6 +27,10 @@ FULL = {
     "context": {"aws:PrincipalTag/team": ["blue"], "aws:MultiFactorAuthPresent": True},
     "settings": {"mode": "observe", "stamp": False, "account_id": "111122223333"},
     "lint": {"ignore": ["DG204"]},
+    "capacity_limit": [
+        {"Sid": "Nightly", "job": ["n-*"], "tables": "t", "read_units": 5e4, "soft": 0.5},
+        {"write_units": 100, "Mode": "observe"},
+    ],
 }
 FULL["groups"]["support-leads"] = "arn:aws:iam::*:role/support"
 FULL["tables"]["orders"]["indexes"]["by_cup"] = {"partition": ["a", "b"], "sort": "c"}
@@ -114,6 +118,10 @@ MISTAKES: list[Any] = [
     having(mask=[{"tables": "*", "attributes": ["a"], "keep": 65}]),
     having(budget=[{"retry_ratio": 2}]),
     having(budget=[{"max_tokens": 0}]),
+    having(capacity_limit=[{"job": "nightly"}]),
+    having(capacity_limit=[{"read_units": 0}]),
+    having(capacity_limit=[{"read_units": 10, "soft": 1.5}]),
+    having(capacity_limit=[{"read_unit": 10, "write_units": 1}]),
     having(tables={"orders": {"keys": ["a"]}}),
     having(tables={"orders": {"key": ["a", "b", "c"]}}),
     having(tables={"orders": {"key": "a", "indexes": {"i": {"sort": "a"}}}}),

@@ -308,6 +308,8 @@ def test_a_good_end_has_no_error() -> None:
         "dynaguard.masked.count": 3,
         "aws.request_id": "REQ1",
         "http.response.status_code": 200,
+        "aws.dynamodb.scanned_count": 20,
+        "dynaguard.query.warnings": ["filter"],
         "db.response.returned_rows": 1,
         "dynaguard.budget.bucket": "job `nightly` on `table/orders` (read)",
         "dynaguard.budget.rate": 12.25,

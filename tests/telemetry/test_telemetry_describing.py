@@ -25,19 +25,21 @@ from tests.audit.audit_cases import (
 )
 
 plain_outcomes = st.builds(
-    lambda http_status, request_id, attempts, masked, item_count: Outcome(
+    lambda http_status, request_id, attempts, masked, item_count, scanned_count: Outcome(
         Status.OK,
         http_status=http_status,
         request_id=request_id,
         attempts=attempts,
         masked=masked,
         item_count=item_count,
+        scanned_count=scanned_count,
     ),
     st.sampled_from([None, 200]),
     st.sampled_from([None, "REQ"]),
     st.integers(0, 3),
     st.sampled_from([(), OUTCOME.masked]),
     st.sampled_from([None, 0, 25]),
+    st.sampled_from([None, 30]),
 )
 """Nearly all calls end so; these take the short way."""
 
