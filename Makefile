@@ -57,6 +57,11 @@ help: ## list the targets
 	.venv-aio/$(INSTALL) --editable '.[otel,yaml,cli]' --group aio
 	@touch $@
 
+.venv-peers/.stamp: pyproject.toml
+	$(call make_venv,.venv-peers)
+	.venv-peers/$(INSTALL) --editable '$(EXTRAS)' --group peers
+	@touch $@
+
 .venv-ministack/.stamp: Makefile
 	$(call make_venv,.venv-ministack)
 	.venv-ministack/$(INSTALL) '$(MINISTACK)'
@@ -90,7 +95,7 @@ check: test ## the same as `make test`
 
 # --- the steps of `make test` ------------------------------------------------------------------
 
-.PHONY: lint types unit covered costs canaries docs smoke-oldest smoke-aio integration
+.PHONY: lint types unit covered costs canaries docs smoke-oldest smoke-aio smoke-peers integration
 lint: venv ## ruff: rules and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -119,6 +124,9 @@ smoke-oldest: .venv-oldest/.stamp ## the marked subset on the oldest supported l
 
 smoke-aio: .venv-aio/.stamp ## aiobotocore clients, in an environment of their own
 	.venv-aio/bin/python -m pytest -m aio tests/aio $(ARGS)
+
+smoke-peers: .venv-peers/.stamp ## beside OpenTelemetry, X-Ray and Datadog, in an environment of its own
+	.venv-peers/bin/python -m pytest tests/hooks/test_hooks_peers.py $(ARGS)
 
 integration: venv ministack dynoxide ## code blocks of the docs, and real servers; needs `make unit`
 	$(BIN)/python -m pytest -m integration --cov --cov-append $(ARGS)

@@ -18,6 +18,7 @@ from benchmarks import (
     decision_cost,
     import_cost,
     masking_cost,
+    span_cost,
 )
 
 RESULTS = Path(__file__).parent / "results"
@@ -56,6 +57,12 @@ def main() -> int:
         missed += _print_row(f"{size:,} statements", str(ratio), ratio.median, bar)
     missed += _run_admission(results)
     missed += _run_masking(results)
+    cost = span_cost.run()
+    results["span"] = str(cost)
+    print("\nA recording span, over OpenTelemetry's own botocore instrumentation")
+    missed += _print_row(
+        f"span of {cost.attribute_count} attributes", str(cost), cost.share, span_cost.BAR
+    )
     share = import_cost.run()
     results["import"] = round(share, 4)
     print("\nCPU of `import dynaguard` after `import boto3`, over `import boto3`")

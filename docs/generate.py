@@ -42,6 +42,13 @@ class Part:
 PARTS = (
     Part("settings", "reference/settings.md", "dynaguard.settings", "settings_markdown"),
     Part(
+        "surroundings",
+        "correlation.md",
+        "dynaguard.settings.surroundings",
+        "surroundings_markdown",
+    ),
+    Part("signals", "telemetry.md", "dynaguard.telemetry.catalogue", "signals_markdown"),
+    Part(
         "condition keys",
         "reference/condition-keys.md",
         "dynaguard.aws.condition_keys",

@@ -34,17 +34,22 @@ if _typing.TYPE_CHECKING:
     from dynaguard.hooks.keys import key_hash
     from dynaguard.hooks.status import GuardStatus, status
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
+    from dynaguard.propagation.carrying import carry, scope_environ
+    from dynaguard.propagation.invocations import invocation
 
 _MODULE_BY_LAZY_NAME = {
     "Detector": "dynaguard.masking.registry",
     "Explanation": "dynaguard.explaining",
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
+    "carry": "dynaguard.propagation.carrying",
     "explain": "dynaguard.explaining",
+    "invocation": "dynaguard.propagation.invocations",
     "key_hash": "dynaguard.hooks.keys",
     "mask_item": "dynaguard.hooks.items",
     "register_detector": "dynaguard.masking.registry",
     "register_strategy": "dynaguard.masking.registry",
+    "scope_environ": "dynaguard.propagation.carrying",
     "status": "dynaguard.hooks.status",
     "unmask_item": "dynaguard.hooks.items",
     "unwritten": "dynaguard.hooks.batch_writer",
@@ -71,16 +76,19 @@ __all__ = [
     "TamperedRequest",
     "acting_as",
     "attach",
+    "carry",
     "correlation",
     "deadline",
     "detach",
     "explain",
     "install",
+    "invocation",
     "job",
     "key_hash",
     "mask_item",
     "register_detector",
     "register_strategy",
+    "scope_environ",
     "status",
     "uninstall",
     "unmask_item",

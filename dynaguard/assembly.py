@@ -28,7 +28,8 @@ from dynaguard.masking import CursorSeals, Masks
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.model import PolicyDocument
-from dynaguard.scope import Scope
+from dynaguard.propagation.traces import trace_finder
+from dynaguard.scope import FindTrace, Scope
 from dynaguard.settings import (
     FoundPolicy,
     Mode,
@@ -38,6 +39,7 @@ from dynaguard.settings import (
     resolve_settings,
 )
 from dynaguard.telemetry.findings import FindingsCounter
+from dynaguard.telemetry.logs import CallLogs
 from dynaguard.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -135,7 +137,8 @@ def build_guard(
         monotonic: The clock of durations, waits and retry budgets, in seconds.
 
     Raises:
-        ConfigurationError: The audit file cannot be opened, or a mask needs a key that is not set.
+        ConfigurationError: The audit file cannot be opened, a mask needs a key that is not set, or
+            the installed opentelemetry-api is too old for `audit_logs`.
     """
     settings, document = configuration.resolved.settings, configuration.document
     context = None if document is None else _context(document, settings, time_ns, describe)
@@ -152,7 +155,7 @@ def build_guard(
             monotonic=monotonic,
             time_s=lambda: time_ns() / 1e9,
         ),
-        telemetry=Telemetry(),
+        telemetry=Telemetry(logs=CallLogs(time_ns=time_ns) if settings.audit_logs else None),
         audit=_open_audit(settings, document, time_ns, ship),
         policy=None if document is None else CompiledPolicy(document),
         context=context,
@@ -183,6 +186,11 @@ def process_scope(settings: Settings) -> Scope:
         runbook=settings.runbook,
         priority=settings.priority,
     )
+
+
+def find_trace(settings: Settings, environ: Mapping[str, str]) -> FindTrace:
+    """Where calls get their correlation id that no scope and no setting names."""
+    return trace_finder(environ) if settings.surroundings else str
 
 
 def _open_audit(

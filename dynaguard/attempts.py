@@ -173,7 +173,8 @@ class Attempts:
                 passage.budget = self._budgets.state(load, scope)
         if passage.span is not None and signal is not Signal.OK:
             code = answer.error_code if answer else exception_name
-            passage.span.add_attempt(passage.attempts, code, passage.wait_s)
+            causes = answer.causes if answer else ()
+            passage.span.add_attempt(passage.attempts, code, passage.wait_s, causes)
         return signal
 
     def rule_retry(

@@ -30,7 +30,7 @@ from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.principals import views_of
 from dynaguard.policy.suggestion import nearest_allow, smallest_statements
 from dynaguard.policy.trace import ConsideredStatement, trace
-from dynaguard.scope import Scope, current_scope, new_correlation_id
+from dynaguard.scope import Scope, correlation_id_of, current_scope
 
 if TYPE_CHECKING:
     from dynaguard.policy.model import PolicyDocument
@@ -152,7 +152,7 @@ def _call(
         endpoint_url=f"https://{service}.{region}.amazonaws.com" if region else None,
         credentials=CredentialFacts(),
         scope=scope,
-        correlation_id=scope.correlation_id or new_correlation_id(),
+        correlation_id=correlation_id_of(scope),
         service_prefix=service_prefix(service),
     )
 

@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     from dynaguard.masking import Masks
     from dynaguard.policy.matcher import CompiledPolicy
     from dynaguard.policy.model import PolicyDocument
-    from dynaguard.telemetry.telemetry import CallSpan, Telemetry
+    from dynaguard.telemetry.span import CallSpan
+    from dynaguard.telemetry.telemetry import Telemetry
 
 _log = logging.getLogger("dynaguard")
 _UNGOVERNED: Final = Decision(Verdict.UNGOVERNED)
@@ -144,7 +145,8 @@ class Guard:
             rooms.resolver, rooms.policy, rooms.context, self._refuse
         )
         is_read = consumption is not None and consumption.reads_requests
-        is_decided = rooms.policy is not None or rooms.audit.is_on or is_read
+        is_kept = rooms.audit.is_on or rooms.telemetry.is_logging
+        is_decided = rooms.policy is not None or is_kept or is_read
         awaits = rooms.masks is not None and rooms.masks.names_identities and rooms.resolver.asks
         self._entry_steps = (
             *((authorising.await_identity,) if awaits else ()),
@@ -354,13 +356,15 @@ class Guard:
         )
 
     def leave(self, passage: Passage, status: Status, error_code: str | None = None) -> None:
-        """Records how the call ended, once: audit, then span and metrics. Never raises."""
+        """Records how the call ended, once: audit, log, then span and metrics. Never raises."""
         if passage.is_recorded:
             return
         passage.is_recorded = True
         audit, span, accounting = self.rooms.audit, passage.span, self.accounting
+        telemetry = self.rooms.telemetry
         is_booked = accounting is not None and accounting.is_booking(passage)
-        if not (is_booked or audit.is_on or (span is not None and span.is_watched)):
+        is_kept = is_booked or audit.is_on or telemetry.is_logging
+        if not (is_kept or (span is not None and span.is_watched)):
             return
         outcome = passage.outcome(status, error_code, self.monotonic())
         if is_booked and accounting is not None:
@@ -372,6 +376,8 @@ class Guard:
         except Exception as err:  # noqa: BLE001 - nothing is left to refuse here either
             self.counters.failures += 1
             _log.warning("the outcome of a call was not recorded (%s)", type(err).__name__)
+        if telemetry.is_logging:
+            telemetry.log(passage.call, passage.principal, passage.decision, outcome)
         if span is not None:
             span.finish(passage.call, passage.principal, passage.decision, outcome)
 

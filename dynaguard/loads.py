@@ -22,6 +22,7 @@ _TRANSACTION_FACTOR: Final = 2.0
 _KEYED: Final = {"GetItem": "Key", "PutItem": "Item", "UpdateItem": "Key", "DeleteItem": "Key"}
 _DYNAMODB: Final = frozenset({"dynamodb", "dynamodbstreams"})
 _MOST_KEYS: Final = 1024
+_MAX_REASON_LENGTH: Final = 64
 
 FindKey = Callable[[Call, str], str | None]
 """Gives the name of a table's partition key attribute (call, table name), or None."""
@@ -132,13 +133,14 @@ def cause_from(reason: Mapping[str, Any]) -> Cause:
 
     Source: DynamoDB API reference, ThrottlingReason.
     """
-    text = str(reason.get("reason") or reason.get("Reason") or "")
+    text = str(reason.get("reason") or reason.get("Reason") or "")[:_MAX_REASON_LENGTH]
     resource = str(reason.get("resource") or reason.get("Resource") or "")
+    limit = Limit.RESOURCE
     if "KeyRange" in text:
-        return Cause(Limit.KEY_RANGE, resource)
-    if "AccountLimit" in text:
-        return Cause(Limit.ACCOUNT, resource)
-    return Cause(Limit.RESOURCE, resource)
+        limit = Limit.KEY_RANGE
+    elif "AccountLimit" in text:
+        limit = Limit.ACCOUNT
+    return Cause(limit, resource, text if text.isalnum() else "")
 
 
 def _transaction_parts(place: Place, members: Any) -> Iterator[Part]:

@@ -26,7 +26,7 @@ from dynaguard.consumption.units import attributed
 if TYPE_CHECKING:
     from dynaguard.budgets.load import Cause, Load
     from dynaguard.masking import Plan
-    from dynaguard.telemetry.telemetry import CallSpan
+    from dynaguard.telemetry.span import CallSpan
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 A scope is a frozen value in one `ContextVar`: entering derives a new value from the current one,
 leaving restores it. An asyncio task inherits the scope current at its creation. A thread does
-not: start it with `contextvars.copy_context().run`. A forked child inherits it.
+not: `dynaguard.carry` takes it there, and into other processes. A forked child inherits it.
 """
 
 from __future__ import annotations
@@ -77,16 +77,37 @@ _outer_scopes: ContextVar[tuple[Scope | None, ...]] = ContextVar(
 )
 _process_scope: Scope = EMPTY_SCOPE
 
+FindTrace = Callable[[], str]
+"""Gives the id of the trace that the running code belongs to, or empty text. Never raises."""
+_find_trace: FindTrace = str  # gives empty text
+
 
 def current_scope() -> Scope:
     """The scope of the running code; outside of any, the process's own."""
     return _current.get() or _process_scope
 
 
-def set_process_scope(scope: Scope) -> None:
-    """Makes `scope` the one outside of any other; `install()` sets it, `uninstall()` resets it."""
-    global _process_scope
-    _process_scope = scope
+def set_process_scope(scope: Scope, find_trace: FindTrace = str) -> None:
+    """Makes `scope` the one outside of any other; `install()` sets it, `uninstall()` resets it.
+
+    Args:
+        scope: The scope.
+        find_trace: Where calls get their correlation id that no scope names.
+    """
+    global _process_scope, _find_trace
+    _process_scope, _find_trace = scope, find_trace
+
+
+def correlation_id_of(scope: Scope) -> str:
+    """The id of a call that is made now: the scope's, that of the trace, or a new one."""
+    return scope.correlation_id or _find_trace() or new_correlation_id()
+
+
+def shared_scope() -> Scope:
+    """The scope of the running code for others to enter: it names the trace as correlation id."""
+    scope = current_scope()
+    trace_id = "" if scope.correlation_id else _find_trace()
+    return replace(scope, correlation_id=trace_id) if trace_id else scope
 
 
 def new_correlation_id() -> str:
@@ -122,14 +143,14 @@ class ScopeManager:
     the call.
     """
 
-    __slots__ = ("_derive",)
+    __slots__ = ("derive",)
 
     def __init__(self, derive: Callable[[Scope], Scope]) -> None:
-        self._derive = derive
+        self.derive = derive
 
     def __enter__(self) -> Scope:
         """Enters; gives the scope now in force."""
-        scope = self._derive(current_scope())
+        scope = self.derive(current_scope())
         _outer_scopes.set((*_outer_scopes.get(), _current.get()))
         _current.set(scope)
         return scope
@@ -206,7 +227,7 @@ def correlation(id: str | None = None) -> ScopeManager:
             does not print.
     """
     if id is not None:
-        _check_name("correlation id", id)
+        check_name("correlation id", id)
         id = sanitise_correlation_id(id)
 
     def derive(scope: Scope) -> Scope:
@@ -243,7 +264,7 @@ def job(
     """
     for what, text in (("job name", name), ("run id", run_id), ("stage", stage)):
         if text is not None or what == "job name":
-            _check_name(what, text)
+            check_name(what, text)
     checked_priority = _check_priority(priority)
     seconds = _check_deadline(deadline_s)
 
@@ -323,13 +344,13 @@ def acting_as(name: str, groups: Iterable[str] = (), kind: str = "agent") -> Sco
     Raises:
         ConfigurationError: A name is not text or empty; `groups` is a single string.
     """
-    _check_name("acting name", name)
-    _check_name("kind", kind)
+    check_name("acting name", name)
+    check_name("kind", kind)
     if isinstance(groups, str):
         raise ConfigurationError(f"`groups` is the text `{groups}`, write `[{groups!r}]`")
     checked_groups = frozenset(groups)
     for group in checked_groups:
-        _check_name("group", group)
+        check_name("group", group)
 
     def derive(scope: Scope) -> Scope:
         return replace(scope, acting_name=name, acting_kind=kind, acting_groups=checked_groups)
@@ -337,7 +358,7 @@ def acting_as(name: str, groups: Iterable[str] = (), kind: str = "agent") -> Sco
     return ScopeManager(derive)
 
 
-def _check_name(what: str, text: object) -> None:
+def check_name(what: str, text: object) -> None:
     """Refuses a name that is not text, empty, too long or not printable."""
     if not isinstance(text, str):
         raise ConfigurationError(f"{what} is of type {type(text).__name__}, it must be text")

@@ -31,7 +31,12 @@ FAKE_AWS_ENVIRONMENT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
-_FOREIGN_PREFIXES = ("AWS_", "_X_AMZN_", "DYNAGUARD_", "ECS_", "OTEL_", "POWERTOOLS_")
+_FOREIGN_PREFIXES = (
+    *("AWS_", "_X_AMZN_", "DYNAGUARD_", "ECS_", "OTEL_", "POWERTOOLS_", "TRACEPARENT"),
+    # What CI systems tell of the job that runs the tests.
+    *("BITBUCKET_", "BUILDKITE", "CIRCLE", "CODEBUILD_", "GITHUB_", "GITLAB_", "JENKINS_"),
+    "TF_BUILD",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

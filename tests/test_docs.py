@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -172,3 +174,32 @@ def test_the_identity_page_is_what_the_code_does(repository: Path) -> None:
     )
     assert all(f"`{code}`" in page for code in FindingCode)
     assert all(f"`{kind}`" in page for kind in PrincipalKind)
+
+
+EVIDENCE_PAGES = ("docs/correlation.md", "docs/telemetry.md")
+EVIDENCE_PROGRAMS = [
+    pytest.param(program, id=f"{page}-{number}")
+    for page in EVIDENCE_PAGES
+    for number, program in enumerate(
+        _blocks(Path(__file__).resolve().parent.parent, page, "python"), start=1
+    )
+]
+
+
+@pytest.mark.parametrize("program", EVIDENCE_PROGRAMS)
+def test_the_programs_of_the_evidence_pages_run(program: str) -> None:
+    """Each in a process of its own, silently."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_evidence_pages_have_programs() -> None:
+    """An empty list would test nothing."""
+    assert len(EVIDENCE_PROGRAMS) >= 6

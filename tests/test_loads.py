@@ -129,14 +129,21 @@ def test_remembered_keys_are_bounded() -> None:
     [
         (
             {"reason": "TableWriteProvisionedThroughputExceeded", "resource": ORDERS},
-            Cause(Limit.RESOURCE, ORDERS),
+            Cause(Limit.RESOURCE, ORDERS, "TableWriteProvisionedThroughputExceeded"),
         ),
         (
             {"Reason": "IndexWriteMaxOnDemandThroughputExceeded", "Resource": "x"},
-            Cause(Limit.RESOURCE, "x"),
+            Cause(Limit.RESOURCE, "x", "IndexWriteMaxOnDemandThroughputExceeded"),
         ),
-        ({"reason": "TableReadKeyRangeThroughputExceeded"}, Cause(Limit.KEY_RANGE)),
-        ({"reason": "TableReadAccountLimitExceeded"}, Cause(Limit.ACCOUNT)),
+        (
+            {"reason": "TableReadKeyRangeThroughputExceeded"},
+            Cause(Limit.KEY_RANGE, "", "TableReadKeyRangeThroughputExceeded"),
+        ),
+        (
+            {"reason": "TableReadAccountLimitExceeded"},
+            Cause(Limit.ACCOUNT, "", "TableReadAccountLimitExceeded"),
+        ),
+        ({"reason": "no code but a sentence"}, Cause(Limit.RESOURCE)),
         ({}, Cause(Limit.RESOURCE)),
     ],
 )

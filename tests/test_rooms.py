@@ -23,6 +23,7 @@ ROOMS = (
     "caller",  # who calls, as values; part of call, split for size
     "call",
     "settings",
+    "propagation",
     "policy",
     "aws",
     "identity",

@@ -10,6 +10,7 @@ from dynaguard.alarms.prometheus import (
     TABLE,
     counter,
     histogram,
+    least,
     legend,
     matchers,
     prometheus_name,
@@ -192,9 +193,24 @@ ROWS: Final = (
                 ),
             ),
             Panel(
+                "Repeated attempts by identity and table",
+                "Per second; of batches those that followed a throttle.",
+                _rates(names.RETRIES_METRIC, _OF_BOTH, _WHO, TABLE),
+            ),
+            Panel(
                 "Calls given up by the retry budget",
                 "Further attempts per second that were refused.",
                 _rates(names.REFUSED_METRIC, _OF_BOTH, _WHO, TABLE),
+            ),
+            Panel(
+                "Retry tokens left",
+                "The least of all processes, as of a budget's last trouble; of every identity.",
+                (
+                    Target(
+                        legend(names.BUDGET_BUCKET),
+                        least(names.BUDGET_TOKENS_METRIC, names.BUDGET_BUCKET),
+                    ),
+                ),
                 width=24,
             ),
         ),

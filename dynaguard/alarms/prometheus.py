@@ -63,6 +63,11 @@ def summed_increase(series: str, selection: str, *by: str) -> str:
     return f"sum by ({_labels(by)}) (increase({series}{selection}[$__range])) > 0"
 
 
+def least(name: str, *by: str) -> str:
+    """The least value of a gauge without a unit, one line for each combination of attributes."""
+    return f"min by ({_labels(by)}) ({prometheus_name(name)}{{}})"
+
+
 def quantile(share: float, name: str, selection: str, *by: str) -> str:
     """A quantile of a histogram."""
     series = f"{histogram(name)}_bucket{selection}"

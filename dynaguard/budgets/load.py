@@ -69,10 +69,12 @@ class Cause(NamedTuple):
     Attributes:
         limit: What sort of limit.
         resource: The table's or index's ARN as AWS wrote it; empty when it did not.
+        reason: AWS's own code, `IndexWriteKeyRangeThroughputExceeded`; empty when it gave none.
     """
 
     limit: Limit
     resource: str = ""
+    reason: str = ""
 
 
 class Lesson(NamedTuple):

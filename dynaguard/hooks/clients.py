@@ -15,7 +15,7 @@ from dynaguard.call import Call, CredentialFacts
 from dynaguard.hooks.credentials import access_key_id_of
 from dynaguard.hooks.paging import current_page
 from dynaguard.hooks.sts import facts_to_ask_for
-from dynaguard.scope import current_scope, new_correlation_id
+from dynaguard.scope import correlation_id_of, current_scope
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class ClientFacts:
             endpoint_url,
             self.facts,
             scope,
-            scope.correlation_id or new_correlation_id(),
+            correlation_id_of(scope),
             is_presign,
             self.prefix,
             current_page.get(),

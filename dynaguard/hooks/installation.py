@@ -51,6 +51,7 @@ class Installation:
         guard: Decides.
         is_global: Whether every client is covered, or only the attached ones.
         is_stamping: Whether correlation ids go into requests.
+        names_scope: Whether their User-Agent names job, run, stage and runbook too.
         is_masking: Whether masks are in force.
         attached: Clients covered although nothing global is installed.
         detached: Clients left alone although everything else is covered.
@@ -61,6 +62,7 @@ class Installation:
         self.guard = guard
         self.is_global = is_global
         self.is_stamping = guard.resolved.settings.stamp
+        self.names_scope = guard.resolved.settings.stamp_scope
         self.is_masking = guard.rooms.masks is not None
         self._withheld_logs = WithheldData() if self.is_masking else None
         self._clients = ClientRegistry()
@@ -206,6 +208,8 @@ class Installation:
             span = guard.rooms.telemetry.start(call, service_id=service_id)
             passage = guard.enter(call, started_s=frame.started_s, span=span)
             passage.is_observed = True
+            if not span.is_owned:
+                span.introduce(call, passage.principal, passage.decision)
             frame.passage = passage
         context[CONTEXT_KEY] = passage
         return passage

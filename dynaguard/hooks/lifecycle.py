@@ -48,6 +48,7 @@ def install(
     audit_fsync: Literal["never", "interval", "always"] | None = None,
     audit_max_bytes: int | None = None,
     audit_sign_key_file: str | os.PathLike[str] | None = None,
+    audit_logs: bool | None = None,
     account_id: str | None = None,
     identity: str | None = None,
     identity_lookup: Literal["off", "sts", "iam"] | None = None,
@@ -61,7 +62,9 @@ def install(
     stage: str | None = None,
     priority: Priority | str | None = None,
     correlation_id: str | None = None,
+    surroundings: bool | None = None,
     stamp: bool | None = None,
+    stamp_scope: bool | None = None,
     mask: bool | None = None,
     mask_key: str | None = None,
     mask_key_file: str | os.PathLike[str] | None = None,
@@ -92,6 +95,7 @@ def install(
         audit_max_bytes: Size at which an audit file is put aside and a new one begun.
         audit_sign_key_file: A file with the Ed25519 private key that signs checkpoints of the
             audit records.
+        audit_logs: Whether each call is an OpenTelemetry log record too.
         account_id: The AWS account that calls go to, twelve digits.
         identity: Name or ARN of this process's identity, where the credentials do not tell.
         identity_lookup: `sts` asks `GetCallerIdentity` in the background, once per access key;
@@ -106,8 +110,12 @@ def install(
         run_id: Its run.
         stage: Its pipeline stage.
         priority: `interactive`, `batch` or `background`, outside of any `job()`.
-        correlation_id: The correlation id outside of any scope; not given: one per call.
+        correlation_id: The correlation id outside of any scope; not given: the trace's, or one
+            per call.
+        surroundings: Whether job, run, stage and correlation id come from CI, AWS Batch, Lambda,
+            ECS and the trace where nothing else gives them.
         stamp: Whether requests carry the correlation id.
+        stamp_scope: Whether the User-Agent names job, run, stage and runbook too.
         mask: Whether the document's masks act.
         mask_key: Key of `hash` and `tokenize` masks and of cursors that open in other processes,
             at least 16 characters.
@@ -213,7 +221,12 @@ def _install(
     policy: PolicySource | None, arguments: dict[str, object], *, is_global: bool
 ) -> Guard:
     """Builds and applies, or gives the guard that is in force with equal settings."""
-    from dynaguard.assembly import build_guard, process_scope, read_configuration
+    from dynaguard.assembly import (
+        build_guard,
+        find_trace,
+        process_scope,
+        read_configuration,
+    )
 
     configuration = read_configuration(
         policy, arguments, environ=os.environ, working_directory=Path.cwd()
@@ -240,7 +253,8 @@ def _install(
             guard.rooms.audit.close()
             raise
         _state.installation = installation
-        set_process_scope(process_scope(configuration.resolved.settings))
+        settings = configuration.resolved.settings
+        set_process_scope(process_scope(settings), find_trace(settings, os.environ))
     guard.release = _release
     _state.configuration, _state.guard = configuration, guard
     return guard

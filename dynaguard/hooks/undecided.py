@@ -16,7 +16,7 @@ from dynaguard.call import UNKNOWN_RUN, Authorization, Call
 from dynaguard.hooks.exemption import is_credential_call
 from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.sts import facts_to_ask_for
-from dynaguard.scope import current_scope, new_correlation_id
+from dynaguard.scope import correlation_id_of, current_scope
 
 if TYPE_CHECKING:
     from dynaguard.hooks.installation import Installation
@@ -54,7 +54,7 @@ def decide_from_wire(
     if is_credential_call(service):
         return
     guard = installation.guard
-    params = _params_of(request)
+    params, scope = _params_of(request), current_scope()
     call = Call(
         service=service,
         operation=wire_operation or operation,
@@ -63,8 +63,8 @@ def decide_from_wire(
         partition="aws",
         endpoint_url=request["url"],
         credentials=facts_to_ask_for(signer._credentials),
-        scope=current_scope(),
-        correlation_id=new_correlation_id(),
+        scope=scope,
+        correlation_id=correlation_id_of(scope),
         is_presign=bool(context.get("is_presign_request")),
         service_prefix=service_prefix(service),
     )

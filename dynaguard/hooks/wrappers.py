@@ -216,7 +216,9 @@ class SyncWrappers:
                     if broken:
                         raise installation.guard.seal_broken(passage, broken)
                     if installation.is_stamping:
-                        settle_stamp(request.headers, passage.call.correlation_id)
+                        settle_stamp(
+                            request.headers, passage.call, names_scope=installation.names_scope
+                        )
             return wrapped(endpoint, request, *more, **options)
 
         return send

@@ -19,6 +19,7 @@ from dynaguard.settings.reading import (
     read_value,
     read_variable,
 )
+from dynaguard.settings.surroundings import read_surroundings
 from dynaguard.settings.table import (
     ENV_PREFIX,
     POLICY_FILE_NAME,
@@ -41,7 +42,8 @@ class ResolvedSettings:
     Attributes:
         settings: The values.
         source_by_name: Where each came from: `argument`, `environment`, `document`, `default`.
-            A service name from another library's variable counts as `environment`.
+            A service name from another library's variable counts as `environment`; a job, run or
+            stage that CI, AWS Batch, Lambda or ECS tells is of the `surroundings`.
     """
 
     settings: Settings
@@ -135,6 +137,15 @@ class _Collected:
                 self._source_by_name["service"] = "environment"
                 return
 
+    def fall_back_for_scope(self, environ: Mapping[str, str]) -> None:
+        """Takes job, run and stage from CI, AWS Batch, Lambda or ECS, where nothing gives them."""
+        if not self._value_by_name.get("surroundings", True):
+            return
+        for name, text in read_surroundings(environ)._asdict().items():
+            if text is not None and name not in self._value_by_name:
+                self._value_by_name[name] = text
+                self._source_by_name[name] = "surroundings"
+
     def resolved(self) -> ResolvedSettings:
         """What was collected, and the defaults."""
         sources = {row.name: self._source_by_name.get(row.name, "default") for row in SETTINGS}
@@ -177,6 +188,7 @@ def resolve_settings(
     if collected.problems:
         raise ConfigurationError("\n".join(collected.problems))
     collected.fall_back_for_service(environ)
+    collected.fall_back_for_scope(environ)
     return collected.resolved()
 
 

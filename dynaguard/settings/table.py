@@ -50,6 +50,7 @@ class Settings:
     audit_fsync: Literal["never", "interval", "always"] = "never"
     audit_max_bytes: int | None = None
     audit_sign_key_file: Path | None = None
+    audit_logs: bool = False
     account_id: str | None = None
     identity: str | None = None
     identity_lookup: Literal["off", "sts", "iam"] = "off"
@@ -63,7 +64,9 @@ class Settings:
     stage: str | None = None
     priority: Priority = Priority.INTERACTIVE
     correlation_id: str | None = None
+    surroundings: bool = True
     stamp: bool = True
+    stamp_scope: bool = True
     mask: bool = True
     mask_key: str | None = field(default=None, repr=False)
     mask_key_file: Path | None = None
@@ -196,6 +199,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         is_in_document=False,
     ),
     _row(
+        "audit_logs",
+        Kind.SWITCH,
+        "Whether each call is an OpenTelemetry log record too, see [telemetry](../telemetry.md).",
+    ),
+    _row(
         "account_id",
         Kind.ACCOUNT_ID,
         "The caller's account, where its credentials do not tell.",
@@ -228,16 +236,33 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     _row("environment", Kind.TEXT, "`dev`, `staging`, `prod` ..., for `dynaguard:Environment`."),
     _row("runbook", Kind.TEXT, "The runbook that this process executes."),
-    _row("job", Kind.TEXT, "The job outside of any `job()`."),
+    _row(
+        "job",
+        Kind.TEXT,
+        "The job outside of any `job()`. Without it, `run_id` and `stage`, what the "
+        "[surroundings](../correlation.md) tell.",
+    ),
     _row("run_id", Kind.TEXT, "The run of that job."),
     _row("stage", Kind.TEXT, "The pipeline stage of that job."),
     _row("priority", Kind.CHOICE, "The class of calls outside of any `job()`.", Priority),
     _row(
         "correlation_id",
         Kind.CORRELATION_ID,
-        "The correlation id outside of any scope; without it, one per call.",
+        "The correlation id outside of any scope; without it, the id of the trace; without a "
+        "trace, one per call.",
+    ),
+    _row(
+        "surroundings",
+        Kind.SWITCH,
+        "Whether job, run, stage and correlation id come from CI, AWS Batch, Lambda, ECS and "
+        "the trace, where nothing else gives them.",
     ),
     _row("stamp", Kind.SWITCH, "Whether requests carry the correlation id."),
+    _row(
+        "stamp_scope",
+        Kind.SWITCH,
+        "Whether the User-Agent of stamped requests names job, run, stage and runbook too.",
+    ),
     _row("mask", Kind.SWITCH, "Whether the document's masks act."),
     _row(
         "mask_key",

@@ -1,14 +1,14 @@
 """What a span and the metrics say about a call. Pure: values in, attributes out.
 
-INVARIANT: of the parameters only the number of a batch's members is read, never a key or a value.
+INVARIANT: of the parameters only counts and switches are read, never a key or a value.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from dynaguard.aws.analysis import authorizations, tables_of
@@ -17,7 +17,6 @@ from dynaguard.call import (
     Call,
     ConsumedCapacity,
     Decision,
-    MaskedValues,
     Outcome,
     Principal,
     Status,
@@ -25,7 +24,13 @@ from dynaguard.call import (
 from dynaguard.errors import readable_arn
 from dynaguard.telemetry import names
 
+if TYPE_CHECKING:
+    from dynaguard.budgets.load import Cause
+
 Attributes = dict[str, str | bool | int | float | list[str]]
+
+MAX_REASONS: Final = 10
+"""Most reasons of one throttle that an event names."""
 
 _DEFAULT_PORT_BY_SCHEME: Final = {"https": 443, "http": 80}
 _LEAST_BATCH: Final = 2
@@ -37,6 +42,18 @@ _MEMBERS_BY_OPERATION: Final = {
     "TransactGetItems": "TransactItems",
     "TransactWriteItems": "TransactItems",
 }
+
+_READS: Final = frozenset({"GetItem", "Query", "Scan"})
+BATCHES: Final = frozenset(_MEMBERS_BY_OPERATION)
+TELLING_REQUESTS: Final = _READS | BATCHES
+"""Operations whose parameters `request_attributes` may find something in."""
+_READ_OPTIONS: Final = (
+    ("ConsistentRead", names.AWS_DYNAMODB_CONSISTENT_READ, bool),
+    ("Limit", names.AWS_DYNAMODB_LIMIT, int),
+    ("ScanIndexForward", names.AWS_DYNAMODB_SCAN_FORWARD, bool),
+    ("Segment", names.AWS_DYNAMODB_SEGMENT, int),
+    ("TotalSegments", names.AWS_DYNAMODB_TOTAL_SEGMENTS, int),
+)
 
 
 def span_name(service_id: str, operation: str, members: int) -> str:
@@ -58,16 +75,59 @@ def batch_size(call: Call) -> int:
 
 
 def start_attributes(call: Call, service_id: str) -> Attributes:
-    """What samplers may look at: what is known before the call is decided."""
-    attributes: Attributes = {
+    """What samplers may look at: what is known before the call is decided.
+
+    The same for every call of one kind, and remembered: callers must not change it.
+    """
+    return _start_attributes(
+        call.service, service_id, call.operation, call.region, call.endpoint_url
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _start_attributes(
+    service: str, service_id: str, operation: str, region: str | None, endpoint_url: str | None
+) -> Attributes:
+    """The same, by what it depends on."""
+    return {
         names.RPC_SYSTEM_NAME: names.AWS_API,
-        names.RPC_METHOD: f"{service_id}/{call.operation}",
-        **_server(call.endpoint_url),
+        names.RPC_METHOD: f"{service_id}/{operation}",
+        **_place_attributes(service, operation, region, endpoint_url),
     }
-    if call.service == "dynamodb":
+
+
+def place_attributes(call: Call) -> Attributes:
+    """The database operation, and where it goes."""
+    return _place_attributes(call.service, call.operation, call.region, call.endpoint_url)
+
+
+def _place_attributes(
+    service: str, operation: str, region: str | None, endpoint_url: str | None
+) -> Attributes:
+    """The same, by what it depends on."""
+    attributes: Attributes = {**server(endpoint_url)}
+    if service == "dynamodb":
         attributes[names.DB_SYSTEM_NAME] = names.AWS_DYNAMODB
-        attributes[names.DB_OPERATION_NAME] = call.operation
-    _add(attributes, names.CLOUD_REGION, call.region)
+        attributes[names.DB_OPERATION_NAME] = operation
+    add(attributes, names.CLOUD_REGION, region)
+    return attributes
+
+
+def attempt_attributes(
+    attempt: int, error_code: str | None, wait_s: float, causes: Iterable[Cause] = ()
+) -> Attributes:
+    """An attempt that did not end well; of a throttle its reasons, as far as AWS gave them."""
+    attributes: Attributes = {
+        names.ATTEMPT_NUMBER: attempt,
+        names.WAIT_S: round(wait_s, 6),
+        names.ERROR_TYPE: error_code or names.ERROR_TYPE_OTHER,
+    }
+    found = list(dict.fromkeys(causes))[:MAX_REASONS]
+    if found:
+        attributes[names.THROTTLE_REASONS] = [each.reason or each.limit.value for each in found]
+        attributes[names.THROTTLE_RESOURCES] = [
+            each.resource if each.resource.startswith("arn:") else "" for each in found
+        ]
     return attributes
 
 
@@ -78,10 +138,10 @@ def scope_attributes(call: Call) -> Attributes:
         names.CORRELATION_ID: call.correlation_id,
         names.PRIORITY: scope.priority.value,
     }
-    _add(attributes, names.JOB, scope.job)
-    _add(attributes, names.RUN_ID, scope.run_id)
-    _add(attributes, names.STAGE, scope.stage)
-    _add(attributes, names.RUNBOOK, scope.runbook)
+    add(attributes, names.JOB, scope.job)
+    add(attributes, names.RUN_ID, scope.run_id)
+    add(attributes, names.STAGE, scope.stage)
+    add(attributes, names.RUNBOOK, scope.runbook)
     return attributes
 
 
@@ -91,13 +151,13 @@ def identity_attributes(principal: Principal) -> Attributes:
         names.IDENTITY_NAME: principal.name,
         names.IDENTITY_KIND: principal.kind.value,
     }
-    _add(attributes, names.IDENTITY_ARN, principal.arn and readable_arn(principal.arn))
-    _add(attributes, names.IDENTITY_SESSION_NAME, principal.session_name)
-    _add(attributes, names.IDENTITY_ACTING_AS, principal.acting_name)
-    _add(attributes, names.IDENTITY_OWNER, principal.owner)
-    _add(attributes, names.IDENTITY_FUNCTION_VERSION, principal.function_version)
-    _add(attributes, names.IDENTITY_SERVICE_ACCOUNT, principal.service_account)
-    _add(attributes, names.CLOUD_ACCOUNT_ID, principal.account_id)
+    add(attributes, names.IDENTITY_ARN, principal.arn and readable_arn(principal.arn))
+    add(attributes, names.IDENTITY_SESSION_NAME, principal.session_name)
+    add(attributes, names.IDENTITY_ACTING_AS, principal.acting_name)
+    add(attributes, names.IDENTITY_OWNER, principal.owner)
+    add(attributes, names.IDENTITY_FUNCTION_VERSION, principal.function_version)
+    add(attributes, names.IDENTITY_SERVICE_ACCOUNT, principal.service_account)
+    add(attributes, names.CLOUD_ACCOUNT_ID, principal.account_id)
     return attributes
 
 
@@ -114,21 +174,21 @@ def decision_attributes(decision: Decision | None) -> Attributes:
         attributes[names.SECURITY_RULE_RULESET_NAME] = decision.statement.source
     if decision.observed:
         attributes[names.DECISION_OBSERVED] = [ref.sid for ref in decision.observed]
-    _add(attributes, names.DECISION_REASON, decision.reason or None)
+    add(attributes, names.DECISION_REASON, decision.reason or None)
     return attributes
 
 
 def target_attributes(call: Call, principal: Principal, decision: Decision | None) -> Attributes:
-    """The tables and the index that a DynamoDB call touches, and how many members it has.
+    """The tables and the index that a DynamoDB call touches.
 
-    Without a decision nobody has read the parameters yet: that happens here.
+    Without a policy and audit nobody has read the parameters yet: that happens here.
     """
     if call.service != "dynamodb":
         return {}
-    needs = decision.authorizations if decision else authorizations(call, principal.account_id)
+    needs = decision.authorizations if decision else ()
+    needs = needs or authorizations(call, principal.account_id)
     tables = [readable_arn(table) for table in tables_of(needs)]
     indexes = {need.index_name for need in needs if need.index_name is not None}
-    members = batch_size(call)
     attributes: Attributes = {}
     if tables:
         attributes[names.AWS_DYNAMODB_TABLE_NAMES] = tables
@@ -136,9 +196,27 @@ def target_attributes(call: Call, principal: Principal, decision: Decision | Non
         attributes[names.DB_COLLECTION_NAME] = tables[0]
     if len(indexes) == 1:
         attributes[names.AWS_DYNAMODB_INDEX_NAME] = readable_arn(indexes.pop())
-    if members >= _LEAST_BATCH:
-        attributes[names.DB_OPERATION_BATCH_SIZE] = members
     return attributes
+
+
+def request_attributes(call: Call) -> Attributes:
+    """What the parameters of a DynamoDB call say about its size: counts and switches only.
+
+    Parameters may be malformed in any way; what is not of its type is left out.
+    """
+    if call.service != "dynamodb" or not isinstance(call.params, Mapping):
+        return {}
+    members = batch_size(call)
+    if members >= _LEAST_BATCH:
+        return {names.DB_OPERATION_BATCH_SIZE: members}
+    if call.operation not in _READS:
+        return {}
+    params = call.params
+    if call.operation == "GetItem":
+        consistent = params.get("ConsistentRead")
+        return {names.AWS_DYNAMODB_CONSISTENT_READ: consistent} if type(consistent) is bool else {}
+    given = [(name, kind, params.get(key)) for key, name, kind in _READ_OPTIONS]
+    return {name: value for name, kind, value in given if type(value) is kind}
 
 
 def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
@@ -146,14 +224,17 @@ def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
     attributes: Attributes = {
         names.STATUS: outcome.status.value,
         names.ATTEMPTS: outcome.attempts,
-        names.THROTTLES: outcome.throttles,
-        names.WAIT_S: round(outcome.wait_s, 6),
-        names.MASKED_COUNT: sum(each.value_count for each in outcome.masked),
     }
-    _add(attributes, names.AWS_REQUEST_ID, outcome.request_id)
-    _add(attributes, names.HTTP_RESPONSE_STATUS_CODE, outcome.http_status)
-    _add(attributes, names.RETRY_REFUSAL, outcome.budget_refusal)
-    _add(attributes, names.ERROR_TYPE, error_type(outcome))
+    if outcome.throttles:
+        attributes[names.THROTTLES] = outcome.throttles
+    if outcome.wait_s:
+        attributes[names.WAIT_S] = round(outcome.wait_s, 6)
+    if outcome.masked:
+        attributes[names.MASKED_COUNT] = masked_count(outcome)
+    add(attributes, names.AWS_REQUEST_ID, outcome.request_id)
+    add(attributes, names.HTTP_RESPONSE_STATUS_CODE, outcome.http_status)
+    add(attributes, names.RETRY_REFUSAL, outcome.budget_refusal)
+    add(attributes, names.ERROR_TYPE, error_type(outcome))
     if outcome.budget is not None:
         attributes |= _budget_attributes(outcome.budget)
     if outcome.unprocessed_count:
@@ -161,12 +242,17 @@ def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
     if outcome.warnings:
         attributes[names.QUERY_WARNINGS] = list(outcome.warnings)
     if call.service == "dynamodb":
-        _add(attributes, names.AWS_DYNAMODB_SCANNED_COUNT, outcome.scanned_count)
-        _add(attributes, names.DB_RESPONSE_STATUS_CODE, response_code(outcome))
-        _add(attributes, names.DB_RESPONSE_RETURNED_ROWS, outcome.item_count)
+        add(attributes, names.AWS_DYNAMODB_SCANNED_COUNT, outcome.scanned_count)
+        add(attributes, names.DB_RESPONSE_STATUS_CODE, response_code(outcome))
+        add(attributes, names.DB_RESPONSE_RETURNED_ROWS, outcome.item_count)
         if outcome.capacity:
             attributes[names.AWS_DYNAMODB_CONSUMED_CAPACITY] = _capacity_texts(outcome.capacity)
     return attributes
+
+
+def masked_count(outcome: Outcome) -> int:
+    """Values that were masked, of all sorts."""
+    return sum([each.value_count for each in outcome.masked])
 
 
 def _budget_attributes(budget: BudgetState) -> Attributes:
@@ -194,71 +280,26 @@ def response_code(outcome: Outcome) -> str | None:
     return outcome.error_code if is_answered else None
 
 
-def decision_measure(call: Call, principal: Principal, decision: Decision) -> Attributes:
-    """What the counter of decisions is split by: identity, verdict, operation, table, statement.
-
-    The statement stands only with refusals, so that a policy's size does not multiply the series.
-    """
-    attributes = call_measure(call, decision)
-    attributes[names.IDENTITY_NAME] = principal.name
-    attributes[names.DECISION] = decision.verdict.value
-    attributes[names.DECISION_IS_ENFORCED] = decision.is_enforced
-    if decision.statement is not None and not decision.verdict.is_allowed:
-        attributes[names.SECURITY_RULE_NAME] = decision.statement.sid
-    return attributes
+def target_key(call: Call, decision: Decision) -> Hashable:
+    """What `target_attributes` depends on beside the service; None where that is not cheap."""
+    if decision.authorizations:
+        return tuple([(need.table_name, need.index_name) for need in decision.authorizations])
+    table = given_table(call)
+    index = call.params.get("IndexName") if table is not None else None
+    is_plain = table is not None and (index is None or type(index) is str)
+    return (call.operation, table, index) if is_plain else None
 
 
-def call_measure(call: Call, decision: Decision | None) -> Attributes:
-    """What every metric is split by: service, operation, and the table where there is one."""
-    attributes: Attributes = {names.SERVICE: call.service, names.OPERATION: call.operation}
-    _add(attributes, names.DB_COLLECTION_NAME, _only_table(decision))
-    return attributes
-
-
-def retry_measure(call: Call, principal: Principal, decision: Decision | None) -> Attributes:
-    """What throttles, waits and refused retries are split by: call, identity, job and class."""
-    attributes = call_measure(call, decision)
-    attributes[names.IDENTITY_NAME] = principal.name
-    attributes[names.PRIORITY] = call.scope.priority.value
-    _add(attributes, names.JOB, call.scope.job)
-    return attributes
-
-
-def masked_measure(call: Call, principal: Principal, masked: MaskedValues) -> Attributes:
-    """What masked values are counted by: call, table, attribute, strategy and identity."""
-    attributes: Attributes = {
-        names.SERVICE: call.service,
-        names.OPERATION: call.operation,
-        names.MASKED_ATTRIBUTE: masked.attribute,
-        names.MASKED_STRATEGY: masked.strategy,
-        names.IDENTITY_NAME: principal.name,
-    }
-    _add(attributes, names.DB_COLLECTION_NAME, masked.table)
-    _add(attributes, names.MASKED_DETECTOR, masked.detector)
-    return attributes
-
-
-def duration_measure(call: Call, decision: Decision | None, outcome: Outcome) -> Attributes:
-    """What the conventions split the duration of a database operation by."""
-    attributes: Attributes = {
-        names.DB_SYSTEM_NAME: names.AWS_DYNAMODB,
-        names.DB_OPERATION_NAME: call.operation,
-        **_server(call.endpoint_url),
-    }
-    _add(attributes, names.DB_COLLECTION_NAME, _only_table(decision))
-    _add(attributes, names.ERROR_TYPE, error_type(outcome))
-    _add(attributes, names.DB_RESPONSE_STATUS_CODE, response_code(outcome))
-    return attributes
-
-
-def _only_table(decision: Decision | None) -> str | None:
-    """The table that a call touches, where it is known and the only one."""
-    tables = tables_of(decision.authorizations) if decision is not None else ()
-    return readable_arn(tables[0]) if len(tables) == 1 else None
+def given_table(call: Call) -> str | None:
+    """The table's name or ARN, where the parameters give one for the whole call."""
+    if call.service != "dynamodb" or not isinstance(call.params, Mapping):
+        return None
+    table = call.params.get("TableName")
+    return table if type(table) is str else None
 
 
 @functools.lru_cache(maxsize=256)
-def _server(endpoint_url: str | None) -> Mapping[str, str | int]:
+def server(endpoint_url: str | None) -> Mapping[str, str | int]:
     """Host and port of an endpoint; nothing where it is no URL. Callers must not change it."""
     if endpoint_url is None:
         return {}
@@ -301,7 +342,7 @@ def _capacity_texts(capacity: tuple[ConsumedCapacity, ...]) -> list[str]:
     ]
 
 
-def _add(attributes: Attributes, name: str, value: str | int | None) -> None:
+def add(attributes: Attributes, name: str, value: str | int | None) -> None:
     """Adds an attribute that has a value; exporters complain about None."""
     if value is not None:
         attributes[name] = value

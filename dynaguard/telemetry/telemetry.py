@@ -10,34 +10,34 @@ configured after `install()` is used from its first moment. Nothing here imports
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextvars import Token
-from typing import Final, cast
+from typing import Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.metrics import Histogram, Meter, MeterProvider
-from opentelemetry.trace import Span, SpanKind, StatusCode, TracerProvider
+from opentelemetry.trace import Span, SpanKind, TracerProvider
 
-from dynaguard.call import Call, Decision, Outcome, Principal, Status
+from dynaguard.call import Call, Decision, Outcome, Principal
 from dynaguard.telemetry import names
 from dynaguard.telemetry.attributes import (
     Attributes,
     batch_size,
-    decision_attributes,
-    decision_measure,
-    duration_measure,
-    error_type,
-    identity_attributes,
-    masked_measure,
-    outcome_attributes,
-    retry_measure,
-    scope_attributes,
     span_name,
     start_attributes,
-    target_attributes,
 )
+from dynaguard.telemetry.describing import Descriptions
+from dynaguard.telemetry.logs import CallLogs
+from dynaguard.telemetry.measures import (
+    budget_measure,
+    decision_measure,
+    duration_measure,
+    masked_measure,
+    retry_count,
+    retry_measure,
+)
+from dynaguard.telemetry.series import Counted, Observed, Recorded
+from dynaguard.telemetry.span import CallSpan
 
 _SCOPE_NAME: Final = "dynaguard"
 _DURATION_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
@@ -47,14 +47,16 @@ _log: Final = logging.getLogger("dynaguard.telemetry")
 
 
 class Telemetry:
-    """Spans and metrics of one guard. Thread-safe.
+    """Spans, metrics and, on request, log records of one guard. Thread-safe.
 
     Args:
         tracer_provider: Where spans go; None: the global provider, whenever that is set.
         meter_provider: Where metrics go; None: the global provider, whenever that is set.
+        logs: Emits log records, or None.
 
     Attributes:
         failure_count: Failures caught since it was made.
+        descriptions: What spans and log records say.
     """
 
     __slots__ = (
@@ -62,11 +64,15 @@ class Telemetry:
         "_duration",
         "_idle",
         "_is_late",
+        "_logs",
         "_masked_values",
         "_refused",
+        "_retried",
         "_throttled",
+        "_tokens",
         "_tracer",
         "_waits",
+        "descriptions",
         "failure_count",
     )
 
@@ -75,27 +81,46 @@ class Telemetry:
         *,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
+        logs: CallLogs | None = None,
     ) -> None:
         self.failure_count = 0
+        self.descriptions = Descriptions()
+        self._logs = logs
         self._tracer = trace.get_tracer(_SCOPE_NAME, tracer_provider=tracer_provider)
         self._is_late = isinstance(self._tracer, trace.ProxyTracer)
         meter = metrics.get_meter(_SCOPE_NAME, meter_provider=meter_provider)
-        self._decisions = meter.create_counter(
-            names.DECISIONS_METRIC, "{call}", "Decided calls, by verdict."
+        self._decisions = Counted(
+            meter.create_counter(names.DECISIONS_METRIC, "{call}", "Decided calls, by verdict.")
         )
-        self._throttled = meter.create_counter(
-            names.THROTTLED_METRIC, "{attempt}", "Attempts that AWS answered by a throttle."
+        self._throttled = Counted(
+            meter.create_counter(
+                names.THROTTLED_METRIC, "{attempt}", "Attempts that AWS answered by a throttle."
+            )
         )
-        self._refused = meter.create_counter(
-            names.REFUSED_METRIC, "{attempt}", "Further attempts that a retry budget refused."
+        self._refused = Counted(
+            meter.create_counter(
+                names.REFUSED_METRIC, "{attempt}", "Further attempts that a retry budget refused."
+            )
         )
-        self._waits = meter.create_histogram(
-            names.WAIT_METRIC, "s", "Waits for a turn and between attempts, of calls that waited."
+        self._retried = Counted(
+            meter.create_counter(
+                names.RETRIES_METRIC, "{attempt}", "Attempts that repeated another."
+            )
         )
-        self._masked_values = meter.create_counter(
-            names.MASKED_VALUES_METRIC, "{value}", "Values masked in answers."
+        self._tokens = _tokens_gauge(meter)
+        self._waits = Recorded(
+            meter.create_histogram(
+                names.WAIT_METRIC,
+                "s",
+                "Waits for a turn and between attempts, of calls that waited.",
+            )
         )
-        self._duration = _duration_histogram(meter)
+        self._masked_values = Counted(
+            meter.create_counter(
+                names.MASKED_VALUES_METRIC, "{value}", "Values masked in answers."
+            )
+        )
+        self._duration = Recorded(_duration_histogram(meter))
         self._idle = CallSpan(self, None, is_owned=True)
 
     def start(self, call: Call, *, service_id: str) -> CallSpan:
@@ -123,16 +148,17 @@ class Telemetry:
         if current is not trace.INVALID_SPAN and _is_peers(current, call.operation):
             return CallSpan(self, current, is_owned=False)
         # The one look at the API's inside: to ask it properly reads the environment each time.
-        if self._is_late and getattr(trace, "_TRACER_PROVIDER", _ABSENT) is None:
-            return self._idle
+        if self._is_late:
+            if getattr(trace, "_TRACER_PROVIDER", _ABSENT) is None:
+                return self._idle
+            if isinstance(self._tracer, trace.ProxyTracer):
+                self._tracer = trace.get_tracer(_SCOPE_NAME)  # the real one: one step less
         if otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY):
             return self._idle  # an exporter's own call: its span would be exported, and so on
-        members = batch_size(call)
-        span = self._tracer.start_span(
-            span_name(service_id, call.operation, members),
-            kind=SpanKind.CLIENT,
-            attributes=start_attributes(call, service_id),
-        )
+        name = span_name(service_id, call.operation, batch_size(call))
+        # By position: name, context, kind, attributes.
+        attributes = start_attributes(call, service_id)
+        span = self._tracer.start_span(name, None, SpanKind.CLIENT, attributes)
         here = span.get_span_context()
         if not here.is_valid or here == current.get_span_context():
             return self._idle  # a tracer that does nothing hands on what is there
@@ -141,7 +167,7 @@ class Telemetry:
     @property
     def is_metering(self) -> bool:
         """Whether anybody takes what is counted; a proxy without its real instrument does not."""
-        return getattr(self._decisions, "_real_instrument", _ABSENT) is not None
+        return getattr(self._decisions.instrument, "_real_instrument", _ABSENT) is not None
 
     def count(
         self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
@@ -149,13 +175,18 @@ class Telemetry:
         """Adds a call that ended to the counters. May raise."""
         if decision is not None:
             self._decisions.add(1, decision_measure(call, principal, decision))
-        if outcome.throttles or outcome.wait_s or outcome.budget_refusal:
-            self._count_trouble(outcome, retry_measure(call, principal, decision))
+        if outcome.throttles or outcome.wait_s or outcome.budget_refusal or outcome.attempts > 1:
+            self._count_trouble(call, outcome, retry_measure(call, principal, decision))
         for masked in outcome.masked:
             self._masked_values.add(masked.value_count, masked_measure(call, principal, masked))
 
-    def _count_trouble(self, outcome: Outcome, measure: Attributes) -> None:
-        """Throttles, waits and refusals of one call."""
+    def _count_trouble(self, call: Call, outcome: Outcome, measure: Attributes) -> None:
+        """Throttles, retries, waits and refusals of one call, and what is left of its budget."""
+        retries = retry_count(call, outcome)
+        if retries:
+            self._retried.add(retries, measure)
+        if outcome.budget is not None and self._tokens is not None:
+            self._tokens.set(outcome.budget.tokens_left, budget_measure(outcome.budget))
         if outcome.throttles:
             self._throttled.add(outcome.throttles, measure)
         if outcome.wait_s:
@@ -168,6 +199,23 @@ class Telemetry:
         if call.service == "dynamodb" and outcome.attempts:
             self._duration.record(outcome.elapsed_s, duration_measure(call, decision, outcome))
 
+    @property
+    def is_logging(self) -> bool:
+        """Whether log records were asked for."""
+        return self._logs is not None
+
+    def log(
+        self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
+    ) -> None:
+        """Emits the log record of a call that ended, in the current trace. Never raises."""
+        logs = self._logs
+        try:
+            if logs is not None and logs.is_enabled(outcome):
+                described = self.descriptions.of(call, principal, decision, outcome)
+                logs.emit(call, decision, outcome, described)
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            self.note_failure(err)
+
     def note_failure(self, err: Exception) -> None:
         """Counts a failure; logs the first, without its message, which could hold values."""
         self.failure_count += 1
@@ -176,124 +224,6 @@ class Telemetry:
                 "telemetry of a call failed (%s), calls go on; further failures are only counted",
                 type(err).__name__,
             )
-
-
-class CallSpan:
-    """What tells of one call; made by `Telemetry.start`, used by that call's thread or task.
-
-    Attributes:
-        is_owned: Whether dynaguard opens and ends the span; False for a peer's.
-    """
-
-    __slots__ = ("_is_finished", "_span", "_telemetry", "_token", "is_owned")
-
-    def __init__(self, telemetry: Telemetry, span: Span | None, *, is_owned: bool) -> None:
-        self.is_owned = is_owned
-        self._telemetry = telemetry
-        self._span = span
-        self._is_finished = False
-        self._token: Token[Context] | None = None
-        if span is not None and is_owned:
-            self._token = otel_context.attach(trace.set_span_in_context(span))
-
-    @property
-    def is_watched(self) -> bool:
-        """Whether anybody takes what `finish()` would tell."""
-        return self._span is not None or self._telemetry.is_metering
-
-    @property
-    def is_recording(self) -> bool:
-        """Whether what is put on it goes anywhere. Never raises."""
-        span = self._span
-        if span is None:
-            return False
-        try:
-            return span.is_recording()
-        except Exception as err:  # noqa: BLE001 - observation never breaks a call
-            self._telemetry.note_failure(err)
-            return False
-
-    def add_attempt(self, attempt: int, error_code: str | None, wait_s: float) -> None:
-        """Notes an attempt that did not end well, as an event. Never raises.
-
-        Args:
-            attempt: 1 for the first.
-            error_code: AWS error code, or the name of an exception's class.
-            wait_s: Seconds waited since the call began.
-        """
-        if not self.is_recording:
-            return
-        attributes: Attributes = {
-            names.ATTEMPT_NUMBER: attempt,
-            names.WAIT_S: round(wait_s, 6),
-            names.ERROR_TYPE: error_code or names.ERROR_TYPE_OTHER,
-        }
-        try:
-            cast(Span, self._span).add_event(names.ATTEMPT_EVENT, attributes)
-        except Exception as err:  # noqa: BLE001 - observation never breaks a call
-            self._telemetry.note_failure(err)
-
-    def finish(
-        self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
-    ) -> None:
-        """Says how the call ended, counts it, and ends the span if it is ours. Never raises.
-
-        A second time nothing happens: a peer's span may have to be told before the call returns.
-
-        Cost: without a recording span and without a meter's SDK one look at an instrument.
-        """
-        telemetry, span = self._telemetry, self._span
-        if self._is_finished or (span is None and not telemetry.is_metering):
-            return
-        self._is_finished = span is not None  # the idle one serves every call
-        if span is not None:
-            self._guarded(self._describe, span, call, principal, decision, outcome)
-        if telemetry.is_metering:
-            self._guarded(telemetry.count, call, principal, decision, outcome)
-            if self.is_owned:
-                self._guarded(telemetry.time, call, decision, outcome)
-        if span is not None and self.is_owned:
-            self._guarded(self._end, span)
-
-    def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
-        """Runs a step; what it raises is counted and goes no further."""
-        try:
-            step(*arguments)
-        except Exception as err:  # noqa: BLE001 - observation never breaks a call
-            self._telemetry.note_failure(err)
-
-    def _describe(
-        self,
-        span: Span,
-        call: Call,
-        principal: Principal,
-        decision: Decision | None,
-        outcome: Outcome,
-    ) -> None:
-        """Puts everything that is known on a span that records. A peer's keeps its own status."""
-        if not span.is_recording():
-            return
-        span.set_attributes(
-            {
-                **scope_attributes(call),
-                **identity_attributes(principal),
-                **target_attributes(call, principal, decision),
-                **decision_attributes(decision),
-                **outcome_attributes(call, outcome),
-            }
-        )
-        if self.is_owned and error_type(outcome) is not None:
-            # A denial's reason holds names only; an error's message may hold values.
-            is_denial = outcome.status is Status.DENIED and decision is not None
-            reason = decision.reason if is_denial and decision else ""
-            span.set_status(StatusCode.ERROR, reason or None)
-
-    def _end(self, span: Span) -> None:
-        """Makes the span before ours current again, and ends ours."""
-        # In another context than `start` ran in, ours is not current, and nothing to take back.
-        if self._token is not None and trace.get_current_span() is span:
-            otel_context.detach(self._token)
-        span.end()
 
 
 def _is_peers(span: Span, operation: str) -> bool:
@@ -321,3 +251,13 @@ def _duration_histogram(meter: Meter) -> Histogram:
         )
     except TypeError:  # opentelemetry-api before 1.30
         return meter.create_histogram(*described)
+
+
+def _tokens_gauge(meter: Meter) -> Observed | None:
+    """The gauge of retry tokens, where the API has gauges (1.23 and later)."""
+    if not hasattr(meter, "create_gauge"):
+        return None
+    gauge = meter.create_gauge(
+        names.BUDGET_TOKENS_METRIC, "{token}", "Retry tokens left after a call that had trouble."
+    )
+    return Observed(gauge)

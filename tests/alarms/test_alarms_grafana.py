@@ -22,7 +22,7 @@ from tests.alarms.alarm_cases import plan
 from tests.alarms.test_alarms_cloudwatch_dashboard import overlaps
 from tests.audit.audit_cases import CALL, DECISION, OUTCOME, PRINCIPAL, STATEMENT
 
-_FUNCTIONS = {"sum", "by", "rate", "increase", "histogram_quantile", "le"}
+_FUNCTIONS = {"sum", "min", "by", "rate", "increase", "histogram_quantile", "le"}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,8 @@ def _series(metric: Any) -> list[str]:
         name += {"s": "_seconds", "By": "_bytes"}[metric.unit]
     if isinstance(metric.data, Histogram):
         return [f"{name}{suffix}" for suffix in ("_bucket", "_sum", "_count")]
+    if isinstance(metric.data, Gauge):
+        return [name]
     assert isinstance(metric.data, Sum)
     return [f"{name}_total" if metric.data.is_monotonic else name]
 

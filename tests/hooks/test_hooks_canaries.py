@@ -1,12 +1,13 @@
 """Planted secrets in thousands of random answers under random masks: none is ever seen.
 
-Looked for in the result, the exception (text, answer, traceback), the DEBUG log, spans, the audit
-file and the reprs of what is in force. What no mask names is bit-identical to the unguarded
-answer.
+Looked for in the result, the exception (text, answer, traceback), the DEBUG log, spans, log
+records, metrics, the audit file and the reprs of what is in force. What no mask names is
+bit-identical to the unguarded answer.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
 import random
@@ -17,12 +18,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import dynaguard
 from dynaguard.masking import MARKER
+from dynaguard.telemetry.telemetry import Telemetry
 from tests.hooks.canaries import (
     SCENARIOS,
     Planting,
@@ -61,6 +65,33 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     return exporter
 
 
+@pytest.fixture
+def records(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What is exported as log records; None where the SDK has other logs."""
+    sdk = pytest.importorskip("opentelemetry.sdk._logs")
+    export = pytest.importorskip("opentelemetry.sdk._logs.export")
+    if not hasattr(export, "InMemoryLogRecordExporter"):
+        return None
+    from opentelemetry._logs import _internal
+
+    exporter = export.InMemoryLogRecordExporter()
+    provider = sdk.LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(export.SimpleLogRecordProcessor(exporter))
+    monkeypatch.setattr(_internal, "_LOGGER_PROVIDER", provider)
+    return exporter
+
+
+@pytest.fixture
+def metrics(monkeypatch: pytest.MonkeyPatch) -> InMemoryMetricReader:
+    """What is measured."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    monkeypatch.setattr(
+        "dynaguard.assembly.Telemetry", functools.partial(Telemetry, meter_provider=provider)
+    )
+    return reader
+
+
 def call(client: Any, scenario: Scenario) -> tuple[Any, str]:
     """The answer of a call, and all the text that its caller could see."""
     try:
@@ -81,7 +112,15 @@ def acting_rules(rules: list[Rule], scenario: Scenario) -> list[Rule]:
     "seed", [pytest.param(n, marks=[pytest.mark.canary] if n > 3 else []) for n in range(POLICIES)]
 )
 def test_no_planted_secret_is_seen_anywhere(
-    seed: int, make_client: Any, wire: Any, policy: Any, log: Any, spans: Any, tmp_path: Path
+    seed: int,
+    make_client: Any,
+    wire: Any,
+    policy: Any,
+    log: Any,
+    spans: Any,
+    records: Any,
+    metrics: Any,
+    tmp_path: Path,
 ) -> None:
     """Over all operations and types, nesting and errors, under random masks."""
     rng = random.Random(seed)
@@ -92,6 +131,7 @@ def test_no_planted_secret_is_seen_anywhere(
         document,
         mask_key="k" * 32,
         audit=tmp_path / "audit.jsonl",
+        audit_logs=records is not None,
         consumed_capacity="indexes",
         key_statistics=True,
         query_warnings=True,
@@ -112,6 +152,8 @@ def test_no_planted_secret_is_seen_anywhere(
         [
             log.getvalue(),
             *(span.to_json() for span in spans.get_finished_spans()),
+            *(each.to_json() for each in _finished(records)),
+            metrics.get_metrics_data().to_json(),
             (tmp_path / "audit.jsonl").read_text(encoding="utf-8"),
             repr(guard),
             repr(dynaguard.status()),
@@ -119,6 +161,15 @@ def test_no_planted_secret_is_seen_anywhere(
     )
     assert len(elsewhere) > 10_000
     assert [text for text in planted if text in elsewhere] == []
+
+
+def _finished(records: Any) -> list[Any]:
+    """The log records, of which there is one per call."""
+    if records is None:
+        return []
+    found = list(records.get_finished_logs())
+    assert len(found) == ANSWERS_OF_EACH
+    return found
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -91,6 +91,35 @@ def test_annotates_the_span_of_the_botocore_instrumentation(
     assert span.attributes["dynaguard.decision"] == "allow"
 
 
+@pytest.mark.parametrize("first", ["peer", "dynaguard"])
+def test_annotates_the_span_of_a_call_that_got_no_answer(
+    client: Any, wire: Any, policy: Any, spans: Any, first: str
+) -> None:
+    """A peer inside of our wrapper ends its span by the error, before we see the end."""
+
+    def refuse(_: Any) -> None:
+        raise OSError("no route")
+
+    wire.send = refuse
+    if first == "dynaguard":
+        dynaguard.install(policy(), identity="etl")
+    instrumentor = instrument()
+    if first == "peer":
+        dynaguard.install(policy(), identity="etl")
+
+    try:
+        with pytest.raises(OSError, match="no route"), dynaguard.job("nightly"):
+            client.get_item(TableName="orders", Key=KEY)
+    finally:
+        dynaguard.uninstall()
+        instrumentor.uninstrument()
+
+    (span,) = spans.get_finished_spans()
+    assert span.attributes["dynaguard.identity.name"] == "etl"
+    assert span.attributes["dynaguard.decision"] == "allow"
+    assert span.attributes["dynaguard.job"] == "nightly"
+
+
 def test_decisions_outlive_a_peer_that_takes_our_outer_wrapper_off(
     client: Any, wire: Any, policy: Any, tmp_path: Any
 ) -> None:

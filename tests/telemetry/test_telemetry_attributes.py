@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynaguard.budgets.load import Cause, Limit
 from dynaguard.call import Authorization, ConsumedCapacity, Decision, Outcome, Status, Verdict
 from dynaguard.scope import Scope
-from dynaguard.telemetry import attributes, names
+from dynaguard.telemetry import attributes, measures, names
 from tests.audit.audit_cases import (
     CALL,
     CANARY,
@@ -203,15 +204,93 @@ def test_one_table_is_the_collection() -> None:
 
 
 def test_several_tables_are_none() -> None:
-    """Nor several indexes; the batch tells its size."""
+    """Nor several indexes."""
     other = NEED._replace(table_name="customers", index_name="b")
     decision = Decision(Verdict.ALLOW, (NEED._replace(index_name="a"), other))
     call = call_of("TransactGetItems", {"TransactItems": [{}, {}, {}]})
 
     assert attributes.target_attributes(call, PRINCIPAL, decision) == {
         "aws.dynamodb.table_names": ["orders", "customers"],
-        "db.operation.batch.size": 3,
     }
+    assert attributes.request_attributes(call) == {"db.operation.batch.size": 3}
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "expected"),
+    [
+        (
+            "Query",
+            {"ConsistentRead": True, "Limit": 25, "ScanIndexForward": False},
+            {
+                "aws.dynamodb.consistent_read": True,
+                "aws.dynamodb.limit": 25,
+                "aws.dynamodb.scan_forward": False,
+            },
+        ),
+        (
+            "Scan",
+            {"Segment": 0, "TotalSegments": 4},
+            {"aws.dynamodb.segment": 0, "aws.dynamodb.total_segments": 4},
+        ),
+        ("GetItem", {"ConsistentRead": CANARY, "Limit": True}, {}),
+        ("PutItem", {"Limit": 1}, {}),
+        ("Query", None, {}),
+        ("BatchGetItem", {"RequestItems": {"orders": {"Keys": [{}]}}}, {}),
+    ],
+)
+def test_reads_tell_their_options(operation: str, params: Any, expected: Any) -> None:
+    """Counts and switches of the right type; text stays out."""
+    assert attributes.request_attributes(call_of(operation, params)) == expected
+
+
+def test_another_service_has_no_options() -> None:
+    """Its `Limit` means something else."""
+    assert attributes.request_attributes(call_of("Query", {"Limit": 1}, "other")) == {}
+
+
+def test_what_did_not_happen_is_left_out() -> None:
+    """No throttle, no wait, no mask: three attributes less on nearly every span."""
+    found = attributes.outcome_attributes(CALL, Outcome(Status.OK, http_status=200, attempts=1))
+
+    assert found == {
+        "dynaguard.status": "ok",
+        "dynaguard.attempts": 1,
+        "http.response.status_code": 200,
+    }
+
+
+@pytest.mark.parametrize(
+    ("operation", "attempts", "throttles", "retries"),
+    [("GetItem", 0, 0, 0), ("GetItem", 3, 0, 2), ("BatchWriteItem", 9, 2, 2)],
+)
+def test_parts_of_a_batch_are_no_retries(
+    operation: str, attempts: int, throttles: int, retries: int
+) -> None:
+    """Only what followed a throttle repeated anything."""
+    outcome = Outcome(Status.OK, attempts=attempts, throttles=throttles)
+
+    assert measures.retry_count(call_of(operation), outcome) == retries
+
+
+def test_an_attempt_tells_its_throttle_reasons() -> None:
+    """Each once, the ARN beside it; what is no ARN stays out."""
+    index = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/index/by_day"
+    reason = "IndexWriteKeyRangeThroughputExceeded"
+    causes = [
+        Cause(Limit.KEY_RANGE, index, reason),
+        Cause(Limit.KEY_RANGE, index, reason),
+        Cause(Limit.ACCOUNT, CANARY),
+    ]
+
+    assert attributes.attempt_attributes(2, None, 0.1234567, causes) == {
+        "dynaguard.attempt.number": 2,
+        "dynaguard.wait_s": 0.123457,
+        "error.type": "_OTHER",
+        "dynaguard.throttle.reasons": [reason, "account"],
+        "dynaguard.throttle.resources": [index, ""],
+    }
+    many = [Cause(Limit.RESOURCE, f"arn:{number}") for number in range(100)]
+    assert len(attributes.attempt_attributes(1, "X", 0.0, many)[names.THROTTLE_REASONS]) == 10  # type: ignore[arg-type]
 
 
 def test_a_call_that_touches_no_table_has_no_target() -> None:
@@ -300,11 +379,11 @@ def test_decisions_are_counted_by_statement_only_when_they_refuse() -> None:
         "dynaguard.decision.is_enforced": True,
     }
 
-    assert attributes.decision_measure(CALL, PRINCIPAL, DECISION) == {
+    assert measures.decision_measure(CALL, PRINCIPAL, DECISION) == {
         **common,
         "dynaguard.decision": "allow",
     }
-    assert attributes.decision_measure(CALL, PRINCIPAL, refusal) == {
+    assert measures.decision_measure(CALL, PRINCIPAL, refusal) == {
         **common,
         "dynaguard.decision": "deny",
         "security_rule.name": "EtlReadsOrders",
@@ -315,9 +394,10 @@ def test_durations_are_split_as_the_conventions_say() -> None:
     """System, operation, table, server, error."""
     error = Outcome(Status.ERROR, "ThrottlingException", 400)
 
-    assert attributes.duration_measure(CALL, None, error) == {
+    assert measures.duration_measure(CALL, None, error) == {
         "db.system.name": "aws.dynamodb",
         "db.operation.name": "GetItem",
+        "db.collection.name": "orders",
         "server.address": "dynamodb.eu-west-1.amazonaws.com",
         "server.port": 443,
         "error.type": "ThrottlingException",
@@ -344,9 +424,10 @@ def test_attributes_hold_no_item_value_and_nothing_that_an_exporter_refuses(
         **attributes.identity_attributes(principal),
         **attributes.target_attributes(call, principal, decision),
         **attributes.decision_attributes(decision),
+        **attributes.request_attributes(call),
         **attributes.outcome_attributes(call, outcome),
-        **attributes.duration_measure(call, decision, outcome),
-        **attributes.call_measure(call, decision),
+        **measures.duration_measure(call, decision, outcome),
+        **measures.call_measure(call, decision),
     }
 
     assert CANARY not in json.dumps(found)
@@ -370,3 +451,27 @@ def test_capacity_is_written_with_the_apis_own_keys() -> None:
         "WriteCapacityUnits": 2.0,
     }
     assert texts[1]["TableName"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("params", "table"),
+    [
+        ({"TableName": "orders"}, "orders"),
+        ({"TableName": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"}, "orders"),
+        ({"TableName": {"S": CANARY}}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_without_analysis_a_metric_takes_the_table_that_is_given(params: Any, table: Any) -> None:
+    """No policy, no audit; batches and PartiQL have no table then."""
+    found = measures.call_measure(call_of("GetItem", params), Decision(Verdict.UNGOVERNED))
+
+    assert found.get("db.collection.name") == table
+
+
+def test_another_service_has_no_table() -> None:
+    """Its `TableName` means something else."""
+    found = measures.call_measure(call_of("GetTable", {"TableName": "t"}, "glue"), None)
+
+    assert "db.collection.name" not in found

@@ -193,7 +193,7 @@ def test_a_raising_instrument_breaks_no_call(
     def refuse(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(telemetry._decisions, "add", refuse)
+    monkeypatch.setattr(telemetry._decisions.instrument, "add", refuse)
 
     run(telemetry)
 

@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from opentelemetry.trace import NoOpTracerProvider, SpanKind, StatusCode
 
 from dynaguard.call import Outcome, Status
+from dynaguard.telemetry.span import CallSpan
 from dynaguard.telemetry.telemetry import Telemetry
 from tests.audit.audit_cases import CALL, CANARY, DECISION, DENIAL, OUTCOME, PRINCIPAL
 
@@ -475,6 +476,24 @@ def test_a_raising_span_breaks_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert telemetry.failure_count == 2
     assert trace.get_current_span() is trace.INVALID_SPAN
+
+
+def test_a_peers_span_that_raises_breaks_no_call() -> None:
+    """When it is told who calls, before the call is sent."""
+
+    class Refusing(trace.NonRecordingSpan):
+        def is_recording(self) -> bool:
+            return True
+
+        def set_attributes(self, attributes: object) -> None:
+            raise RuntimeError(CANARY)
+
+    telemetry = Telemetry()
+    span = Refusing(trace.SpanContext(1, 2, is_remote=False))
+
+    CallSpan(telemetry, span, is_owned=False).introduce(CALL, PRINCIPAL, DECISION)
+
+    assert telemetry.failure_count == 1
 
 
 def test_a_raising_event_breaks_no_call(

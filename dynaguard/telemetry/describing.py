@@ -1,0 +1,142 @@
+"""Everything that is known of a call that ended, as attributes; parts that recur are kept.
+
+Who calls, in which job, for which table and by which statement comes back thousands of times: one
+look-up finds all of it. What differs from call to call (ids, counts, times) is added.
+
+INVARIANT: what is kept never leads to an `Authorization.member`, which holds item values.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Hashable
+from typing import Final
+
+from dynaguard.call import Call, Decision, Outcome, Principal, Status
+from dynaguard.telemetry import names
+from dynaguard.telemetry.attributes import (
+    TELLING_REQUESTS,
+    Attributes,
+    add,
+    decision_attributes,
+    identity_attributes,
+    masked_count,
+    outcome_attributes,
+    request_attributes,
+    scope_attributes,
+    target_attributes,
+    target_key,
+)
+
+MAX_PARTS: Final = 1024
+"""Most parts that are kept; then all are forgotten and the next are made anew."""
+
+
+_PLAIN: Final = Outcome(Status.OK)
+_OWN: Final = frozenset(
+    {"http_status", "request_id", "attempts", "elapsed_s", "item_count", "masked", "scanned_count"}
+)
+_plain_fields = operator.itemgetter(
+    *[index for index, name in enumerate(Outcome._fields) if name not in _OWN]
+)
+_PLAIN_FIELDS: Final = _plain_fields(_PLAIN)
+
+
+class Descriptions:
+    """Describes the calls of one guard. Thread-safe: two threads may make one part twice."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self) -> None:
+        # Each entry keeps the objects alive whose addresses are in its key.
+        self._parts: dict[Hashable, tuple[Attributes, object, object]] = {}
+
+    def of(
+        self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
+    ) -> Attributes:
+        """All attributes of a call that ended.
+
+        Cost: one look-up and one copy for a call that went well; linear in its authorisations.
+        """
+        is_plain = _plain_fields(outcome) == _PLAIN_FIELDS
+        described = self._recurring(call, principal, decision, outcome if is_plain else None)
+        described = described.copy()
+        described[names.CORRELATION_ID] = call.correlation_id  # in place of the first call's
+        if not is_plain:
+            described.update(outcome_attributes(call, outcome))
+        else:
+            if outcome.request_id is not None:
+                described[names.AWS_REQUEST_ID] = outcome.request_id
+            if call.service == "dynamodb":
+                add(described, names.DB_RESPONSE_RETURNED_ROWS, outcome.item_count)
+                add(described, names.AWS_DYNAMODB_SCANNED_COUNT, outcome.scanned_count)
+            if outcome.masked:
+                described[names.MASKED_COUNT] = masked_count(outcome)
+        if call.operation in TELLING_REQUESTS:
+            described.update(request_attributes(call))
+        return described
+
+    def of_start(self, call: Call, principal: Principal, decision: Decision | None) -> Attributes:
+        """All attributes of a call that was decided and has not ended."""
+        recurring = self._recurring(call, principal, decision, None)
+        return {
+            **recurring,
+            names.CORRELATION_ID: call.correlation_id,
+            **request_attributes(call),
+        }
+
+    def _recurring(
+        self,
+        call: Call,
+        principal: Principal,
+        decision: Decision | None,
+        outcome: Outcome | None,
+    ) -> Attributes:
+        """Scope, identity, target, decision and a plain outcome; not to be changed.
+
+        Kept unless the decision has more to say than its verdict and statement.
+        """
+        if decision is None or decision.reason or decision.observed:
+            return _recurring(call, principal, decision, outcome)
+        target = target_key(call, decision)
+        if target is None:
+            return _recurring(call, principal, decision, outcome)
+        scope, statement = call.scope, decision.statement
+        key = (
+            call.service,
+            id(principal),
+            id(statement),
+            decision.verdict,
+            decision.is_enforced,
+            # What the scope says, not which it is: each request may have one of its own.
+            scope.job,
+            scope.run_id,
+            scope.stage,
+            scope.runbook,
+            scope.priority,
+            outcome and (outcome.http_status, outcome.attempts),
+            target,
+        )
+        entry = self._parts.get(key)
+        if entry is None:
+            if len(self._parts) >= MAX_PARTS:
+                self._parts.clear()
+            made = _recurring(call, principal, decision, outcome)
+            entry = self._parts[key] = (made, principal, statement)
+        return entry[0]
+
+
+def _recurring(
+    call: Call, principal: Principal, decision: Decision | None, outcome: Outcome | None
+) -> Attributes:
+    """The same, made anew; of the outcome what is no call's own."""
+    made: Attributes = {
+        **scope_attributes(call),
+        **identity_attributes(principal),
+        **target_attributes(call, principal, decision),
+        **decision_attributes(decision),
+    }
+    if outcome is not None:
+        common = _PLAIN._replace(http_status=outcome.http_status, attempts=outcome.attempts)
+        made |= outcome_attributes(call, common)
+    return made

@@ -1,0 +1,151 @@
+"""The span of one call: ours, or one that a peer opened for it.
+
+As everywhere in this room, what goes wrong is counted and breaks no call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextvars import Token
+from typing import TYPE_CHECKING, Final, cast
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, StatusCode
+
+from dynaguard.call import Call, Decision, Outcome, Principal, Status
+from dynaguard.telemetry import names
+from dynaguard.telemetry.attributes import attempt_attributes
+
+if TYPE_CHECKING:
+    from dynaguard.budgets.load import Cause
+    from dynaguard.telemetry.telemetry import Telemetry
+
+_FAILED: Final = frozenset({Status.ERROR, Status.DENIED})
+
+
+class CallSpan:
+    """What tells of one call; made by `Telemetry.start`, used by that call's thread or task.
+
+    Attributes:
+        is_owned: Whether dynaguard opens and ends the span; False for a peer's.
+    """
+
+    __slots__ = ("_is_finished", "_span", "_telemetry", "_token", "is_owned")
+
+    def __init__(self, telemetry: Telemetry, span: Span | None, *, is_owned: bool) -> None:
+        self.is_owned = is_owned
+        self._telemetry = telemetry
+        self._span = span
+        self._is_finished = False
+        self._token: Token[Context] | None = None
+        if span is not None and is_owned:
+            self._token = otel_context.attach(trace.set_span_in_context(span))
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody takes what `finish()` would tell."""
+        return self._span is not None or self._telemetry.is_metering
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether what is put on it goes anywhere. Never raises."""
+        span = self._span
+        if span is None:
+            return False
+        try:
+            return span.is_recording()
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            self._telemetry.note_failure(err)
+            return False
+
+    def add_attempt(
+        self, attempt: int, error_code: str | None, wait_s: float, causes: Iterable[Cause] = ()
+    ) -> None:
+        """Notes an attempt that did not end well, as an event. Never raises.
+
+        Args:
+            attempt: 1 for the first.
+            error_code: AWS error code, or the name of an exception's class.
+            wait_s: Seconds waited since the call began.
+            causes: Reasons of a throttle, as far as AWS gave them.
+        """
+        if not self.is_recording:
+            return
+        try:
+            attributes = attempt_attributes(attempt, error_code, wait_s, causes)
+            cast(Span, self._span).add_event(names.ATTEMPT_EVENT, attributes)
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            self._telemetry.note_failure(err)
+
+    def introduce(self, call: Call, principal: Principal, decision: Decision | None) -> None:
+        """Says who calls and what was decided. Never raises.
+
+        For a peer's span, which may end by an error before anybody can tell it how the call ended.
+        """
+        try:
+            if self.is_recording:
+                described = self._telemetry.descriptions.of_start(call, principal, decision)
+                cast(Span, self._span).set_attributes(described)
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            self._telemetry.note_failure(err)
+
+    def finish(
+        self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
+    ) -> None:
+        """Says how the call ended, counts it, and ends the span if it is ours. Never raises.
+
+        A second time nothing happens: a peer's span may have to be told before the call returns.
+
+        Cost: without a recording span and without a meter's SDK one look at an instrument.
+        """
+        telemetry, span = self._telemetry, self._span
+        is_metering = telemetry.is_metering
+        if self._is_finished or (span is None and not is_metering):
+            return
+        self._is_finished = span is not None  # the idle one serves every call
+        if span is not None:
+            try:  # written out: a span is on the path of every call
+                self._describe(span, call, principal, decision, outcome)
+            except Exception as err:  # noqa: BLE001 - observation never breaks a call
+                telemetry.note_failure(err)
+        if is_metering:
+            self._guarded(telemetry.count, call, principal, decision, outcome)
+            if self.is_owned:
+                self._guarded(telemetry.time, call, decision, outcome)
+        if self._token is not None and span is not None:
+            self._guarded(self._end, span)
+
+    def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
+        """Runs a step; what it raises is counted and goes no further."""
+        try:
+            step(*arguments)
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            self._telemetry.note_failure(err)
+
+    def _describe(
+        self,
+        span: Span,
+        call: Call,
+        principal: Principal,
+        decision: Decision | None,
+        outcome: Outcome,
+    ) -> None:
+        """Puts everything that is known on a span that records. A peer's keeps its own status."""
+        if not span.is_recording():
+            return
+        described = self._telemetry.descriptions.of(call, principal, decision, outcome)
+        span.set_attributes(described)
+        if self.is_owned and outcome.status in _FAILED:
+            # A denial's reason holds names only; an error's message may hold values.
+            is_denial = outcome.status is Status.DENIED and decision is not None
+            reason = decision.reason if is_denial and decision else ""
+            span.set_status(StatusCode.ERROR, reason or None)
+
+    def _end(self, span: Span) -> None:
+        """Makes the span before ours current again, and ends ours."""
+        # In another context than `start` ran in, ours is not current, and nothing to take back.
+        if self._token is not None and trace.get_current_span() is span:
+            otel_context.detach(self._token)
+        span.end()
