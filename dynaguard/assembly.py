@@ -43,7 +43,7 @@ from dynaguard.telemetry.logs import CallLogs
 from dynaguard.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from dynaguard.audit.queueing import Ship
+    from dynaguard.audit.sinks import Ship
     from dynaguard.audit.writer import Signs
     from dynaguard.budgets.coordination import Coordinator
 

@@ -39,6 +39,7 @@ from dynaguard.errors import (
     PolicyDenied,
     TamperedRequest,
 )
+from dynaguard.interruption import came_from_handler
 from dynaguard.loads import Loads
 from dynaguard.passage import Passage
 from dynaguard.policy.decision import denial_message
@@ -356,7 +357,7 @@ class Guard:
         )
 
     def leave(self, passage: Passage, status: Status, error_code: str | None = None) -> None:
-        """Records how the call ended, once: audit, log, then span and metrics. Never raises."""
+        """Records how the call ended, once: audit, log, then span and metrics."""
         if passage.is_recorded:
             return
         passage.is_recorded = True
@@ -371,11 +372,12 @@ class Guard:
             outcome = accounting.book(passage, outcome)
         try:
             audit.outcome(passage.call, passage.principal, passage.decision, outcome, self._mode)
-        except OSError:
-            pass  # the audit log has counted it and said so; the call is over
-        except Exception as err:  # noqa: BLE001 - nothing is left to refuse here either
-            self.counters.failures += 1
-            _log.warning("the outcome of a call was not recorded (%s)", type(err).__name__)
+        except Exception as err:
+            if came_from_handler(err):
+                raise  # meant for the application
+            if not isinstance(err, OSError):  # those the audit log has counted and told
+                self.counters.failures += 1
+                _log.warning("the outcome of a call was not recorded (%s)", type(err).__name__)
         if telemetry.is_logging:
             telemetry.log(passage.call, passage.principal, passage.decision, outcome)
         if span is not None:

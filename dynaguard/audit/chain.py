@@ -1,8 +1,10 @@
 """The hash chain of one writer: every line names the one before it.
 
-A line carries its writer's id, its number, the SHA-256 of the writer's line before it, and how
-many records the writer lost so far. So an edited, removed or moved line no longer fits its
-neighbours, and a lost record is told from a removed one.
+A line carries its writer's id, its number, and the SHA-256 of the writer's line before it. So an
+edited, removed, added or moved line no longer fits its neighbours. A record that could not be
+written leaves no gap: the next one follows the last that was. Where the writer cannot know whether
+a line arrived (a disk full in the middle of it, an exception out of a signal handler), the next
+line names that attempt, and it may be there or not.
 
 Source: the linked time-stamping of Haber and Stornetta, *How to time-stamp a digital document*,
 1991; the checkpoints are RFC 6962's signed tree heads, for a chain.
@@ -13,9 +15,11 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 ID_BYTES: Final = 8
+MAX_ATTEMPTED: Final = 8
+"""Lines in a row of which nobody knows whether they arrived; then another writer begins."""
 
 
 def new_writer_id() -> str:
@@ -28,75 +32,99 @@ def digest_of(line: bytes) -> str:
     return hashlib.sha256(line.rstrip(b"\n")).hexdigest()
 
 
+class Standing(NamedTuple):
+    """Where a chain stands; replaced as a whole, so that an interruption leaves it consistent.
+
+    Attributes:
+        sequence: The number of the last line that arrived.
+        previous: Its SHA-256; None before any.
+        attempted: SHA-256 of the lines after it of which nobody knows.
+    """
+
+    sequence: int = 0
+    previous: str | None = None
+    attempted: tuple[str, ...] = ()
+
+
 class Chain:
-    """Where one writer stands. Not thread-safe.
+    """One writer. Not thread-safe.
 
     Args:
         service: Name of the service, or None.
         version: dynaguard's version.
         pid: Process id of the writer.
         writer_id: Its id.
+        lost: Records that were lost before it began.
 
     Attributes:
-        writer_id, pid: As given.
-        sequence: The number of the last record, lost ones counted.
-        lost: Records that were lost.
-        previous: SHA-256 of the last line that was written, or None.
+        writer_id, pid, lost: As given; `lost` counts on.
+        standing: Where it stands.
     """
 
-    __slots__ = ("_opening", "_previous_text", "lost", "pid", "sequence", "writer_id")
+    __slots__ = ("_opening", "lost", "pid", "service", "standing", "writer_id")
 
-    def __init__(self, *, service: str | None, version: str, pid: int, writer_id: str) -> None:
+    def __init__(
+        self, *, service: str | None, version: str, pid: int, writer_id: str, lost: int = 0
+    ) -> None:
         facts = {"service": service, "pid": pid, "version": version, "id": writer_id}
         self._opening = f',"writer":{json.dumps(facts, separators=(",", ":"))[:-1]},"sequence":'
-        self._previous_text = "null"
-        self.writer_id, self.pid = writer_id, pid
-        self.sequence = self.lost = 0
+        self.writer_id, self.pid, self.service, self.lost = writer_id, pid, service, lost
+        self.standing = Standing()
 
     @property
-    def previous(self) -> str | None:
-        """SHA-256 of the last line that was written, or None."""
-        found: str | None = json.loads(self._previous_text)
-        return found
+    def next_sequence(self) -> int:
+        """The number of the next line."""
+        return self.standing.sequence + len(self.standing.attempted) + 1
 
-    def link(self, text: str, lost_elsewhere: int = 0) -> bytes:
+    @property
+    def is_worn(self) -> bool:
+        """Whether so many lines may be there or not that another writer should go on."""
+        return len(self.standing.attempted) >= MAX_ATTEMPTED
+
+    def link(self, text: str) -> bytes:
         """The line of the next record.
 
         Args:
             text: What it says, open at the end: a JSON object without `writer` and its brace.
-            lost_elsewhere: Records that a sink lost after it had taken them.
         """
+        _, previous, attempted = self.standing
+        previous_text = "null" if previous is None else f'"{previous}"'
+        attempted_text = json.dumps(attempted, separators=(",", ":")) if attempted else "[]"
         return (
-            f"{text}{self._opening}{self.sequence + 1}"
-            f',"previous_sha256":{self._previous_text},"lost":{self.lost + lost_elsewhere}}}}}\n'
+            f'{text}{self._opening}{self.next_sequence},"previous_sha256":{previous_text}'
+            f',"attempted_sha256":{attempted_text},"lost":{self.lost}}}}}\n'
         ).encode("ascii")
 
-    def append(self, line: bytes) -> None:
-        """Notes that the line which `link` gave is written."""
-        self.sequence += 1
-        self._previous_text = f'"{digest_of(line)}"'
+    def attempt(self, line: bytes) -> str:
+        """Notes that a line is about to be written; gives its digest."""
+        digest = digest_of(line)
+        sequence, previous, attempted = self.standing
+        self.standing = Standing(sequence, previous, (*attempted, digest))
+        return digest
 
-    def lose(self) -> None:
-        """Notes that it is not. Its number is never used again: part of it may be in the file."""
-        self.sequence += 1
-        self.lost += 1
+    def arrive(self, digest: str) -> None:
+        """Notes that the line attempted last arrived."""
+        sequence, _, attempted = self.standing
+        self.standing = Standing(sequence + len(attempted), digest)
+
+    def withdraw(self) -> None:
+        """Notes that it surely did not: its number is used again."""
+        sequence, previous, attempted = self.standing
+        self.standing = Standing(sequence, previous, attempted[:-1])
 
 
-def checkpoint_message(writer_id: str, place: dict[str, Any], *, is_final: bool) -> bytes:
+def checkpoint_message(writer: dict[str, Any], *, time: str, is_final: bool) -> bytes:
     """What a signature of a checkpoint covers: all that came before it, by its last hash.
 
     Args:
-        writer_id: The writer.
-        place: `time`, `sequence`, `previous_sha256` and `lost` of the checkpoint.
+        writer: The checkpoint's `writer`, whole.
+        time: Its `time`.
         is_final: Whether the writer ended with it.
     """
     covered = {
         "purpose": "dynaguard audit checkpoint",
-        "writer_id": writer_id,
-        "time": place["time"],
-        "sequence": place["sequence"],
-        "previous_sha256": place["previous_sha256"],
-        "lost": place["lost"],
+        "writer": writer,
+        "time": time,
         "is_final": is_final,
     }
     return json.dumps(covered, sort_keys=True, separators=(",", ":")).encode()

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
+import math
 import os
 import re
 import stat
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from dynaguard.audit.endings import in_each_child
 from dynaguard.audit.keeping import IntervalSync, put_aside
+from dynaguard.audit.sinks import UnsureError
 
 _FLAGS: Final = (
     os.O_WRONLY
@@ -28,6 +29,8 @@ _FLAGS: Final = (
 )
 _OWNER_ONLY: Final = 0o600
 _NEWLINE: Final = b"\n"
+RECHECK_TURN_S: Final = 1.0
+"""How long a file that could not be put aside is left alone."""
 _DAY_NS: Final = 86_400 * 10**9
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -56,9 +59,6 @@ class FileSink:
 
     Effects: keeps one file descriptor, not inherited by programs that are started. Thread-safe;
     usable in signal handlers; a fork while another thread writes is safe.
-
-    Attributes:
-        lost_count: 0: a line is written, or refused.
     """
 
     def __init__(
@@ -71,11 +71,10 @@ class FileSink:
         max_bytes: int | None = None,
         time_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.lost_count = 0
         self._path = Path(path).absolute()  # the working directory may change later
         self._fsync, self._max_bytes, self._time_ns = fsync, max_bytes, time_ns
         self._syncing = IntervalSync(self._sync) if fsync == "interval" else None
-        self._size = 0
+        self._size, self._turn_again_s = 0, -math.inf
         self._recheck_after_s = recheck_after_s
         self._monotonic = monotonic
         # Reentrant: a signal handler may make a call while its own thread writes a line.
@@ -89,20 +88,21 @@ class FileSink:
         except OSError:
             self._release()
             raise
-        _renew_lock_after_fork(self)
+        in_each_child(self, FileSink.renew)
 
     def write(self, line: bytes) -> None:
         """Writes one line.
 
         Raises:
-            OSError: The file cannot be opened any more, or the line is not wholly written.
+            UnsureError: A part of it may be written, or all of it but not for sure to the disk.
+            OSError: The file cannot be opened any more, or nothing is written.
         """
         with self._lock:
             try:
                 fd = self._usable_fd()
                 _write_whole(fd, line)
                 if self._fsync == "always":
-                    os.fsync(fd)
+                    self._sync_now(fd)
             except OSError:
                 self._release()  # to open it again tells what is wrong, and heals a torn line
                 raise
@@ -120,39 +120,63 @@ class FileSink:
         if self._syncing is not None:
             self._syncing.stop()
 
-    def renew_lock(self) -> None:
+    def renew(self) -> None:
         """Forgets a lock that a thread of the parent process held when it forked."""
         self._lock = threading.RLock()
+        self._checked_s = -math.inf
         if self._syncing is not None:
             self._syncing = IntervalSync(self._sync)
 
     def _usable_fd(self) -> int:
         """The open file, opened again where it is not what stands at the path any more."""
         fd = self._fd
-        if fd is not None and self._max_bytes is not None and self._size >= self._max_bytes:
-            self._turn(fd)
-            fd = self._fd
-        if fd is not None:
-            now_s = self._monotonic()
-            if now_s - self._checked_s < self._recheck_after_s:
-                return fd
-            self._checked_s = now_s
-            if self._is_ours(fd) and self._is_in_place():
-                self._size = os.fstat(fd).st_size  # others write to it, too
-                return fd
+        if fd is None or not self._is_ours(fd):
+            self._fd = None  # a program that closes all descriptors closed ours as well
+            return self._open()
+        now_s = self._monotonic()
+        if self._has_grown(now_s):
+            return self._turn(fd, now_s)
+        if now_s - self._checked_s < self._recheck_after_s:
+            return fd
+        self._checked_s = now_s
+        if self._is_in_place():
+            self._size = os.fstat(fd).st_size  # others write to it, too
+            return fd
         self._release()
         return self._open()
 
-    def _turn(self, fd: int) -> None:
-        """Puts the file aside, unless another process does or did."""
-        if self._is_ours(fd) and self._is_in_place():
+    def _has_grown(self, now_s: float) -> bool:
+        """Whether it is to be put aside."""
+        max_bytes = self._max_bytes
+        return max_bytes is not None and self._size >= max_bytes and now_s >= self._turn_again_s
+
+    def _turn(self, fd: int, now_s: float) -> int:
+        """Puts the file aside and gives the new one, unless another process does or did."""
+        if self._is_in_place():
             put_aside(self._path, fd, self._time_ns(), at_least=self._max_bytes or 0)
+        if self._is_in_place():
+            self._turn_again_s = now_s + RECHECK_TURN_S
+            return fd
+        mode = os.fstat(fd).st_mode
         self._release()
+        fd = self._open()
+        with contextlib.suppress(OSError):  # another user's
+            os.fchmod(fd, stat.S_IMODE(mode))
+        return fd
+
+    def _sync_now(self, fd: int) -> None:
+        """Makes a line outlive the machine, where it is in a file at all."""
+        if self._file is not None and stat.S_ISREG(self._file.st_mode):
+            try:
+                os.fsync(fd)
+            except OSError as err:
+                raise UnsureError(err.errno, err.strerror) from err
 
     def _sync(self) -> None:
         """Makes what is written outlive the machine; others may write meanwhile."""
         with self._lock:
-            fd = None if self._fd is None else os.dup(self._fd)
+            is_there = self._fd is not None and self._is_ours(self._fd)
+            fd = os.dup(self._fd) if is_there and self._fd is not None else None
         if fd is not None:
             try:
                 os.fsync(fd)
@@ -200,7 +224,7 @@ class FileSink:
         """Closes the descriptor, if there is one and it is still ours."""
         fd, self._fd = self._fd, None
         if fd is not None and self._is_ours(fd):
-            if self._fsync == "interval":
+            if self._fsync == "interval" and self._is_closed:
                 with contextlib.suppress(OSError):
                     os.fsync(fd)
             with contextlib.suppress(OSError):  # some network file systems report late, here
@@ -224,9 +248,6 @@ class FolderSink:
         OSError: The folder cannot be made.
 
     Effects: as `FileSink`'s.
-
-    Attributes:
-        lost_count: 0: a line is written, or refused.
     """
 
     def __init__(
@@ -238,7 +259,6 @@ class FolderSink:
         time_ns: Callable[[], int],
         open_file: Callable[[Path], FileSink],
     ) -> None:
-        self.lost_count = 0
         self._folder = folder.absolute()
         self._service = _UNSAFE.sub("-", service or "unknown")
         self._writer_id, self._time_ns, self._open_file = writer_id, time_ns, open_file
@@ -258,9 +278,10 @@ class FolderSink:
             self._file, self._place = self._open_file(self._path_of(*place)), place
         try:
             self._file.write(line)
-        except OSError:
-            self._file = None  # the folder may be gone: it is made again
-            raise
+        except FileNotFoundError:  # the folder is gone: it is made again
+            self._file.close()
+            self._file = self._open_file(self._path_of(*place))
+            self._file.write(line)
 
     def close(self) -> None:
         """Closes the file; a line that comes later opens it again."""
@@ -276,41 +297,25 @@ class FolderSink:
 
 
 def _make_folder(folder: Path) -> None:
-    """Makes a folder that only its owner may read, as its files."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Makes a folder and those above it, which only their owner may read, as the files."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.is_dir():
+            each.mkdir(mode=0o700, exist_ok=True)
 
 
 def _write_whole(fd: int, line: bytes) -> None:
     """Writes a line; the kernel takes less than all of it only at a limit, mostly the disk's.
 
     Raises:
-        OSError: Part of it, or nothing, is written.
+        UnsureError: A part of it is written.
+        OSError: Nothing is.
     """
     count = os.write(fd, line)
     while count < len(line):
-        written = os.write(fd, line[count:])
+        try:
+            written = os.write(fd, line[count:])
+        except OSError as err:
+            raise UnsureError(err.errno, err.strerror) from err
         if not written:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+            raise UnsureError(errno.EIO, os.strerror(errno.EIO))
         count += written
-
-
-_sinks: weakref.WeakSet[FileSink] = weakref.WeakSet()
-
-
-def renew_locks() -> None:
-    """Gives every sink a new lock; in a forked child nobody is left to open the old ones."""
-    for sink in list(_sinks):
-        sink.renew_lock()
-
-
-@functools.cache
-def _watch_forks() -> None:
-    """Asks to be told of forks, once per process."""
-    os.register_at_fork(after_in_child=renew_locks)
-
-
-def _renew_lock_after_fork(sink: FileSink) -> None:
-    """Sees to it that a forked child does not wait for a thread that it does not have."""
-    if hasattr(os, "register_at_fork"):
-        _watch_forks()
-        _sinks.add(sink)

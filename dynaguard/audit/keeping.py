@@ -34,6 +34,7 @@ def put_aside(path: Path, fd: int, time_ns: int, *, at_least: int) -> None:
         return
     with contextlib.suppress(OSError):  # another process does it, or it is gone
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path = path.resolve()  # parts stay on the volume of a linked file
         state = os.fstat(fd)
         if state.st_size >= at_least and os.path.samestat(state, path.stat()):
             stamp = format_time(time_ns).translate(_NO_PUNCTUATION)
@@ -63,15 +64,17 @@ class IntervalSync:
         """Notes that something was written. Cost: one look, while a note is there already."""
         if self._noted.is_set():
             return
-        self._noted.set()
         if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._run,
-                args=(self._noted, self._ending),
-                name="dynaguard-fsync",
-                daemon=True,
+            arguments = (self._noted, self._ending)
+            thread = threading.Thread(
+                target=self._run, args=arguments, name="dynaguard-fsync", daemon=True
             )
-            self._thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads, or the interpreter is ending: the next time
+                return
+            self._thread = thread
+        self._noted.set()
 
     def stop(self) -> None:
         """Ends the thread; a later note starts another one."""

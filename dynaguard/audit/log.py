@@ -15,14 +15,17 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from dynaguard.audit.encoding import Encoder
-from dynaguard.audit.queueing import Ship
+from dynaguard.audit.endings import in_each_child
+from dynaguard.audit.queueing import QueuedWriter
 from dynaguard.audit.reading import read_records
 from dynaguard.audit.record import Phase
 from dynaguard.audit.schema import checkpoint_schema_markdown, record_schema_markdown
-from dynaguard.audit.sinks import AuditSink, Fsync, SinkOptions, open_sink
+from dynaguard.audit.sinks import AuditSink, Batch, Fsync, Ship, SinkOptions, open_sink
+from dynaguard.audit.streams import StdoutSink, stdout_takes
 from dynaguard.audit.writer import ChainedWriter, Signs
 from dynaguard.call import Call, Decision, Outcome, Principal
 from dynaguard.errors import ConfigurationError, DynaguardWarning
+from dynaguard.interruption import came_from_handler
 
 __all__ = [
     "AuditLog",
@@ -91,10 +94,10 @@ class AuditLog:
         self._has_warned = False
         self._is_failing = False
         self._text = Encoder(policy_digest=policy_digest).text
-        self._sink: AuditSink | None = None
-        self._writer: ChainedWriter | None = None
+        self._writer: ChainedWriter | QueuedWriter | None = None
         if target == "off":
             return
+        in_each_child(self, AuditLog.renew)
         options = SinkOptions(
             is_required=mode == "required",
             fsync=fsync,
@@ -104,10 +107,8 @@ class AuditLog:
             time_ns=time_ns,
             ship=ship,
         )
-        self._sink = _open(target, options, self._writer_id)
-        self._writer = ChainedWriter(
-            self._sink, service=service, version=_own_version(), signer=signer
-        )
+        sink = _open(target, options, self._writer_id)
+        self._writer = _writer(sink, service, signer, may_wait=mode == "required")
 
     @property
     def is_on(self) -> bool:
@@ -117,7 +118,11 @@ class AuditLog:
     @property
     def dropped_count(self) -> int:
         """Records lost, refused calls' ones included."""
-        return self._lost_count + (self._sink.lost_count if self._sink else 0)
+        return self._lost_count + getattr(self._writer, "lost_count", 0)
+
+    def renew(self) -> None:
+        """Counts anew: a forked child has written and lost nothing yet."""
+        self.written_count = self._lost_count = 0
 
     def _writer_id(self) -> str:
         """The id of this process's writer; no line is written before it has one."""
@@ -176,7 +181,9 @@ class AuditLog:
             time_ns = self._time_ns()
             text = self._text(phase, time_ns, call, principal, decision, outcome, mode)
             writer.write(text, time_ns)
-        except Exception as err:  # noqa: BLE001 - a record must not break a call, whatever fails
+        except Exception as err:
+            if came_from_handler(err):
+                raise  # a time limit of the application, not a failure of ours
             if text is None:
                 writer.lose()
             self._lose(err)
@@ -231,6 +238,18 @@ def _open(target: str, options: SinkOptions, writer_id: Callable[[], str]) -> Au
         raise ConfigurationError(
             f"audit file `{target}` cannot be opened for appending ({_reason(err)}){hint}"
         ) from err
+
+
+def _writer(
+    sink: AuditSink, service: str | None, signer: Signs | None, *, may_wait: bool
+) -> ChainedWriter | QueuedWriter:
+    """What writes to a sink: with a queue before it, where the sink may be slow."""
+    writer = ChainedWriter(sink, service=service, version=_own_version(), signer=signer)
+    if isinstance(sink, Batch):
+        return QueuedWriter(writer, flush=sink.flush)
+    if isinstance(sink, StdoutSink) and not may_wait:
+        return QueuedWriter(writer, takes=stdout_takes, linger_s=0.0)
+    return writer
 
 
 def _reason(err: Exception) -> str:

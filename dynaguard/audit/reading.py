@@ -5,18 +5,23 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
 
 from dynaguard.audit.record import SCHEMA_VERSION
+from dynaguard.audit.shapes import shape_problem
 from dynaguard.errors import ConfigurationError, DynaguardWarning
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 _OPENING: Final = b'{"schema_version":'
 """How every record's line begins; `build_record` has this key first."""
-_SUFFIXES: Final = (".jsonl", ".jsonl.gz")
+_ROTATED: Final = r"(\.\d+|-\d{8}(-\d+)?)?(\.gz)?"
+"""What logrotate puts behind a name."""
+_PART: Final = re.compile(rf"\.jsonl{_ROTATED}$")
 
 
 class Line(NamedTuple):
@@ -37,19 +42,32 @@ class Line(NamedTuple):
     problem: str | None
 
 
-def audit_files(path: str | os.PathLike[str]) -> list[Path]:
-    """The files that a path stands for, in order of time.
+def audit_files(*paths: str | os.PathLike[str]) -> list[Path]:
+    """The files that paths stand for, each once, in order of their names.
 
     Args:
-        path: A file: it and what was put aside from it. A folder: all `.jsonl` and `.jsonl.gz`
-            files in it and below.
+        paths: A file: it and what was put aside from it, by dynaguard or by logrotate, packed or
+            not. A folder: all `.jsonl` files in it and below, likewise.
     """
-    given = Path(path)
+    by_file: dict[object, Path] = {}
+    for given in map(Path, paths):
+        for each in _files_of(given):
+            try:
+                state = each.stat()
+                by_file.setdefault((state.st_dev, state.st_ino), each)
+            except OSError:
+                by_file.setdefault(each, each)  # whoever opens it says what is wrong
+    return list(by_file.values())
+
+
+def _files_of(given: Path) -> list[Path]:
+    """The files that one path stands for."""
     if given.is_dir():
-        found = [each for each in given.rglob("*") if each.name.endswith(_SUFFIXES)]
-        return sorted(found)
-    aside = given.parent.glob(f"{given.stem}-[0-9]*T[0-9]*Z-*{given.suffix}")
-    return [*sorted(aside), given]
+        return sorted(each for each in given.rglob("*") if _PART.search(each.name))
+    stem, suffix = re.escape(given.stem), re.escape(given.suffix)
+    aside = re.compile(rf"{stem}-\d+T\d+Z-\d+{suffix}(\.gz)?|{stem}{suffix}{_ROTATED}")
+    found = [each for each in given.parent.glob("*") if aside.fullmatch(each.name)]
+    return [*sorted(each for each in found if each != given), given]
 
 
 def read_records(path: str | os.PathLike[str]) -> Iterator[Mapping[str, Any]]:
@@ -73,8 +91,13 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[Mapping[str, Any]]:
 
     Cost: one line in memory at a time.
     """
+    return chain.from_iterable(map(read_file, audit_files(path)))
+
+
+def read_file(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The records of one file, as `read_records` gives them."""
     torn: list[str] = []
-    for line in read_lines(audit_files(path)):
+    for line in read_lines(path):
         if line.problem is not None:
             raise ConfigurationError(f"{line.place}: {line.problem}")
         if line.is_torn:
@@ -90,16 +113,15 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[Mapping[str, Any]]:
         )
 
 
-def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
-    """Every line of some files.
+def read_lines(path: Path) -> Iterator[Line]:
+    """Every line of a file.
 
     Raises:
-        ConfigurationError: A file cannot be read, or a line is too long for a record, or a
+        ConfigurationError: The file cannot be read, or a line is too long for a record, or a
             record of a later version.
     """
-    for path in paths:
-        for number, raw in _numbered_lines(path):
-            yield _read_line(f"{path}:{number}", raw)
+    for number, raw in _numbered_lines(path):
+        yield _read_line(f"{path}:{number}", raw)
 
 
 def _numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -125,15 +147,15 @@ def _read_line(place: str, raw: bytes) -> Line:
     """What a line holds."""
     record, problem = _parsed(raw, place)
     if record is not None or problem is not None:
-        return Line(place, raw, record, False, problem)
+        return Line(place, raw, record, is_torn=False, problem=problem)
     start = raw.rfind(_OPENING)
     fragment = raw[:start] if start > 0 else raw
     if not _OPENING.startswith(fragment[: len(_OPENING)]):
-        return Line(place, raw, None, False, "no audit record")
+        return Line(place, raw, None, is_torn=False, problem="no audit record")
     if start <= 0:
-        return Line(place, raw, None, True, None)
+        return Line(place, raw, None, is_torn=True, problem=None)
     record, problem = _parsed(raw[start:], place)
-    return Line(place, raw[start:], record, True, problem)
+    return Line(place, raw[start:], record, is_torn=True, problem=problem)
 
 
 def _parsed(raw: bytes, place: str) -> tuple[Mapping[str, Any] | None, str | None]:
@@ -154,4 +176,5 @@ def _parsed(raw: bytes, place: str) -> tuple[Mapping[str, Any] | None, str | Non
             f"{place}: an audit record of version {version}, this dynaguard reads up to "
             f"{SCHEMA_VERSION}, update it"
         )
-    return record, None
+    problem = shape_problem(record) if version > 1 else None
+    return (record, None) if problem is None else (None, problem)

@@ -39,6 +39,7 @@ class WriterFacts:
         writer_id: Its id in the chain.
         sequence: The number of the record.
         previous_sha256: Of the writer's line before it; None for the first.
+        attempted_sha256: Of lines after that of which the writer does not know if they arrived.
         lost_count: Records that the writer lost so far.
     """
 
@@ -48,6 +49,7 @@ class WriterFacts:
     writer_id: str
     sequence: int
     previous_sha256: str | None
+    attempted_sha256: tuple[str, ...]
     lost_count: int
 
 
@@ -246,6 +248,7 @@ def writer_part(writer: WriterFacts) -> dict[str, Any]:
         "id": writer.writer_id,
         "sequence": writer.sequence,
         "previous_sha256": writer.previous_sha256,
+        "attempted_sha256": list(writer.attempted_sha256),
         "lost": writer.lost_count,
     }
 

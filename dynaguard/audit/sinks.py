@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from dynaguard.audit.queueing import QueuedSink, Ship
 from dynaguard.errors import ConfigurationError
 
 RECHECK_AFTER_S: Final = 1.0
@@ -15,21 +14,23 @@ RECHECK_AFTER_S: Final = 1.0
 REMOTE_SCHEMES: Final = ("s3://", "firehose://")
 
 Fsync = Literal["never", "interval", "always"]
+Ship = Callable[[Sequence[bytes]], None]
+"""Sends lines in order, all of them or none; raises where they may not have arrived."""
+
+
+class UnsureError(OSError):
+    """A line may have been written, or not."""
 
 
 class AuditSink(Protocol):
     """Takes lines."""
 
-    @property
-    def lost_count(self) -> int:
-        """Lines that it took and lost later."""
-        ...
-
     def write(self, line: bytes) -> None:
         """Takes one line that ends in a newline, whole.
 
         Raises:
-            OSError: It does not, or not wholly.
+            UnsureError: Nobody knows whether it did.
+            OSError: It surely does not.
         """
         ...
 
@@ -50,7 +51,7 @@ class SinkOptions:
         service: Name of the service, or None.
         monotonic: A clock in seconds.
         time_ns: A clock in nanoseconds since the epoch.
-        ship: Sends batches to a remote target; None: there is nobody to do that.
+        ship: Gives what sends batches to a remote target; None: there is nobody to do that.
     """
 
     is_required: bool
@@ -60,6 +61,32 @@ class SinkOptions:
     monotonic: Callable[[], float]
     time_ns: Callable[[], int]
     ship: Callable[[str], Ship] | None = None
+
+
+class Batch:
+    """Lines that are sent together.
+
+    Args:
+        ship: Sends them.
+    """
+
+    def __init__(self, ship: Ship) -> None:
+        self._ship = ship
+        self._lines: list[bytes] = []
+
+    def write(self, line: bytes) -> None:
+        """Adds a line."""
+        self._lines.append(line)
+
+    def flush(self) -> None:
+        """Sends what was added; whatever comes of it, the next batch is empty."""
+        lines, self._lines = self._lines, []
+        if lines:
+            self._ship(lines)
+
+    def close(self) -> None:
+        """Sends what was added."""
+        self.flush()
 
 
 def open_sink(target: str, options: SinkOptions, writer_id: Callable[[], str]) -> AuditSink:
@@ -79,9 +106,9 @@ def open_sink(target: str, options: SinkOptions, writer_id: Callable[[], str]) -
     from dynaguard.audit.streams import StdoutSink
 
     if target.startswith(REMOTE_SCHEMES):
-        return _remote_sink(target, options)
+        return Batch(_shipper(target, options))
     if target == "stdout":
-        return StdoutSink(may_block=options.is_required)
+        return StdoutSink()
 
     def open_file(path: Path) -> FileSink:
         return FileSink(
@@ -104,8 +131,8 @@ def open_sink(target: str, options: SinkOptions, writer_id: Callable[[], str]) -
     return open_file(Path(target))
 
 
-def _remote_sink(target: str, options: SinkOptions) -> QueuedSink:
-    """A queue in front of a remote target."""
+def _shipper(target: str, options: SinkOptions) -> Ship:
+    """What sends to a remote target."""
     if options.is_required:
         raise ConfigurationError(
             f"`audit_mode` is `required` and `audit` is `{target}`, where a record arrives only "
@@ -113,4 +140,4 @@ def _remote_sink(target: str, options: SinkOptions) -> QueuedSink:
         )
     if options.ship is None:
         raise ConfigurationError(f"`audit` is `{target}`, and nothing here can send to it")
-    return QueuedSink(options.ship(target))
+    return options.ship(target)

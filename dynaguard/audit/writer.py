@@ -7,21 +7,22 @@ has not got its line yet.
 
 from __future__ import annotations
 
-import atexit
-import functools
+import json
 import os
 import threading
-import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from dynaguard.audit.chain import Chain, checkpoint_message, new_writer_id
+from dynaguard.audit.endings import at_the_end, in_each_child, watch_this_process
 from dynaguard.audit.record import checkpoint_text, format_time
-from dynaguard.audit.sinks import AuditSink
+from dynaguard.audit.sinks import AuditSink, UnsureError
 
 CHECKPOINT_RECORDS: Final = 1_000
 CHECKPOINT_NS: Final = 60 * 10**9
-"""A checkpoint follows after so many records, or with the first record after so long."""
+"""A checkpoint begins every chain, and follows after so many records, or after so long."""
+CLOSE_WAIT_S: Final = 1.0
 
 
 class Signs(Protocol):
@@ -34,6 +35,32 @@ class Signs(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Line:
+    """A chain, and where its last checkpoint stands.
+
+    Attributes:
+        chain: The chain.
+        checked_sequence: Number of the last checkpoint; 0 before any.
+        checked_ns: Its time.
+        written_ns: Time of the last record.
+    """
+
+    chain: Chain
+    checked_sequence: int = 0
+    checked_ns: int = 0
+    written_ns: int = 0
+
+    def is_due(self, time_ns: int) -> bool:
+        """Whether a checkpoint should follow a record."""
+        count = self.chain.standing.sequence - self.checked_sequence
+        return (
+            not self.checked_sequence
+            or count >= CHECKPOINT_RECORDS
+            or time_ns - self.checked_ns >= CHECKPOINT_NS
+        )
+
+
 class ChainedWriter:
     """The writers of one process, one after the other in one sink. Thread-safe.
 
@@ -43,6 +70,8 @@ class ChainedWriter:
         version: dynaguard's version.
         signer: Signs checkpoints; None: they are hashes alone.
         new_id: Makes the id of a writer.
+
+    Effects: the last checkpoint is written at the end of the process, unless it is killed.
     """
 
     def __init__(
@@ -57,23 +86,21 @@ class ChainedWriter:
         self._sink = sink
         self._service, self._version = service, version
         self._signer, self._new_id = signer, new_id
-        self._time_ns = 0
         self.renew()
-        _watch_process()
-        _writers.add(self)
+        in_each_child(self, ChainedWriter.renew)
+        at_the_end(self, ChainedWriter.close)
 
     def renew(self) -> None:
         """Becomes another writer: a forked child goes on with neither lock nor chain."""
         # Reentrant: a signal handler may make a call while its own thread writes a line.
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._depth = 0
-        self._chains = [self._new_chain()]
-        self._checked = [(0, 0)]
+        self._lines = [_Line(self._new_chain())]
 
     @property
     def writer_id(self) -> str:
         """The id of the process's own writer."""
-        return self._chains[0].writer_id
+        return self._lines[0].chain.writer_id
 
     def write(self, text: str, time_ns: int) -> None:
         """Writes a record.
@@ -83,107 +110,105 @@ class ChainedWriter:
             time_ns: When, in nanoseconds since the epoch.
 
         Raises:
-            OSError: It is not, or not wholly, written; it counts as lost.
+            OSError: It is not, or not surely, written; it counts as lost.
         """
-        with self._lock:
+        watch_this_process()
+        with self.lock:
             depth, self._depth = self._depth, self._depth + 1
             try:
-                chain = self._chain_at(depth)
-                self._append(chain, text)
-                self._time_ns = time_ns
-                sequence, checked_ns = self._checked[depth]
-                if not checked_ns:
-                    self._checked[depth] = (sequence, time_ns)
-                elif (
-                    chain.sequence - sequence >= CHECKPOINT_RECORDS
-                    or time_ns - checked_ns >= CHECKPOINT_NS
-                ):
-                    self._checkpoint(depth, is_final=False)
+                line = self._line_at(depth)
+                if not line.chain.standing.sequence:
+                    # the first line: nobody without the key can make up a writer
+                    line.written_ns = time_ns
+                    self._checkpoint(line, is_final=False)
+                self._append(line.chain, text)
+                line.written_ns = time_ns
+                if line.is_due(time_ns):
+                    self._checkpoint(line, is_final=False)
             finally:
                 self._depth = depth
 
-    def lose(self) -> None:
-        """Notes a record that never became a line."""
-        with self._lock:
-            self._chains[0].lose()
+    def lose(self, count: int = 1) -> None:
+        """Notes records that never became lines."""
+        with self.lock:
+            self._lines[0].chain.lost += count
+
+    def checkpoint(self) -> None:
+        """Vouches for what is there, if there is anything new."""
+        with self.lock:
+            for line in self._lines:
+                if line.chain.standing.sequence > line.checked_sequence:
+                    self._checkpoint(line, is_final=False)
+
+    def restart(self, lost_count: int) -> None:
+        """Goes on as another writer, after lines of which nobody knows whether they arrived."""
+        with self.lock:
+            lost = self._lines[0].chain.lost + lost_count
+            self._lines = [_Line(self._new_chain(lost))]
 
     def close(self) -> None:
         """Ends every chain that has a record since its last checkpoint, and closes the sink."""
-        with self._lock:
-            for depth, chain in enumerate(self._chains):
-                if chain.sequence > self._checked[depth][0]:
-                    self._checkpoint(depth, is_final=True)
+        if not self.lock.acquire(timeout=CLOSE_WAIT_S):
+            return  # somebody waits for a sink that does not take anything
+        try:
+            for line in self._lines:
+                if line.chain.standing.sequence > line.checked_sequence:
+                    self._checkpoint(line, is_final=True)
             self._sink.close()
+        finally:
+            self.lock.release()
 
     def _append(self, chain: Chain, text: str) -> None:
         """One line, and its place in the chain."""
-        sink = self._sink
-        line = chain.link(text, sink.lost_count)
+        line = chain.link(text)
+        digest = chain.attempt(line)
         try:
-            sink.write(line)
-        except BaseException:
-            chain.lose()
+            self._sink.write(line)
+        except UnsureError:
+            chain.lost += 1
             raise
-        chain.append(line)
+        except OSError:
+            chain.withdraw()
+            chain.lost += 1
+            raise
+        chain.arrive(digest)
 
-    def _checkpoint(self, depth: int, *, is_final: bool) -> None:
+    def _checkpoint(self, line: _Line, *, is_final: bool) -> None:
         """A line that vouches for all before it; without room for it the next one will do."""
-        chain = self._chains[depth]
-        time = format_time(self._time_ns)
-        place = {
-            "time": time,
-            "sequence": chain.sequence + 1,
-            "previous_sha256": chain.previous,
-            "lost": chain.lost + self._sink.lost_count,
-        }
-        signer = self._signer
-        message = checkpoint_message(chain.writer_id, place, is_final=is_final)
-        text = checkpoint_text(
-            time=time,
-            is_final=is_final,
-            key_id=signer.key_id if signer else None,
-            signature=signer.sign(message) if signer else None,
-        )
+        chain, signer = line.chain, self._signer
+        time = format_time(line.written_ns)
+        text = checkpoint_text(time=time, is_final=is_final, key_id=None, signature=None)
+        if signer is not None:
+            writer = json.loads(chain.link(text))["writer"]
+            message = checkpoint_message(writer, time=time, is_final=is_final)
+            text = checkpoint_text(
+                time=time,
+                is_final=is_final,
+                key_id=signer.key_id,
+                signature=signer.sign(message),
+            )
+        lost = chain.lost
         try:
             self._append(chain, text)
         except OSError:
+            chain.lost = lost  # it is no record
             return
-        self._checked[depth] = (chain.sequence, self._time_ns)
+        line.checked_sequence, line.checked_ns = chain.standing.sequence, line.written_ns
 
-    def _chain_at(self, depth: int) -> Chain:
+    def _line_at(self, depth: int) -> _Line:
         """The chain of that many lines under way in this thread."""
-        if depth == len(self._chains):
-            self._chains.append(self._new_chain())
-            self._checked.append((0, 0))
-        return self._chains[depth]
+        if depth == len(self._lines):
+            self._lines.append(_Line(self._new_chain()))
+        line = self._lines[depth]
+        if line.chain.is_worn:
+            line = self._lines[depth] = _Line(self._new_chain(line.chain.lost))
+        return line
 
-    def _new_chain(self) -> Chain:
+    def _new_chain(self, lost: int = 0) -> Chain:
         return Chain(
             service=self._service,
             version=self._version,
             pid=os.getpid(),
             writer_id=self._new_id(),
+            lost=lost,
         )
-
-
-_writers: weakref.WeakSet[ChainedWriter] = weakref.WeakSet()
-
-
-def renew_writers() -> None:
-    """Makes every writer another one; what a forked child does first."""
-    for writer in list(_writers):
-        writer.renew()
-
-
-def close_writers() -> None:
-    """Writes the last checkpoint of every writer; at the end of the process."""
-    for writer in list(_writers):
-        writer.close()
-
-
-@functools.cache
-def _watch_process() -> None:
-    """Asks to be told of forks and of the end, once per process."""
-    atexit.register(close_writers)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=renew_writers)

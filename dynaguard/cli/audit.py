@@ -6,18 +6,19 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 import click
+from rich.markup import escape
 
 from dynaguard.audit.following import Follower
-from dynaguard.audit.log import read_records
-from dynaguard.audit.reading import audit_files, read_lines
+from dynaguard.audit.heads import read_heads, write_heads
+from dynaguard.audit.reading import audit_files, read_file, read_lines
 from dynaguard.audit.statistics import Statistics
-from dynaguard.audit.verifying import Head, Verification, verify
+from dynaguard.audit.verifying import Verification, verify
 from dynaguard.cli.output import (
     FINDINGS,
     console,
@@ -28,10 +29,11 @@ from dynaguard.cli.output import (
     reports_errors,
     table,
 )
-from dynaguard.cli.records import Filter, describe_record, filter_options
-from dynaguard.errors import ConfigurationError
+from dynaguard.cli.records import Filter, describe_record, filter_options, unfinished_among
 
 MAX_FAULTS_SHOWN: Final = 20
+MAX_LOOKS: Final = 3
+"""How often files are verified anew that are put aside meanwhile."""
 _FOLLOW_INTERVAL_S: Final = 0.5
 _COLUMNS: Final = {
     "calls": "calls",
@@ -56,8 +58,10 @@ def command() -> None:
 @_paths
 @click.option(
     "--public-key",
+    "public_keys",
+    multiple=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The Ed25519 key (PEM) that checkpoints must be signed with.",
+    help="An Ed25519 key (PEM) that checkpoints may be signed with; then all of them must be.",
 )
 @click.option(
     "--heads",
@@ -67,18 +71,22 @@ def command() -> None:
 )
 @click.option(
     "--keep-heads",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="Write how far each writer came. Keep it where the writers cannot reach it.",
 )
 @click.option("--part", is_flag=True, help="Earlier files are elsewhere: writers begin anywhere.")
+@click.option("--unordered", is_flag=True, help="Lines were delivered in any order (Firehose).")
+@click.option("--mixed", is_flag=True, help="Lines of others stand between the records.")
 @output_option
 @reports_errors
 def verify_command(
     paths: tuple[Path, ...],
-    public_key: Path | None,
+    public_keys: tuple[Path, ...],
     heads_file: Path | None,
     keep_heads: Path | None,
     part: bool,
+    unordered: bool,
+    mixed: bool,
     output: str,
 ) -> None:
     """Finds every record that was changed, removed, moved or added.
@@ -86,39 +94,69 @@ def verify_command(
     Exits 1 when something is not as it was written. What was cut off after a writer's last
     checkpoint shows only against --heads.
     """
-    verifier = None
-    if public_key is not None:
-        from dynaguard.audit.signing import Verifier
+    from dynaguard.audit.signing import Verifier
 
-        verifier = Verifier(public_key)
-    files = list(chain.from_iterable(map(audit_files, paths)))
-    if not files:
-        fail(f"no audit files in {', '.join(map(str, paths))}")
-    found = verify(
-        read_lines(files),
-        verifier=verifier,
-        heads=None if heads_file is None else _read_heads(heads_file),
-        is_part=part,
-    )
-    _print_verification(found, len(files), is_signed=verifier is not None, output=output)
+    heads = {} if heads_file is None else read_heads(heads_file)
+    verifiers = [Verifier(path) for path in public_keys]
+
+    def verify_once(files: Iterable[Path]) -> Verification:
+        return verify(
+            map(read_lines, files),
+            verifiers=verifiers,
+            heads=heads,
+            is_part=part,
+            is_unordered=unordered,
+            is_mixed=mixed,
+        )
+
+    found, file_count = _verify_still(paths, verify_once)
+    _print_verification(found, file_count, is_signed=bool(verifiers), output=output)
     if found.faults:
         sys.exit(FINDINGS)
     if keep_heads is not None:
-        _write_heads(keep_heads, found)
+        write_heads(keep_heads, {**heads, **found.heads()} if part else found.heads())
+
+
+def _verify_still(
+    paths: tuple[Path, ...], verify_once: Callable[[Iterable[Path]], Verification]
+) -> tuple[Verification, int]:
+    """What is found in files, and how many there are; anew if one was put aside meanwhile."""
+    for _ in range(MAX_LOOKS):
+        files = _files(paths)
+        found = verify_once(files)
+        if not found.faults or _files(paths) == files:
+            break
+    return found, len(files)
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    """The files that paths stand for; none at all is an error."""
+    files = audit_files(*paths)
+    if not files:
+        fail(f"no audit files in {', '.join(map(str, paths))}")
+    return files
 
 
 @command.command("show")
 @_paths
 @filter_options
 @click.option("--last", type=click.IntRange(min=1), help="Only so many records, the last ones.")
+@click.option(
+    "--unfinished",
+    is_flag=True,
+    help="Intents without an outcome: what was under way when a process ended.",
+)
 @output_option
 @reports_errors
-def show_command(paths: tuple[Path, ...], which: Filter, last: int | None, output: str) -> None:
+def show_command(
+    paths: tuple[Path, ...], which: Filter, last: int | None, unfinished: bool, output: str
+) -> None:
     """Shows records, one line each; JSON is one record per line, whole."""
-    records: Iterable[Mapping[str, Any]] = filter(which, _records(paths))
-    if last is not None:
-        records = deque(records, maxlen=last)
-    for record in records:
+    records = _records(paths)
+    if unfinished:
+        records = iter(unfinished_among(records))
+    chosen: Iterable[Mapping[str, Any]] = filter(which, records)
+    for record in chosen if last is None else deque(chosen, maxlen=last):
         _print_record(record, output)
 
 
@@ -159,37 +197,12 @@ def stats_command(paths: tuple[Path, ...], which: Filter, top: int, output: str)
 
 def _records(paths: Iterable[Path]) -> Iterator[Mapping[str, Any]]:
     """The records of files and folders."""
-    return chain.from_iterable(map(read_records, paths))
+    return chain.from_iterable(map(read_file, _files(paths)))
 
 
 def _print_record(record: Mapping[str, Any], output: str) -> None:
     """One record on one line."""
     click.echo(json.dumps(record) if output == "json" else describe_record(record))
-
-
-def _read_heads(path: Path) -> dict[str, Head]:
-    """What `_write_heads` wrote."""
-    try:
-        read = json.loads(path.read_bytes())
-        return {
-            name: Head(int(each["sequence"]), str(each["sha256"])) for name, each in read.items()
-        }
-    except OSError as err:
-        raise ConfigurationError(f"`{path}` cannot be read ({err.strerror})") from err
-    except (ValueError, TypeError, KeyError, AttributeError) as err:
-        raise ConfigurationError(f"`{path}` holds no heads, see --keep-heads") from err
-
-
-def _write_heads(path: Path, found: Verification) -> None:
-    """How far each writer came, as JSON."""
-    heads = {
-        name: {"sequence": head.sequence, "sha256": head.sha256}
-        for name, head in found.heads().items()
-    }
-    try:
-        path.write_text(json.dumps(heads, indent=2) + "\n", encoding="ascii")
-    except OSError as err:
-        raise ConfigurationError(f"`{path}` cannot be written ({err.strerror})") from err
 
 
 def _print_verification(
@@ -200,7 +213,8 @@ def _print_verification(
         print_json(_verification_mapping(found, file_count))
         return
     for fault in found.faults[:MAX_FAULTS_SHOWN]:
-        click.echo(f"{fault.place}: {fault.problem} (writer {fault.writer_id})")
+        whose = f" (writer {fault.writer_id})" if fault.writer_id else ""
+        click.echo(f"{fault.place}: {fault.problem}{whose}")
     if len(found.faults) > MAX_FAULTS_SHOWN:
         click.echo(f"... and {len(found.faults) - MAX_FAULTS_SHOWN} more, see --output json")
     verdict = "NOT AS WRITTEN" if found.faults else "ok"
@@ -286,7 +300,7 @@ def _print_statistics(summary: Mapping[str, Any]) -> None:
         for key in keys:
             made.add_column(_COLUMNS[key], justify="right")
         for row in rows:
-            made.add_row(row["name"], *(f"{row[key]:g}" for key in keys))
+            made.add_row(escape(row["name"]), *(f"{row[key]:g}" for key in keys))
         printer.print()
         printer.print(made)
 

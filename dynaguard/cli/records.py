@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, ParamSpec, TypeVar
@@ -34,13 +34,15 @@ class Filter:
     is_failed: bool = False
 
     def __call__(self, record: Mapping[str, Any]) -> bool:
-        """Whether it is one of them. Checkpoints and intents of calls that ended are not."""
-        outcome = record.get("outcome")
-        if outcome is None or record.get("phase") != "outcome":
+        """Whether it is one of them; intents only as `unfinished_among` gives them."""
+        if record.get("phase") == "checkpoint" or "identity" not in record:
             return False
-        if self.is_denied and outcome["status"] != "denied":
+        status = (record.get("outcome") or {}).get("status")
+        if status is None and not record.get("is_unfinished"):
             return False
-        if self.is_failed and outcome["status"] != "error":
+        if self.is_denied and status != "denied":
+            return False
+        if self.is_failed and status != "error":
             return False
         if self.correlation_id not in (None, record["correlation_id"]):
             return False
@@ -72,6 +74,13 @@ def filter_options(command: Callable[_P, _R]) -> Callable[..., _R]:
     return wrapper
 
 
+_UNKNOWN: Mapping[str, Any] = {
+    "status": "unfinished",
+    "error_code": None,
+    "latency_s": 0.0,
+    "attempts": 0,
+    "masked": (),
+}
 _OPTIONS = (
     click.option("--identity", metavar="GLOB", help="Name of the identity."),
     click.option("--job", metavar="GLOB", help="Name of the job."),
@@ -84,9 +93,22 @@ _OPTIONS = (
 )
 
 
+def unfinished_among(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The intents without an outcome, in order; each with `is_unfinished`."""
+    intents: dict[tuple[object, ...], list[Mapping[str, Any]]] = {}
+    for record in records:
+        writer = record["writer"]
+        key = (writer.get("id"), writer["pid"], record["correlation_id"], record["operation"])
+        if record["phase"] == "intent":
+            intents.setdefault(key, []).append({**record, "is_unfinished": True})
+        elif waiting := intents.get(key):
+            waiting.pop(0)
+    return [record for waiting in intents.values() for record in waiting]
+
+
 def describe_record(record: Mapping[str, Any]) -> str:
     """A record on one line: when, who, what, on what, and what came of it."""
-    outcome = record["outcome"]
+    outcome = record["outcome"] or _UNKNOWN
     decision = record["decision"] or {}
     parts = [
         record["time"],

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from dynaguard.audit.following import Follower
@@ -98,7 +99,8 @@ def _table(rows: Sequence[Row | UnitsRow], window_s: float, by: str) -> Table:
     made.caption = f"over {window_s:g} s"
     made.caption_justify = "left"
     for row in rows:
-        made.add_row(*(_units_cells(row) if isinstance(row, UnitsRow) else _budget_cells(row)))
+        cells = _units_cells(row) if isinstance(row, UnitsRow) else _budget_cells(row)
+        made.add_row(*map(escape, cells))
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -150,8 +151,14 @@ def _capacity(table: str, entry: Mapping[str, Any], index: str | None) -> Consum
     """One `Capacity` of the API."""
     return ConsumedCapacity(
         table,
-        entry.get("ReadCapacityUnits") or 0.0,
-        entry.get("WriteCapacityUnits") or 0.0,
-        entry.get("CapacityUnits") or 0.0,
+        _units(entry.get("ReadCapacityUnits")),
+        _units(entry.get("WriteCapacityUnits")),
+        _units(entry.get("CapacityUnits")),
         index,
     )
+
+
+def _units(value: Any) -> float:
+    """A finite number; JSON has no other, but Python's reader takes `1e999` and `NaN`."""
+    is_number = isinstance(value, int | float) and math.isfinite(value)
+    return value if is_number else 0.0

@@ -1,26 +1,23 @@
 """Sends batches of audit records to S3 or Firehose, with an unguarded client.
 
-Source: the API references of S3 PutObject and of Firehose PutRecordBatch (500 records, 4 MiB; it
-succeeds in part).
+Source: the API references of S3 PutObject and of Firehose PutRecord (up to 1,000 KiB).
 """
 
 from __future__ import annotations
 
 import gzip
 import os
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dynaguard.audit.chain import new_writer_id
-from dynaguard.audit.queueing import Ship
+from dynaguard.audit.sinks import Ship
 from dynaguard.hooks.exemption import own_calls
 
 ATTEMPTS: Final = 3
 _TIMEOUT_S: Final = 10
-_PAUSE_S: Final = 0.2
 
 
 def ship_to(target: str) -> Ship:
@@ -81,7 +78,7 @@ class _S3(_Sender):
         self._part = new_writer_id()
         self._count = 0
 
-    def __call__(self, lines: Sequence[bytes]) -> int:
+    def __call__(self, lines: Sequence[bytes]) -> None:
         """Sends lines; all of them or none."""
         now = self._utcnow()
         self._count += 1
@@ -95,30 +92,20 @@ class _S3(_Sender):
                 Body=gzip.compress(b"".join(lines)),
                 ContentType="application/gzip",
             )
-        return 0
 
 
 class _Firehose(_Sender):
-    """One record per line. What a batch leaves over is sent again, twice."""
+    """One record of many lines per batch, so that it arrives as a whole and in order."""
 
     service = "firehose"
 
-    def __init__(self, stream: str, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, stream: str) -> None:
         super().__init__()
-        self._stream, self._pause = stream, pause
+        self._stream = stream
 
-    def __call__(self, lines: Sequence[bytes]) -> int:
-        """Sends lines; gives how many were not taken in the end."""
-        left = list(lines)
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                self._pause(_PAUSE_S * 2**attempt)
-            with own_calls():
-                answer = self.client().put_record_batch(
-                    DeliveryStreamName=self._stream, Records=[{"Data": line} for line in left]
-                )
-            if not answer["FailedPutCount"]:
-                return 0
-            answers = zip(left, answer["RequestResponses"], strict=True)
-            left = [line for line, each in answers if each.get("ErrorCode")]
-        return len(left)
+    def __call__(self, lines: Sequence[bytes]) -> None:
+        """Sends lines; all of them or none."""
+        with own_calls():
+            self.client().put_record(
+                DeliveryStreamName=self._stream, Record={"Data": b"".join(lines)}
+            )

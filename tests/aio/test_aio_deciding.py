@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 import dynaguard
 from dynaguard import PolicyDenied
+from dynaguard.audit.log import read_records
 
 pytestmark = pytest.mark.aio
 aio_session = pytest.importorskip("aiobotocore.session")
@@ -67,7 +67,7 @@ def test_an_allowed_call_goes_on_and_is_recorded(tmp_path: Path) -> None:
     with pytest.raises(Sent):
         run(lambda client: client.get_item(TableName="orders", Key={"pk": {"S": "1"}}))
 
-    (record,) = (json.loads(line) for line in audit.read_text().splitlines())
+    (record,) = read_records(audit)
     assert record["decision"]["verdict"] == "allow"
     assert (record["outcome"]["status"], record["outcome"]["error_code"]) == ("error", "Sent")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
 import dynaguard
+from dynaguard.audit.log import read_records
 from dynaguard.hooks.sensitive import stand_in
 from dynaguard.masking import MARKER
 from tests import servers
@@ -81,7 +81,7 @@ def test_answers_are_masked_and_recorded(server: servers.Server, tmp_path: Path)
 
     assert found["Item"]["pk"] == {"S": "p"}
     assert found["Item"]["email"]["S"].startswith(MARKER)
-    (record,) = (json.loads(line) for line in audit.read_text().splitlines())
+    (record,) = read_records(audit)
     assert record["outcome"]["status"] == "ok"
     assert record["outcome"]["attempts"] == 1
     assert {each["attribute"] for each in record["outcome"]["masked"]} == {"email", "sk"}
@@ -180,7 +180,7 @@ def test_tasks_do_not_mix(server: servers.Server, tmp_path: Path) -> None:
     items = run(server, use)
 
     assert all(item["email"]["S"].startswith(MARKER) for item in items)
-    records = [json.loads(line) for line in audit.read_text().splitlines()]
+    records = list(read_records(audit))
     assert {record["correlation_id"] for record in records} == {f"task-{n}" for n in range(ITEMS)}
     assert {record["outcome"]["status"] for record in records} == {"ok"}
 

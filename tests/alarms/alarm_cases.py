@@ -23,7 +23,7 @@ SUBJECTS: Final = subjects_of(
     indexes_by_table={"orders": ("by_status",)},
 )
 RUNBOOK: Final = Runbook("on call", "https://wiki.example.com/{kind}/{identity}/{table}")
-WRITER: Final = WriterFacts("billing", 4711, "1.2.3", "f00d", 1, None, 0)
+WRITER: Final = WriterFacts("billing", 4711, "1.2.3", "f00d", 1, None, (), 0)
 ARN: Final = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
 
 ascii_names = st.text(

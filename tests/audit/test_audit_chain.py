@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 import signal
 import threading
@@ -17,12 +18,16 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jsonschema import Draft202012Validator
 
+from dynaguard.audit import endings
 from dynaguard.audit import writer as writers
-from dynaguard.audit.chain import digest_of
+from dynaguard.audit.chain import MAX_ATTEMPTED, digest_of
+from dynaguard.audit.log import AuditLog
 from dynaguard.audit.schema import checkpoint_schema
 from dynaguard.audit.signing import Signer, Verifier
+from dynaguard.audit.sinks import UnsureError
 from dynaguard.audit.writer import ChainedWriter
 from dynaguard.errors import ConfigurationError, MissingExtraError
+from tests.audit.audit_cases import record_values
 
 TEXT = '{"schema_version":2,"phase":"outcome"'
 SECOND_NS = 10**9
@@ -34,7 +39,6 @@ class Memory:
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []
-        self.lost_count = 0
         self.is_full = False
         self.is_closed = False
         self.on_write: Callable[[bytes], None] = lambda line: None
@@ -89,20 +93,22 @@ def key_files(folder: Path) -> tuple[Path, Path]:
 
 
 def test_a_line_names_the_one_before_it(memory: Memory) -> None:
-    """By its hash without the newline; the first names none."""
+    """By its hash without the newline; the first, a checkpoint, names none."""
     writer = chained(memory)
 
     writer.write(TEXT, 1)
     writer.write(TEXT, 2)
 
-    first, second = (record["writer"] for record in memory.records())
-    assert (first["sequence"], first["previous_sha256"], first["lost"]) == (1, None, 0)
-    assert (second["sequence"], second["id"]) == (2, first["id"])
-    assert second["previous_sha256"] == digest_of(memory.lines[0])
+    opening, first, second = (record["writer"] for record in memory.records())
+    assert memory.records()[0]["phase"] == "checkpoint"
+    assert (opening["sequence"], opening["previous_sha256"], opening["lost"]) == (1, None, 0)
+    assert (second["sequence"], second["id"]) == (3, first["id"])
+    assert first["previous_sha256"] == digest_of(memory.lines[0])
+    assert second["previous_sha256"] == digest_of(memory.lines[1])
 
 
-def test_a_lost_record_takes_its_number_with_it(memory: Memory) -> None:
-    """Part of it may be in the file; the count says that it was lost."""
+def test_a_record_that_was_not_written_leaves_no_gap(memory: Memory) -> None:
+    """It is counted, and its number is used again."""
     writer = chained(memory)
     writer.write(TEXT, 1)
     memory.is_full = True
@@ -110,29 +116,61 @@ def test_a_lost_record_takes_its_number_with_it(memory: Memory) -> None:
     with pytest.raises(OSError, match="No space"):
         writer.write(TEXT, 2)
     memory.is_full = False
+    writer.lose()
     writer.write(TEXT, 3)
 
     last = memory.records()[-1]["writer"]
-    assert (last["sequence"], last["lost"]) == (3, 1)
-    assert last["previous_sha256"] == digest_of(memory.lines[0])
+    assert (last["sequence"], last["lost"], last["attempted_sha256"]) == (3, 2, [])
+    assert last["previous_sha256"] == digest_of(memory.lines[1])
 
 
-def test_what_a_sink_lost_later_is_told_too(memory: Memory) -> None:
-    """A queue finds out only when it sends."""
+@pytest.mark.parametrize("error", [UnsureError(errno.EIO, "torn"), KeyboardInterrupt()])
+def test_a_line_of_which_nobody_knows_is_named_by_the_next(
+    memory: Memory, error: BaseException
+) -> None:
+    """It may be in the file or not."""
     writer = chained(memory)
-    memory.lost_count = 7
+    writer.write(TEXT, 1)
+    attempted: list[bytes] = []
+
+    def fail(line: bytes) -> None:
+        attempted.append(line)
+        raise error
+
+    memory.on_write = fail
+    with pytest.raises(type(error)):
+        writer.write(TEXT, 2)
+    memory.on_write = lambda line: None
+    writer.write(TEXT, 3)
+
+    last = memory.records()[-1]["writer"]
+    assert (last["sequence"], last["attempted_sha256"]) == (4, [digest_of(attempted[0])])
+    assert last["previous_sha256"] == digest_of(memory.lines[1])
+
+
+def test_after_many_of_them_another_writer_goes_on(memory: Memory) -> None:
+    """A line does not grow without bound."""
+    writer = chained(memory)
+
+    def fail(line: bytes) -> None:
+        raise UnsureError(errno.EIO, "torn")
 
     writer.write(TEXT, 1)
-    writer.lose()
+    memory.on_write = fail
+    for _ in range(MAX_ATTEMPTED):
+        with pytest.raises(UnsureError):
+            writer.write(TEXT, 1)
+    memory.on_write = lambda line: None
     writer.write(TEXT, 2)
 
-    assert [record["writer"]["lost"] for record in memory.records()] == [7, 8]
+    opening = memory.records()[-2]["writer"]
+    assert (opening["id"], opening["sequence"], opening["lost"]) == ("b", 1, MAX_ATTEMPTED)
 
 
 @pytest.mark.parametrize(
-    ("count", "step_ns", "expected"), [(1_001, 1, [1_001]), (3, 40 * SECOND_NS, [4])]
+    ("count", "step_ns", "expected"), [(1_001, 1, [1, 1_002]), (3, 40 * SECOND_NS, [1, 5])]
 )
-def test_a_checkpoint_follows_many_records_or_a_long_time(
+def test_a_checkpoint_begins_and_follows_many_records_or_a_long_time(
     memory: Memory, count: int, step_ns: int, expected: list[int]
 ) -> None:
     """Of the schema that is published."""
@@ -157,14 +195,30 @@ def test_the_last_checkpoint_comes_with_the_close_once(memory: Memory) -> None:
     writer.close()
     writer.close()
 
-    assert [record["phase"] for record in memory.records()] == ["outcome", "checkpoint"]
+    phases = [record["phase"] for record in memory.records()]
+    assert phases == ["checkpoint", "outcome", "checkpoint"]
     assert memory.records()[-1]["checkpoint"]["is_final"]
 
 
-def test_a_checkpoint_without_room_is_written_the_next_time(memory: Memory) -> None:
-    """The record before it is on disk, so nothing is wrong."""
+def test_a_close_does_not_wait_for_a_sink_that_takes_nothing(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process must end."""
+    monkeypatch.setattr(writers, "CLOSE_WAIT_S", 0.01)
     writer = chained(memory)
-    writer.write(TEXT, SECOND_NS)
+    writer.write(TEXT, 1)
+    holder = threading.Thread(target=writer.lock.acquire)
+    holder.start()
+    holder.join()
+
+    writer.close()
+
+    assert len(memory.lines) == 2
+
+
+def test_a_checkpoint_without_room_is_written_the_next_time(memory: Memory) -> None:
+    """The record before it is on disk, so nothing is wrong; and it is no record."""
+    writer = chained(memory)
 
     def fill(line: bytes) -> None:
         memory.is_full = b'"checkpoint"' in line
@@ -174,8 +228,18 @@ def test_a_checkpoint_without_room_is_written_the_next_time(memory: Memory) -> N
     memory.is_full, memory.on_write = False, lambda line: None
     writer.write(TEXT, 101 * SECOND_NS)
 
-    assert [record["phase"] for record in memory.records()][-2:] == ["outcome", "checkpoint"]
-    assert memory.records()[-1]["writer"]["lost"] == 1
+    assert [record["phase"] for record in memory.records()] == ["outcome", "outcome", "checkpoint"]
+    assert memory.records()[-1]["writer"]["lost"] == 0
+
+
+def test_a_checkpoint_on_request_vouches_for_what_is_new(memory: Memory) -> None:
+    """And only once."""
+    writer = chained(memory)
+    writer.write(TEXT, 1)
+    writer.checkpoint()
+    writer.checkpoint()
+
+    assert [record["phase"] for record in memory.records()][1:] == ["outcome", "checkpoint"]
 
 
 def test_a_signature_holds_for_its_checkpoint_alone(memory: Memory, tmp_path: Path) -> None:
@@ -244,6 +308,7 @@ def test_threads_share_one_chain(memory: Memory) -> None:
         thread.join()
 
     previous = None
+    assert len(memory.lines) == 801
     for number, (line, record) in enumerate(zip(memory.lines, memory.records(), strict=True), 1):
         assert record["writer"]["sequence"] == number
         assert record["writer"]["previous_sha256"] == previous
@@ -257,13 +322,13 @@ def test_a_signal_handler_writes_in_a_chain_of_its_own(memory: Memory) -> None:
     previous = signal.signal(signal.SIGUSR1, lambda *_: writer.write('{"nested":true', 1))
 
     def interrupt(line: bytes) -> None:
-        if b"nested" not in line:
+        if b'"phase":"outcome"' in line:
             os.kill(os.getpid(), signal.SIGUSR1)
 
+    writer.write('{"nested":true', 1)
     memory.on_write = interrupt
     try:
         writer.write(TEXT, 1)
-        writer.write(TEXT, 2)
     finally:
         signal.signal(signal.SIGUSR1, previous)
     memory.on_write = lambda line: None
@@ -272,35 +337,62 @@ def test_a_signal_handler_writes_in_a_chain_of_its_own(memory: Memory) -> None:
     by_writer: dict[str, list[int]] = {}
     for record in memory.records():
         by_writer.setdefault(record["writer"]["id"], []).append(record["writer"]["sequence"])
-    assert by_writer == {"a": [1, 2, 3], "b": [1, 2, 3]}
+    assert by_writer == {"a": [1, 2, 3, 4], "b": [1, 2, 3]}
 
 
 def test_a_child_is_another_writer(memory: Memory) -> None:
     """With a lock of its own; what a forked child does first, without the fork."""
     writer = chained(memory)
     writer.write(TEXT, 1)
-    writer._lock.acquire()
+    holder = threading.Thread(target=writer.lock.acquire)
+    holder.start()
+    holder.join()
 
-    writers.renew_writers()
+    endings.renew_all()
     writer.write(TEXT, 1)
 
-    assert [record["writer"]["id"] for record in memory.records()] == ["a", "b"]
-    assert [record["writer"]["sequence"] for record in memory.records()] == [1, 1]
+    assert [record["writer"]["id"] for record in memory.records()] == ["a", "a", "b", "b"]
 
 
 def test_the_end_of_the_process_closes_every_chain(memory: Memory) -> None:
-    """As `atexit` does."""
+    """As `atexit` does; one that fails keeps no other from its end."""
     writer = chained(memory)
     writer.write(TEXT, 1)
+    broken = Memory()
+    endings.at_the_end(broken, lambda _: 1 / 0)
 
-    writers.close_writers()
+    endings.end_all()
 
     assert memory.records()[-1]["checkpoint"]["is_final"]
 
 
 def test_a_system_without_forks_needs_no_care(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows has no `register_at_fork`."""
-    monkeypatch.delattr(writers.os, "register_at_fork", raising=False)
-    monkeypatch.setattr(writers.atexit, "register", lambda function: None)
+    monkeypatch.delattr(endings.os, "register_at_fork", raising=False)
 
-    writers._watch_process.__wrapped__()
+    endings._watch_forks.__wrapped__()
+
+
+_kept: list[AuditLog] = []
+
+
+def _write_in_child(path: str) -> None:
+    """What a child of `multiprocessing` does; it ends without `atexit`."""
+    _kept.append(AuditLog(path, mode="best-effort"))
+    _kept[0].outcome(**record_values())
+
+
+@posix_only
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_child_of_multiprocessing_ends_its_chain(tmp_path: Path, method: str) -> None:
+    """However it was started."""
+    path = tmp_path / "audit.jsonl"
+    process = multiprocessing.get_context(method).Process(
+        target=_write_in_child, args=(str(path),)
+    )
+    process.start()
+    process.join(60)
+
+    assert process.exitcode == 0
+    last = json.loads(path.read_text().splitlines()[-1])
+    assert last["checkpoint"]["is_final"]

@@ -10,15 +10,21 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dynaguard.audit import queueing, streams
+from dynaguard.audit import endings, queueing, streams
 from dynaguard.audit.log import AuditLog
-from dynaguard.audit.queueing import QueuedSink
-from dynaguard.audit.streams import StdoutSink
+from dynaguard.audit.queueing import QueuedWriter
+from dynaguard.audit.reading import read_lines
+from dynaguard.audit.sinks import Batch, UnsureError
+from dynaguard.audit.streams import StdoutSink, stdout_takes
+from dynaguard.audit.verifying import verify
+from dynaguard.audit.writer import ChainedWriter
 from dynaguard.errors import ConfigurationError
 from tests.audit.audit_cases import NOW_NS, record_values
+from tests.audit.test_audit_verifying import TEXT
 
 TIMEOUT_S = 20
 
@@ -31,153 +37,219 @@ class Receiver:
         self.is_open = threading.Event()
         self.is_open.set()
         self.has_begun = threading.Event()
-        self.lost_of_each = 0
         self.is_broken = False
 
-    def __call__(self, lines: Sequence[bytes]) -> int:
+    def __call__(self, lines: Sequence[bytes]) -> None:
         """One batch."""
         self.has_begun.set()
         assert self.is_open.wait(TIMEOUT_S)
         if self.is_broken:
             raise ConnectionError("no way")
         self.batches.append(list(lines))
-        return self.lost_of_each
 
     @property
     def lines(self) -> list[bytes]:
         """All that arrived."""
         return [line for batch in self.batches for line in batch]
 
+    @property
+    def numbers(self) -> list[int]:
+        """Of the records that arrived."""
+        found = map(json.loads, self.lines)
+        return [record["n"] for record in found if record["phase"] == "outcome"]
 
-def test_lines_arrive_in_order_and_in_batches() -> None:
-    """The first may go alone; what came meanwhile goes together."""
+    def verifies(self, folder: Path) -> bool:
+        """Whether what arrived is as it was written."""
+        path = folder / "arrived.jsonl"
+        path.write_bytes(b"".join(self.lines))
+        return not verify([read_lines(path)]).faults
+
+
+def queue(receiver: Receiver, **options: Any) -> QueuedWriter:
+    """A queue in front of a receiver."""
+    batch = Batch(receiver)
+    writer = ChainedWriter(batch, service="s", version="1")
+    return QueuedWriter(writer, flush=batch.flush, **options)
+
+
+def text(number: int) -> str:
+    """One record."""
+    return f'{TEXT},"n":{number}'
+
+
+def test_records_arrive_in_order_in_batches_that_vouch_for_themselves(tmp_path: Path) -> None:
+    """Each ends with a checkpoint."""
     receiver = Receiver()
-    sink = QueuedSink(receiver, linger_s=0.0)
-    sink.write(b"0\n")
-    receiver.has_begun.wait(TIMEOUT_S)
+    queued = queue(receiver, linger_s=0.0)
+    queued.write(text(0), 1)
+    assert receiver.has_begun.wait(TIMEOUT_S)
     for number in range(1, 50):
-        sink.write(b"%d\n" % number)
-    sink.close()
+        queued.write(text(number), 1)
+    queued.close()
 
-    assert receiver.lines == [b"%d\n" % number for number in range(50)]
-    assert sink.lost_count == 0
+    assert receiver.numbers == list(range(50))
+    assert all(b'"checkpoint"' in batch[-1] for batch in receiver.batches)
+    assert receiver.verifies(tmp_path)
+    assert (queued.lost_count, queued.waiting_count) == (0, 0)
+    assert json.loads(receiver.lines[0])["writer"]["id"] == queued.writer_id
 
 
 def test_a_batch_waits_a_little_for_more_and_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By lines and by bytes, as Firehose takes them."""
-    monkeypatch.setattr(queueing, "BATCH_LINES", 4)
-    monkeypatch.setattr(queueing, "BATCH_BYTES", 10)
+    """By records and by size, as Firehose takes them."""
+    monkeypatch.setattr(queueing, "BATCH_RECORDS", 4)
+    monkeypatch.setattr(queueing, "BATCH_CHARACTERS", 3 * len(text(0)))
     receiver = Receiver()
-    sink = QueuedSink(receiver, linger_s=60.0)
-    for line in (b"1\n", b"2\n", b"a-long-line\n", b"3\n"):
-        sink.write(line)
+    queued = queue(receiver, linger_s=60.0)
+    for number in range(4):
+        queued.write(text(number), 1)
     assert receiver.has_begun.wait(TIMEOUT_S)  # it is full, so nothing more is waited for
-    sink.write(b"4\n")
-    sink.close()
+    queued.write(text(4), 1)
+    queued.close()
 
-    assert receiver.lines == [b"1\n", b"2\n", b"a-long-line\n", b"3\n", b"4\n"]
-    assert all(len(batch) <= 4 for batch in receiver.batches)
-    assert all(len(batch) == 1 or len(b"".join(batch)) <= 10 for batch in receiver.batches)
+    assert receiver.numbers == [0, 1, 2, 3, 4]
+    counts = [sum(b'"n":' in line for line in batch) for batch in receiver.batches]
+    assert max(counts) <= 3
 
 
 def test_a_full_queue_refuses_and_a_call_never_waits() -> None:
-    """The log counts it; what the receiver loses itself counts as well."""
+    """The next record that is written says how many are lost."""
     receiver = Receiver()
     receiver.is_open.clear()
-    sink = QueuedSink(receiver, max_lines=3, linger_s=0.0)
-    sink.write(b"0\n")
-    receiver.has_begun.wait(TIMEOUT_S)
-    for number in range(3):
-        sink.write(b"%d\n" % number)
+    queued = queue(receiver, max_records=3, linger_s=0.0)
+    queued.write(text(0), 1)
+    assert receiver.has_begun.wait(TIMEOUT_S)
+    for number in range(1, 4):
+        queued.write(text(number), 1)
 
     with pytest.raises(OSError, match="queue of audit records is full"):
-        sink.write(b"too much\n")
-    assert sink.waiting_count == 4
+        queued.write(text(4), 1)
+    assert queued.waiting_count == 4
+    queued.lose()
 
-    receiver.lost_of_each = 1
     receiver.is_open.set()
-    sink.close()
-    assert sink.lost_count == len(receiver.batches)
+    queued.close()
+    assert json.loads(receiver.lines[-1])["writer"]["lost"] == 2
 
 
-def test_a_broken_receiver_loses_its_batch_and_the_thread_goes_on(
-    caplog: pytest.LogCaptureFixture,
+def test_after_a_lost_batch_another_writer_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the kind of the error in the log, not its text."""
+    """It may have arrived or not: nothing is missing in the chains of either."""
     receiver = Receiver()
+    queued = queue(receiver, linger_s=0.0)
+    queued.write(text(0), 1)
+    queued.close()
     receiver.is_broken = True
-    sink = QueuedSink(receiver, linger_s=0.0)
-    sink.write(b"lost\n")
-    sink.close()
+    queued.write(text(1), 1)
+    queued.close()
     receiver.is_broken = False
-    sink.write(b"kept\n")
-    sink.close()
+    queued.write(text(2), 1)
+    queued.close()
 
-    assert (receiver.lines, sink.lost_count) == ([b"kept\n"], 1)
-    assert caplog.messages == ["1 audit records could not be sent (ConnectionError)"]
+    assert (receiver.numbers, queued.lost_count) == ([0, 2], 1)
+    assert json.loads(receiver.lines[-1])["writer"]["lost"] == 1
+    assert receiver.verifies(tmp_path)
+    assert "1 audit records could not be sent (ConnectionError)" in caplog.messages
 
 
-def test_a_close_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was not even begun is lost, and counted."""
-    monkeypatch.setattr(queueing, "CLOSE_TIMEOUT_S", 0.01)
+def test_a_close_does_not_wait_for_ever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is under way and what was not even begun is lost, and said to be."""
     receiver = Receiver()
     receiver.is_open.clear()
-    sink = QueuedSink(receiver, linger_s=0.0)
-    sink.write(b"under way\n")
-    receiver.has_begun.wait(TIMEOUT_S)
-    sink.write(b"waiting\n")
+    queued = queue(receiver, linger_s=0.0)
+    queued.write(text(0), 1)
+    assert receiver.has_begun.wait(TIMEOUT_S)
+    queued.write(text(1), 1)
 
-    sink.close()
+    queued.close(timeout_s=0.01)
 
-    assert sink.lost_count == 1
+    assert queued.lost_count == 2
+    assert caplog.messages == ["2 audit records were lost at the end: too slow to write"]
     receiver.is_open.set()
+
+
+def test_a_checkpoint_that_cannot_be_sent_breaks_no_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The records are there."""
+    receiver = Receiver()
+    queued = queue(receiver, linger_s=0.0)
+    queued.write(text(0), 1)
+    queued.close()
+    receiver.is_broken = True
+    queued._writer.write(text(1), 1)
+
+    queued.close()
+
+    assert caplog.messages == ["the last audit checkpoint was not written (ConnectionError)"]
+
+
+def test_without_a_thread_a_record_is_lost_and_the_next_one_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The limit of threads is reached, or the interpreter is ending."""
+    receiver = Receiver()
+    queued = queue(receiver, linger_s=0.0)
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(OSError, match="no thread could be started"):
+            queued.write(text(0), 1)
+        queued.close()
+    queued.write(text(1), 1)
+    queued.close()
+
+    assert receiver.numbers == [1]
 
 
 def test_the_end_of_the_process_sends_what_waits() -> None:
     """As `atexit` does."""
     receiver = Receiver()
-    sink = QueuedSink(receiver, linger_s=60.0)
-    queueing.renew_sinks()  # what a forked child does first
-    sink.write(b"line\n")
+    queued = queue(receiver, linger_s=60.0)
+    endings.renew_all()  # what a forked child does first
+    queued.write(text(0), 1)
 
-    queueing.close_sinks()
+    endings.end_all()
 
-    assert receiver.lines == [b"line\n"]
+    assert receiver.numbers == [0]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX system")
 def test_what_waits_is_sent_by_the_parent_alone(tmp_path: Path) -> None:
-    """A forked child starts empty, with a thread of its own."""
+    """A forked child starts empty, with a thread and a chain of its own."""
     path = tmp_path / "arrived"
     may_send = threading.Event()
 
-    def ship(lines: Sequence[bytes]) -> int:
-        may_send.wait(TIMEOUT_S)
-        with path.open("ab") as file:
-            file.writelines(lines)
-        return 0
+    class Late(Receiver):
+        """Appends to a file, later."""
 
-    sink = QueuedSink(ship, linger_s=0.0)
-    sink.write(b"parent's\n")
+        def __call__(self, lines: Sequence[bytes]) -> None:
+            may_send.wait(TIMEOUT_S)
+            with path.open("ab") as file:
+                file.write(b"".join(lines))
+
+    queued = queue(Late(), linger_s=0.0)
+    queued.write(text(0), 1)
     pid = os.fork()
     may_send.set()
     if pid == 0:  # pragma: no cover - coverage does not see the end of a child
         signal.alarm(TIMEOUT_S)
-        sink.write(b"child's\n")
-        sink.close()
+        queued.write(text(1), 1)
+        queued.close()
         os._exit(0)
 
     assert os.waitpid(pid, 0)[1] == 0
-    sink.close()
-    assert sorted(path.read_bytes().splitlines()) == [b"child's", b"parent's"]
+    queued.close()
+    found = verify([read_lines(path)])
+    assert (found.faults, found.record_count, len(found.states)) == ([], 2, 2)
 
 
-def test_a_system_without_forks_needs_no_care(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows has no `register_at_fork`."""
-    monkeypatch.delattr(queueing.os, "register_at_fork", raising=False)
-    monkeypatch.setattr(queueing.atexit, "register", lambda function: None)
-
-    queueing._watch_process.__wrapped__()
+# --- standard output ---------------------------------------------------------------------------
 
 
 def into_pipe(monkeypatch: pytest.MonkeyPatch) -> int:
@@ -190,107 +262,135 @@ def into_pipe(monkeypatch: pytest.MonkeyPatch) -> int:
     return reading
 
 
+def to_stdout() -> QueuedWriter:
+    """As `audit = "stdout"` makes it."""
+    writer = ChainedWriter(StdoutSink(), service="s", version="1")
+    return QueuedWriter(writer, takes=stdout_takes, linger_s=0.0)
+
+
 @pytest.mark.skipif(not hasattr(streams.select, "poll"), reason="needs `poll`")
-def test_a_full_pipe_does_not_hold_a_call_up(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [500, 10_000])
+def test_a_full_pipe_does_not_hold_a_call_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: int
+) -> None:
     """What nobody reads waits in the queue, and comes in order when somebody does."""
     pipe = into_pipe(monkeypatch)
-    sink = StdoutSink(may_block=False)
-    line = b"x" * 999 + b"\n"
-    count = 0
-    while not sink._queue.waiting_count:
-        sink.write(line)
-        count += 1
-    sink.write(b"last\n")
-
-    expected = count * len(line) + 5
+    queued = to_stdout()
+    count = 200
+    for number in range(count):
+        queued.write(f'{text(number)},"long":"{"x" * size}"', 1)
+    assert queued.waiting_count
     received = b""
-    while len(received) < expected:
+    while received.count(b'"n":') < count or queued.waiting_count:
         received += os.read(pipe, 65_536)
-    sink.close()
-
-    assert received == line * count + b"last\n"
-    assert sink.lost_count == 0
+    queued.close()
     sys.stdout.close()
+    while chunk := os.read(pipe, 65_536):
+        received += chunk
     os.close(pipe)
+    monkeypatch.undo()
 
-
-@pytest.mark.skipif(not hasattr(streams.select, "poll"), reason="needs `poll`")
-def test_a_long_line_goes_through_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipe may take a part of it, and block for the rest."""
-    pipe = into_pipe(monkeypatch)
-    sink = StdoutSink(may_block=False)
-    sink.write(b"y" * 10_000 + b"\n")
-    received = b""
-    while len(received) < 10_001:
-        received += os.read(pipe, 65_536)
-    sink.close()
-
-    assert received == b"y" * 10_000 + b"\n"
-    sys.stdout.close()
-    os.close(pipe)
-
-
-def test_lines_behind_a_closed_output_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the batch before it are not."""
-    output = io.StringIO()
-    write = output.write
-
-    def closing(text: str) -> int:
-        if text == "b\n":
-            output.close()
-        return write(text)
-
-    monkeypatch.setattr(output, "write", closing)
-    monkeypatch.setattr(sys, "stdout", output)
-
-    assert streams._print_all([b"a\n", b"b\n", b"c\n"]) == 2
-
-    sink = StdoutSink(may_block=False)
-    sink._queue.lost_count = 3
-    assert sink.lost_count == 3
+    (tmp_path / "out.jsonl").write_bytes(received)
+    found = verify([read_lines(tmp_path / "out.jsonl")])
+    assert (found.faults, found.record_count, queued.lost_count) == ([], count, 0)
 
 
 def test_what_is_no_pipe_takes_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file does not wait for a reader."""
     with (tmp_path / "out").open("w", encoding="ascii") as output:
         monkeypatch.setattr(sys, "stdout", output)
-        StdoutSink(may_block=False).write(b"z" * 100_000 + b"\n")
+        queued = to_stdout()
+        queued.write(text(1), 1)
+        assert stdout_takes(100_000)
+        monkeypatch.undo()
 
-    assert (tmp_path / "out").stat().st_size == 100_001
-
-
-class TestRemoteTargets:
-    """S3 and Firehose, behind a queue."""
-
-    def test_records_are_shipped(self) -> None:
-        """With their chain, to the target that is named."""
-        receiver, targets = Receiver(), []
-
-        def ship(target: str) -> Receiver:
-            targets.append(target)
-            return receiver
-
-        log = AuditLog("firehose://audit", mode="best-effort", time_ns=lambda: NOW_NS, ship=ship)
-        log.outcome(**record_values())
-        log.close()
-
-        assert targets == ["firehose://audit"]
-        phases = [json.loads(line)["phase"] for line in receiver.lines]
-        assert phases == ["outcome", "checkpoint"]
-        assert log.dropped_count == 0
-
-    def test_required_needs_a_sink_that_is_there_first(self) -> None:
-        """A queue is not a disk."""
-        with pytest.raises(ConfigurationError, match=r"required.*s3://bucket/x.*after the call"):
-            AuditLog("s3://bucket/x", mode="required", ship=lambda target: Receiver())
-
-    def test_somebody_must_ship(self) -> None:
-        """A guard that was put together without it says so."""
-        with pytest.raises(ConfigurationError, match="nothing here can send"):
-            AuditLog("s3://bucket/x", mode="best-effort")
+    assert (tmp_path / "out").read_text().count('"n":1') == 1
 
 
-def test_what_the_queue_lost_counts_as_dropped(tmp_path: Path) -> None:
+def test_a_record_that_waits_too_long_for_its_turn_is_queued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread writes, and its reader is slow."""
+    monkeypatch.setattr(queueing, "DIRECT_WAIT_S", 0.001)
+    output = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", output)
+    queued = to_stdout()
+    is_held, may_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with queued._writer.lock:
+            is_held.set()
+            may_go.wait(TIMEOUT_S)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    is_held.wait(TIMEOUT_S)
+    queued.write(text(1), 1)
+    assert queued.waiting_count == 1
+    may_go.set()
+    holder.join()
+    queued.close()
+    monkeypatch.undo()
+
+    assert output.getvalue().count('"n":1') == 1
+
+
+def test_lines_behind_a_closed_output_are_lost_and_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Directly, and in the queue."""
+    output = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", output)
+    queued = to_stdout()
+    output.close()
+
+    with pytest.raises(OSError, match="standard output is closed"):
+        queued.write(text(1), 1)
+    monkeypatch.setattr(queued, "_takes", None)
+    queued.write(text(2), 1)
+    queued.close()
+
+    assert queued.lost_count == 1
+    assert queued._writer._lines[0].chain.lost == 2
+
+
+def test_an_output_that_breaks_leaves_a_line_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of it may be out."""
+    output = io.StringIO()
+
+    def break_down(_: str) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(output, "write", break_down)
+    monkeypatch.setattr(sys, "stdout", output)
+
+    with pytest.raises(UnsureError, match="standard output is broken"):
+        StdoutSink().write(b"line\n")
+
+
+# --- remote targets ------------------------------------------------------------------------------
+
+
+def test_records_are_shipped(tmp_path: Path) -> None:
+    """With their chain, to the target that is named."""
+    receiver, targets = Receiver(), []
+
+    def ship(target: str) -> Receiver:
+        targets.append(target)
+        return receiver
+
+    log = AuditLog("firehose://audit", mode="best-effort", time_ns=lambda: NOW_NS, ship=ship)
+    log.outcome(**record_values())
+    log.close()
+
+    assert targets == ["firehose://audit"]
+    phases = [json.loads(line)["phase"] for line in receiver.lines]
+    assert phases[:2] == ["checkpoint", "outcome"]
+    assert receiver.verifies(tmp_path)
+    assert (log.written_count, log.dropped_count) == (1, 0)
+
+
+def test_what_the_queue_lost_counts_as_dropped() -> None:
     """Beside what the log itself could not write."""
     receiver = Receiver()
     receiver.is_broken = True
@@ -298,4 +398,16 @@ def test_what_the_queue_lost_counts_as_dropped(tmp_path: Path) -> None:
     log.outcome(**record_values())
     log.close()
 
-    assert (log.written_count, log.dropped_count) == (1, 2)
+    assert (log.written_count, log.dropped_count) == (1, 1)
+
+
+def test_required_needs_a_sink_that_is_there_first() -> None:
+    """A queue is not a disk."""
+    with pytest.raises(ConfigurationError, match=r"required.*s3://bucket/x.*after the call"):
+        AuditLog("s3://bucket/x", mode="required", ship=lambda target: Receiver())
+
+
+def test_somebody_must_ship() -> None:
+    """A guard that was put together without it says so."""
+    with pytest.raises(ConfigurationError, match="nothing here can send"):
+        AuditLog("s3://bucket/x", mode="best-effort")

@@ -41,7 +41,7 @@ from tests.audit.audit_cases import (
     record_values,
 )
 
-WRITER = WriterFacts("billing", 4711, "1.2.3", "f00d", 1, None, 0)
+WRITER = WriterFacts("billing", 4711, "1.2.3", "f00d", 1, None, (), 0)
 VALIDATOR = Draft202012Validator(record_schema())
 
 
@@ -173,6 +173,7 @@ def test_a_record_tells_the_whole_call() -> None:
             "id": "f00d",
             "sequence": 1,
             "previous_sha256": None,
+            "attempted_sha256": [],
             "lost": 0,
         },
     }

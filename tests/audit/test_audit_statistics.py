@@ -16,7 +16,7 @@ from dynaguard.call import ConsumedCapacity, Status
 from dynaguard.scope import Scope
 from tests.audit.audit_cases import CALL, DENIAL, NOW_NS, OUTCOME, record_values
 
-WRITER = WriterFacts("billing", 1, "1", "f00d", 1, None, 0)
+WRITER = WriterFacts("billing", 1, "1", "f00d", 1, None, (), 0)
 
 
 def record(**changed: Any) -> dict[str, Any]:

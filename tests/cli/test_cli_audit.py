@@ -10,11 +10,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dynaguard.audit.log import AuditLog
+from dynaguard.audit.reading import read_lines
 from dynaguard.audit.signing import Signer
 from dynaguard.call import Status
 from dynaguard.cli import audit as command_module
 from dynaguard.cli.commands import cli
-from tests.audit.audit_cases import CALL, DENIAL, NOW_NS, OUTCOME, record_values
+from dynaguard.scope import Scope
+from tests.audit.audit_cases import CALL, DENIAL, NOW_NS, OUTCOME, intent_values, record_values
 from tests.audit.test_audit_chain import key_files
 
 
@@ -47,7 +49,7 @@ def test_a_good_file_verifies(path: Path) -> None:
     result = run("verify", path)
 
     assert result.exit_code == 0
-    assert result.output == "ok: 3 records of 1 writer in 1 file, 1 checkpoint\n"
+    assert result.output == "ok: 3 records of 1 writer in 1 file, 2 checkpoints\n"
 
 
 def test_a_changed_record_is_shown_with_its_place(path: Path) -> None:
@@ -60,7 +62,7 @@ def test_a_changed_record_is_shown_with_its_place(path: Path) -> None:
     )
 
     assert result.exit_code == 1
-    assert f"{path}:2: the record before it was changed (writer " in result.output
+    assert f"{path}:3: the record before it was changed (writer " in result.output
     assert "NOT AS WRITTEN: 3 records" in result.output
     assert (parsed["is_as_written"], len(parsed["faults"])) == (False, 1)
     assert next(iter(parsed["writers"].values()))["records"] == 3
@@ -69,32 +71,31 @@ def test_a_changed_record_is_shown_with_its_place(path: Path) -> None:
 def test_many_faults_are_cut(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them are in the JSON."""
     monkeypatch.setattr(command_module, "MAX_FAULTS_SHOWN", 1)
-    path.write_text(path.read_text() * 2)
+    path.write_text(path.read_text().replace('"latency_s":0.0', '"latency_s":1.0'))
 
-    assert "... and 3 more, see --output json" in run("verify", path).output
+    assert "... and 2 more, see --output json" in run("verify", path).output
 
 
 def test_what_is_no_fault_is_noted(path: Path) -> None:
-    """Open ends, losses, tears, strangers and old records."""
-    lines = path.read_text().splitlines(keepends=True)
+    """Open ends, losses, tears, strangers where they are expected, and old records."""
+    log = AuditLog(str(path), mode="best-effort", time_ns=lambda: NOW_NS)
+    with pytest.warns(match="TypeError"):
+        log.outcome(**record_values(call=CALL._replace(operation=b"x")))
+    log.outcome(**record_values())
     old = '{"schema_version":1,"phase":"outcome","writer":{"service":null,"pid":1}}\n'
-    text = [
-        lines[0],
-        lines[1].replace('"lost":0', '"lost":2'),
-        "hello\n",
-        lines[0][:40] + "\n",
-        old,
-    ]
-    path.write_text("".join(text))
+    text = path.read_text()
+    path.write_text(f"{text}{old}hello\n{text[:40]}\n")
 
-    result = run("verify", path)
+    result = run("verify", path, "--mixed")
 
     assert result.exit_code == 0
-    assert "2 lines of 1 writer behind the last checkpoint" in result.output
-    assert "2 records could not be written, say the writers" in result.output
+    assert "1 line of 1 writer behind the last checkpoint" in result.output
+    assert "1 record could not be written, say the writers" in result.output
     assert "1 line torn by a crash" in result.output
     assert "1 line no record, the first is" in result.output
     assert "1 record of version 1" in result.output
+    strict = run("verify", path)
+    assert (strict.exit_code, ": no audit record\n" in strict.output) == (1, True)
 
 
 def test_heads_show_what_was_cut_off(path: Path, tmp_path: Path) -> None:
@@ -107,19 +108,80 @@ def test_heads_show_what_was_cut_off(path: Path, tmp_path: Path) -> None:
     result = run("verify", path, "--heads", heads)
 
     assert result.exit_code == 1
-    assert "cut off: 4 records were here, 1 are" in result.output
+    assert "cut off: 5 lines were here, 1 are" in result.output
 
 
 def test_heads_that_are_none_are_an_error(path: Path, tmp_path: Path) -> None:
     """With the option that writes them."""
     heads = tmp_path / "heads.json"
-    for text in ("[]", "{", '{"a": 1}'):
+    number = '{"a": {"sequence": "1", "sha256": "", "is_final": true}}'
+    for text in ("[]", "{", '{"a": 1}', number):
         heads.write_text(text)
         result = run("verify", path, "--heads", heads)
         assert (result.exit_code, "holds no heads, see --keep-heads" in result.output) == (2, True)
     assert "cannot be read" in run("verify", path, "--heads", tmp_path / "missing").output
     nowhere = tmp_path / "missing" / "heads"
     assert "cannot be written" in run("verify", path, "--keep-heads", nowhere).output
+
+
+def test_heads_of_a_part_are_added_to_those_that_are_known(path: Path, tmp_path: Path) -> None:
+    """What is in an archive is not forgotten; a disk that is full takes nothing away."""
+    heads = tmp_path / "heads.json"
+    run("verify", path, "--keep-heads", heads)
+    (tmp_path / "later").mkdir()
+    later = write(tmp_path / "later" / "audit.jsonl")
+
+    result = run("verify", later, "--part", "--heads", heads, "--keep-heads", heads)
+
+    assert result.exit_code == 0, result.output
+    assert len(json.loads(heads.read_text())) == 2
+
+
+def test_a_file_that_is_put_aside_meanwhile_is_read_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between listing and reading."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2]))
+    looks = []
+
+    def rotate(each: Path) -> Any:
+        looks.append(each)
+        if len(looks) == 1:
+            path.rename(path.with_name("audit-20261121T120000000000Z-7.jsonl"))
+            path.write_bytes(b"".join(lines[2:]))
+        return read_lines(each)
+
+    monkeypatch.setattr(command_module, "read_lines", rotate)
+
+    result = run("verify", path)
+
+    assert (result.exit_code, len(looks)) == (0, 3), result.output
+
+
+def test_intents_without_an_outcome_are_shown_on_request(tmp_path: Path) -> None:
+    """What was under way when a process was killed."""
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(str(path), mode="required", time_ns=lambda: NOW_NS)
+    log.intent(**intent_values())
+    log.outcome(**record_values())
+    lost = CALL._replace(operation="PutItem")
+    log.intent(**intent_values(call=lost))
+
+    (line,) = run("show", path, "--unfinished").output.splitlines()
+
+    assert "dynamodb:PutItem  orders  unfinished" in line
+    assert len(run("show", path).output.splitlines()) == 1
+    assert run("show", path, "--unfinished", "--failed").output == ""
+
+
+def test_brackets_in_names_are_no_markup(tmp_path: Path) -> None:
+    """A job may be called anything that prints."""
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(str(path), mode="best-effort", time_ns=lambda: NOW_NS)
+    log.outcome(**record_values(call=CALL._replace(scope=Scope(job="load[/red]"))))
+
+    assert "load[/red]" in run("stats", path).output
 
 
 def test_signatures_are_checked_against_a_key(tmp_path: Path, path: Path) -> None:
@@ -130,7 +192,7 @@ def test_signatures_are_checked_against_a_key(tmp_path: Path, path: Path) -> Non
     result = run("verify", signed, "--public-key", public)
 
     assert result.exit_code == 0
-    assert "1 checkpoint signed with the key" in result.output
+    assert "2 checkpoints signed with the key" in result.output
     assert "not signed" in run("verify", path, "--public-key", public).output
 
 
@@ -143,6 +205,7 @@ def test_a_part_and_an_empty_folder(path: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     result = run("verify", tmp_path / "empty")
     assert (result.exit_code, "no audit files in" in result.output) == (2, True)
+    assert run("show", tmp_path / "empty").exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from dynaguard.audit.log import read_records
 from dynaguard.cli import demo as module
 from dynaguard.cli.commands import cli
 from dynaguard.demo.results import DemoResult
@@ -225,5 +226,5 @@ def test_the_real_demo_as_json(tmp_path: Path) -> None:
     assert done.stderr == "note: the demo ignores DYNAGUARD_MODE\n"
     audit = Path(found["summary"]["audit_path"])
     assert audit.parent.parent == tmp_path
-    assert len(audit.read_text().splitlines()) == found["summary"]["records"]
+    assert len(list(read_records(audit))) == found["summary"]["records"]
     assert (audit.parent / "policy.toml").is_file()

@@ -159,7 +159,7 @@ def test_the_audit_file_is_where_the_caller_said(folder: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    line, _checkpoint = (folder / "audit.jsonl").read_text().splitlines()
+    _opening, line, _checkpoint = (folder / "audit.jsonl").read_text().splitlines()
     assert json.loads(line)["operation"] == "Scan"
 
 

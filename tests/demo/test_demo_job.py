@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import dynaguard
+from dynaguard.audit.log import read_records
 from dynaguard.demo import bulk
 from dynaguard.demo.bulk import write_in_bulk
 from dynaguard.demo.data import make_items
@@ -135,9 +136,7 @@ def test_one_call_is_found_everywhere(result: DemoResult) -> None:
 
 def test_the_summary_is_of_this_run_alone(result: DemoResult, audit: Path) -> None:
     """The earlier record is still in the file and is not counted."""
-    lines = audit.read_text().splitlines()
-
-    assert result.summary.records == len(lines) - 1
+    assert result.summary.records == len(list(read_records(audit))) - 1
     assert sum(result.summary.calls_by_operation.values()) == result.summary.calls
     assert result.summary.denials_by_statement == {
         forbidden.statement: 1 for forbidden in FORBIDDEN
@@ -441,5 +440,5 @@ def test_the_threads_belong_to_the_job(stage: Stage) -> None:
     """Their calls are on record under its name and run."""
     write_guarded(stage, totals(50))
 
-    records = [json.loads(line) for line in stage.audit.read_text().splitlines()]
+    records = list(read_records(stage.audit))
     assert {(record["job"], record["run_id"]) for record in records} == {(JOB, "demo-test")}

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import dynaguard
+from dynaguard.audit.log import read_records
 from dynaguard.hooks.batches import Batch
 
 
@@ -250,8 +251,8 @@ def test_one_record_tells_of_all_attempts(
 
     client.batch_write_item(RequestItems={"orders": [put(0), put(1)]})
 
-    (line,) = (tmp_path / "audit.jsonl").read_text().splitlines()
-    outcome = json.loads(line)["outcome"]
+    (record,) = read_records(tmp_path / "audit.jsonl")
+    outcome = record["outcome"]
     assert (outcome["attempts"], outcome["throttles"]) == (2, 1)
     assert outcome["unprocessed_count"] == 0
 

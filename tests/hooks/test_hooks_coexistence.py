@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import dynaguard
 from dynaguard import PolicyDenied
+from dynaguard.audit.log import read_records
 
 KEY = {"pk": {"S": "1"}}
 
@@ -136,7 +137,7 @@ def test_decisions_outlive_a_peer_that_takes_our_outer_wrapper_off(
     client.get_item(TableName="orders", Key=KEY)
 
     assert len(wire.sent) == 1
-    assert len(audit_file.read_text().splitlines()) == 2
+    assert len(list(read_records(audit_file))) == 2
 
 
 def test_uninstall_beneath_a_peer_leaves_the_peer_working(

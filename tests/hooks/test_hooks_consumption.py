@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 import dynaguard
+from dynaguard.audit.log import read_records
 from dynaguard.hooks.lifecycle import current
 
 KEY = {"pk": {"S": "CANARY-KEY"}}
@@ -46,7 +47,7 @@ def limited(**fields: Any) -> dict[str, Any]:
 
 def records(path: Path) -> list[dict[str, Any]]:
     """The records of an audit file."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [dict(record) for record in read_records(path)]
 
 
 def sent(wire: Any, index: int = -1) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import dynaguard
+from dynaguard.audit.log import read_records
 
 KEY = {"pk": {"S": "1"}}
 CAPACITY = {"TableName": "orders", "CapacityUnits": 7.0}
@@ -34,8 +35,8 @@ def test_the_answer_looks_as_if_nobody_had_asked(
     assert answer["Item"] == KEY
     assert json.loads(wire.sent[0].body)["ReturnConsumedCapacity"] == "TOTAL"
     assert "ReturnConsumedCapacity" not in params
-    (line,) = (tmp_path / "audit.jsonl").read_text().splitlines()
-    assert json.loads(line)["outcome"]["consumed_capacity"][0]["total_units"] == 7.0
+    (record,) = read_records(tmp_path / "audit.jsonl")
+    assert record["outcome"]["consumed_capacity"][0]["total_units"] == 7.0
 
 
 def test_who_asked_gets_the_answer(client: Any, wire: Any, measured: Any, waiting: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
 import dynaguard
+from dynaguard.audit.log import read_records
 
 KEY = {"pk": {"S": "CANARY-KEY"}}
 
@@ -22,7 +22,7 @@ def audit_file(tmp_path: Path) -> Path:
 
 def records(audit_file: Path) -> list[dict[str, Any]]:
     """The records of a file."""
-    return [json.loads(line) for line in audit_file.read_text().splitlines()]
+    return [dict(record) for record in read_records(audit_file)]
 
 
 @pytest.mark.smoke

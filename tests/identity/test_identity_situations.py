@@ -27,6 +27,7 @@ import pytest
 from botocore import UNSIGNED
 
 import dynaguard
+from dynaguard.audit.log import read_records
 from dynaguard.audit.record import identity_part
 from dynaguard.call import (
     UNKNOWN_ACCOUNT,
@@ -636,7 +637,7 @@ def client_of(options: Mapping[str, Any], service: str = "dynamodb") -> Any:
 
 def records_of(audit: Path) -> list[dict[str, Any]]:
     """The records of calls, without the checkpoints between them."""
-    lines = [json.loads(line) for line in audit.read_text().splitlines()]
+    lines = list(read_records(audit))
     return [line for line in lines if "operation" in line]
 
 

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 import dynaguard
 from dynaguard import PolicyDenied
+from dynaguard.audit.log import read_records
 from tests.servers import DEFAULT_REGION, Server
 
 TABLE = "requests-orders"
@@ -222,6 +223,6 @@ def test_an_identity_that_sts_tells_is_the_one_that_statements_name(
     with dynaguard.install(document), pytest.raises(PolicyDenied):
         client.list_tables()
 
-    records = [json.loads(line) for line in audit.read_text().splitlines()]
+    records = list(read_records(audit))
     assert [record["operation"] for record in records] == ["ListTables", "ListTables"]
     assert {record["identity"]["arn"] for record in records} == {arn}
