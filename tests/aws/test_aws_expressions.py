@@ -294,11 +294,14 @@ HOSTILE: list[tuple[Callable[[str], Any], str]] = [
 @pytest.mark.parametrize(("read", "text"), HOSTILE, ids=[text[:12] for _, text in HOSTILE])
 def test_hostile_texts_end_soon(read: Callable[[str], Any], text: str) -> None:
     """Understood or not, a text of 4 KB takes far less than a call does."""
-    started_s = time.process_time()
-    with contextlib.suppress(ExpressionError):
-        read(text)
+    taken_s = []
+    for _ in range(3):  # the collector of a long test run may fall into one of them
+        started_s = time.process_time()
+        with contextlib.suppress(ExpressionError):
+            read(text)
+        taken_s.append(time.process_time() - started_s)
     # Not a figure: a bound that only something worse than linear can pass.
-    assert time.process_time() - started_s < 0.25
+    assert min(taken_s) < 0.25
 
 
 @pytest.mark.parametrize(
