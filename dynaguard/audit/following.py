@@ -31,8 +31,7 @@ class Follower:
 
     def __del__(self) -> None:
         """Gives the file back."""
-        if getattr(self, "_fd", None) is not None:
-            self.close()
+        self.close()
 
     def close(self) -> None:
         """Closes the file; the next look opens it again."""

@@ -94,11 +94,16 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[Mapping[str, Any]]:
     return chain.from_iterable(map(read_file, audit_files(path)))
 
 
-def read_file(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The records of one file, as `read_records` gives them."""
+def read_file(path: Path, *, is_mixed: bool = False) -> Iterator[Mapping[str, Any]]:
+    """The records of one file, as `read_records` gives them.
+
+    Args:
+        path: The file.
+        is_mixed: Whether lines that are no records are passed over.
+    """
     torn: list[str] = []
     for line in read_lines(path):
-        if line.problem is not None:
+        if line.problem is not None and not is_mixed:
             raise ConfigurationError(f"{line.place}: {line.problem}")
         if line.is_torn:
             torn.append(line.place)

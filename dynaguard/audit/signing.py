@@ -124,4 +124,4 @@ def _need_extra() -> None:
     try:
         import cryptography  # noqa: F401 - asked for, not used
     except ImportError as err:
-        raise MissingExtraError("signed audit checkpoints", "sign") from err
+        raise MissingExtraError("signing audit checkpoints", "sign") from err

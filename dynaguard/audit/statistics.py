@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from dynaguard.call import Verdict
+
 MAX_NAMES: Final = 10_000
 """Names that are told apart of each kind; calls of further ones count as `other`."""
 _BUCKETS_PER_OCTAVE: Final = 16
 _LEAST_S: Final = 1e-6
+_REFUSALS: Final = frozenset({Verdict.DENY.value, Verdict.IMPLICIT_DENY.value})
 
 
 @dataclass(slots=True)
@@ -19,14 +22,18 @@ class Sums:
 
     calls: int = 0
     denied: int = 0
+    would_be_denied: int = 0
     failed: int = 0
     throttles: int = 0
     masked: int = 0
     read_units: float = 0.0
     write_units: float = 0.0
 
-    def add(self, outcome: Mapping[str, Any], table: str | None = None) -> None:
+    def add(
+        self, outcome: Mapping[str, Any], *, would_be_denied: bool, table: str | None = None
+    ) -> None:
         """Takes in how one call ended; of a table, the units of that table alone."""
+        self.would_be_denied += would_be_denied
         self.calls += 1
         self.denied += outcome["status"] == "denied"
         self.failed += outcome["status"] == "error"
@@ -60,10 +67,12 @@ class Statistics:
         outcome = record.get("outcome")
         if outcome is None:
             return
-        self._totals.add(outcome)
+        is_let_through = would_be_denied(record)
+        self._totals.add(outcome, would_be_denied=is_let_through)
         for kind, name in _names_of(record, outcome):
             sums = self._sums_of(self._by[kind], name)
-            sums.add(outcome, name if kind == "table" else None)
+            table = name if kind == "table" else None
+            sums.add(outcome, would_be_denied=is_let_through, table=table)
         if outcome["status"] != "denied":
             bucket = _bucket_of(outcome["latency_s"])
             self._latencies[bucket] = self._latencies.get(bucket, 0) + 1
@@ -74,9 +83,9 @@ class Statistics:
     def summary(self, row_count: int) -> dict[str, Any]:
         """What there is.
 
-        **Shape**: `calls`, `denied`, `failed`, `throttles`, `masked`, `read_units`,
-        `write_units`, `latency_p50_s`, `latency_p99_s` (or null), `from`, `to` (or null), `by`:
-        for each of `identity`, `job`, `operation`, `table`, `denied by`, `error` a list of the
+        **Shape**: `calls`, `denied`, `would_be_denied`, `failed`, `throttles`, `masked`,
+        `read_units`, `write_units`, `latency_p50_s`, `latency_p99_s` (or null), `from`, `to` (or
+        null), `by`: for each of `identity`, `job`, `operation`, `table`, `denied by`, `error` a list of the
         same sums with a `name`, the most called first, at most `row_count`.
         """
         return {
@@ -115,10 +124,16 @@ def _names_of(record: Mapping[str, Any], outcome: Mapping[str, Any]) -> Iterator
         yield "job", record["job"]
     for table in record["tables"]:
         yield "table", table
-    if outcome["status"] == "denied":
+    if outcome["status"] == "denied" or would_be_denied(record):
         yield "denied by", (record["decision"] or {}).get("statement") or "the default"
     elif outcome["error_code"]:
         yield "error", outcome["error_code"]
+
+
+def would_be_denied(record: Mapping[str, Any]) -> bool:
+    """Whether the policy refused the call, and the mode `observe` let it through."""
+    decision = record.get("decision") or {}
+    return decision.get("verdict") in _REFUSALS and not decision.get("is_enforced", True)
 
 
 def _top(sums_by_name: Mapping[str, Sums], count: int) -> list[tuple[str, Sums]]:

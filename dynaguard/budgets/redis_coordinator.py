@@ -160,7 +160,7 @@ def _connect(url: str) -> Any:
     try:
         redis = import_module("redis")
     except ImportError as err:
-        raise MissingExtraError("the coordinator needs redis-py", extra="redis") from err
+        raise MissingExtraError("a coordinator on Redis", extra="redis") from err
     return redis.Redis.from_url(
         url,
         socket_timeout=LATEST_ANSWER_S,

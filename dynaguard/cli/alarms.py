@@ -24,6 +24,7 @@ from dynaguard.alarms.terraform import terraform_configuration
 from dynaguard.alarms.timing_options import timings_from
 from dynaguard.audit.log import read_records
 from dynaguard.cli.output import console, counted, fail, output_option, print_json, reports_errors
+from dynaguard.errors import nearest
 from dynaguard.policy.loading import load_policy
 
 _FORMATS: Final[dict[str, Callable[[AlarmPlan], dict[str, Any]]]] = {
@@ -188,10 +189,20 @@ def _subjects(
         return named_subjects(identities, tables)
     recorded = recorded_subjects(read_records(from_audit)) if from_audit else NOBODY
     if policy is None:
-        return recorded.only(identities, tables)
+        found = recorded.only(identities, tables)
+        if identities and not found.pairs:
+            fail(_unknown(identities, sorted({pair.identity for pair in recorded.pairs})))
+        return found
     document = load_policy(policy, environ=os.environ)
     allowed = policy_subjects(document, identities=identities, tables=tables, recorded=recorded)
     return merged(recorded, allowed).only(identities, tables)
+
+
+def _unknown(identities: tuple[str, ...], names: list[str]) -> str:
+    """What to say of identities that no record names."""
+    guesses = dict.fromkeys(filter(None, (nearest(each, names) for each in identities)))
+    hints = [f"did you mean `{guess}`?" for guess in guesses]
+    return ", ".join([f"no record names `{'`, `'.join(identities)}`", *hints])
 
 
 def _nothing_found(subjects: Subjects) -> list[str]:

@@ -38,12 +38,17 @@ _FOLLOW_INTERVAL_S: Final = 0.5
 _COLUMNS: Final = {
     "calls": "calls",
     "denied": "denied",
+    "would_be_denied": "would be",
     "failed": "failed",
     "throttles": "throttled",
     "read_units": "read units",
     "write_units": "write units",
 }
 _paths = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+_mixed = click.option(
+    "--mixed", is_flag=True, help="Lines of others stand between the records, as in a container's."
+)
 
 
 @click.group("audit")
@@ -74,9 +79,14 @@ def command() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write how far each writer came. Keep it where the writers cannot reach it.",
 )
+@click.option(
+    "--complete",
+    is_flag=True,
+    help="Every line must be vouched for: exit 1 where a writer did not end with a checkpoint.",
+)
 @click.option("--part", is_flag=True, help="Earlier files are elsewhere: writers begin anywhere.")
 @click.option("--unordered", is_flag=True, help="Lines were delivered in any order (Firehose).")
-@click.option("--mixed", is_flag=True, help="Lines of others stand between the records.")
+@_mixed
 @output_option
 @reports_errors
 def verify_command(
@@ -84,6 +94,7 @@ def verify_command(
     public_keys: tuple[Path, ...],
     heads_file: Path | None,
     keep_heads: Path | None,
+    complete: bool,
     part: bool,
     unordered: bool,
     mixed: bool,
@@ -91,8 +102,8 @@ def verify_command(
 ) -> None:
     """Finds every record that was changed, removed, moved or added.
 
-    Exits 1 when something is not as it was written. What was cut off after a writer's last
-    checkpoint shows only against --heads.
+    Exits 1 when something is not as it was written. What was changed, added or cut off behind a
+    writer's last checkpoint shows only against --heads; --complete allows no such lines.
     """
     from dynaguard.audit.signing import Verifier
 
@@ -111,7 +122,7 @@ def verify_command(
 
     found, file_count = _verify_still(paths, verify_once)
     _print_verification(found, file_count, is_signed=bool(verifiers), output=output)
-    if found.faults:
+    if found.faults or (complete and found.open_count):
         sys.exit(FINDINGS)
     if keep_heads is not None:
         write_heads(keep_heads, {**heads, **found.heads()} if part else found.heads())
@@ -140,6 +151,7 @@ def _files(paths: Iterable[Path]) -> list[Path]:
 @command.command("show")
 @_paths
 @filter_options
+@_mixed
 @click.option("--last", type=click.IntRange(min=1), help="Only so many records, the last ones.")
 @click.option(
     "--unfinished",
@@ -149,10 +161,15 @@ def _files(paths: Iterable[Path]) -> list[Path]:
 @output_option
 @reports_errors
 def show_command(
-    paths: tuple[Path, ...], which: Filter, last: int | None, unfinished: bool, output: str
+    paths: tuple[Path, ...],
+    which: Filter,
+    mixed: bool,
+    last: int | None,
+    unfinished: bool,
+    output: str,
 ) -> None:
     """Shows records, one line each; JSON is one record per line, whole."""
-    records = _records(paths)
+    records = _records(paths, is_mixed=mixed)
     if unfinished:
         records = iter(unfinished_among(records))
     chosen: Iterable[Mapping[str, Any]] = filter(which, records)
@@ -181,13 +198,16 @@ def tail_command(path: Path, which: Filter, output: str) -> None:
 @command.command("stats")
 @_paths
 @filter_options
+@_mixed
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Rows.")
 @output_option
 @reports_errors
-def stats_command(paths: tuple[Path, ...], which: Filter, top: int, output: str) -> None:
+def stats_command(
+    paths: tuple[Path, ...], which: Filter, mixed: bool, top: int, output: str
+) -> None:
     """Sums up records: calls, denials, errors, throttles, capacity, by whom and of what."""
     statistics = Statistics()
-    for record in filter(which, _records(paths)):
+    for record in filter(which, _records(paths, is_mixed=mixed)):
         statistics.add(record)
     if output == "json":
         print_json(statistics.summary(top))
@@ -195,9 +215,9 @@ def stats_command(paths: tuple[Path, ...], which: Filter, top: int, output: str)
         _print_statistics(statistics.summary(top))
 
 
-def _records(paths: Iterable[Path]) -> Iterator[Mapping[str, Any]]:
+def _records(paths: Iterable[Path], *, is_mixed: bool) -> Iterator[Mapping[str, Any]]:
     """The records of files and folders."""
-    return chain.from_iterable(map(read_file, _files(paths)))
+    return chain.from_iterable(read_file(path, is_mixed=is_mixed) for path in _files(paths))
 
 
 def _print_record(record: Mapping[str, Any], output: str) -> None:
@@ -234,7 +254,7 @@ def _notes(found: Verification) -> Iterator[str]:
         open_writers = sum(state.vouched < state.sequence for state in found.states.values())
         yield (
             f"{counted(found.open_count, 'line')} of {counted(open_writers, 'writer')} behind the "
-            "last checkpoint: what was cut off after them would not show"
+            "last checkpoint: nothing vouches for them or what came after them, see --heads"
         )
     if found.lost_count:
         yield f"{counted(found.lost_count, 'record')} could not be written, say the writers"
@@ -281,8 +301,9 @@ def _print_statistics(summary: Mapping[str, Any]) -> None:
     """The sums for people: columns that hold nothing are left out."""
     printer = console()
     printer.print(
-        f"{counted(summary['calls'], 'call')}: {summary['denied']} denied, {summary['failed']} "
-        f"failed, {counted(summary['throttles'], 'throttled attempt')}, "
+        f"{counted(summary['calls'], 'call')}: {summary['denied']} denied, "
+        f"{summary['would_be_denied']} that would be, {summary['failed']} failed, "
+        f"{counted(summary['throttles'], 'throttled attempt')}, "
         f"{counted(summary['masked'], 'masked value')}"
     )
     if not summary["calls"]:

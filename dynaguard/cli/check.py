@@ -95,6 +95,8 @@ def _print_findings(findings: tuple[Finding, ...]) -> None:
 def _conclusion(summary: dict[str, object], findings: tuple[Finding, ...]) -> str:
     """What to remember of it, in one line."""
     parts = [counted(summary[f"{noun}s"], noun) for noun in ("statement", "mask", "budget")]
+    if summary["capacity_limits"]:
+        parts.append(counted(summary["capacity_limits"], "capacity limit"))
     counts = Counter(finding.severity for finding in findings)
     listed = [counted(counts[each], each) for each in _SEVERITIES if counts[each]]
     is_ok = not counts["error"] and not counts["warning"]

@@ -10,6 +10,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
+from dynaguard.audit.statistics import would_be_denied
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -19,17 +21,28 @@ class Filter:
     """Which records; what is None does not matter. Names take `*` and `?`.
 
     Attributes:
-        identity, job, runbook, operation, table: As in the record; one of its tables.
+        identity, acting_as, owner, job, run_id, stage, runbook, service, operation, table,
+            statement: As in the record; one of its tables.
         correlation_id: Whole.
-        is_denied, is_failed: Whether only refused, only failed calls.
+        since, until: Instants as records write them, or the beginning of one.
+        is_denied: Only calls that were refused, or would have been but for the mode `observe`.
+        is_failed: Only failed calls.
     """
 
     identity: str | None = None
+    acting_as: str | None = None
+    owner: str | None = None
     job: str | None = None
+    run_id: str | None = None
+    stage: str | None = None
     runbook: str | None = None
+    service: str | None = None
     operation: str | None = None
     table: str | None = None
+    statement: str | None = None
     correlation_id: str | None = None
+    since: str | None = None
+    until: str | None = None
     is_denied: bool = False
     is_failed: bool = False
 
@@ -37,22 +50,31 @@ class Filter:
         """Whether it is one of them; intents only as `unfinished_among` gives them."""
         if record.get("phase") == "checkpoint" or "identity" not in record:
             return False
+        if self.correlation_id not in (None, record["correlation_id"]):
+            return False
+        is_in_time = (self.since or "") <= record["time"] < (self.until or "~")
+        return is_in_time and self._has_ended_so(record) and self._is_named_so(record)
+
+    def _has_ended_so(self, record: Mapping[str, Any]) -> bool:
+        """Whether the call ended as asked for."""
         status = (record.get("outcome") or {}).get("status")
         if status is None and not record.get("is_unfinished"):
             return False
-        if self.is_denied and status != "denied":
+        if self.is_denied and status != "denied" and not would_be_denied(record):
             return False
-        if self.is_failed and status != "error":
-            return False
-        if self.correlation_id not in (None, record["correlation_id"]):
-            return False
-        tables = record["tables"] or [None]
+        return not self.is_failed or status == "error"
+
+    def _is_named_so(self, record: Mapping[str, Any]) -> bool:
+        """Whether all names match."""
+        identity, decision = record["identity"], record.get("decision") or {}
+        own = ("job", "run_id", "stage", "runbook", "service", "operation")
         return (
-            _is_like(self.identity, record["identity"]["name"])
-            and _is_like(self.job, record["job"])
-            and _is_like(self.runbook, record["runbook"])
-            and _is_like(self.operation, record["operation"])
-            and any(_is_like(self.table, name) for name in tables)
+            _is_like(self.identity, identity["name"])
+            and _is_like(self.acting_as, identity.get("acting_as"))
+            and _is_like(self.owner, identity.get("owner"))
+            and _is_like(self.statement, decision.get("statement"))
+            and all(_is_like(getattr(self, name), record.get(name)) for name in own)
+            and any(_is_like(self.table, name) for name in record["tables"] or [None])
         )
 
 
@@ -83,12 +105,25 @@ _UNKNOWN: Mapping[str, Any] = {
 }
 _OPTIONS = (
     click.option("--identity", metavar="GLOB", help="Name of the identity."),
+    click.option("--acting-as", metavar="GLOB", help="Who acts for whom the call is made."),
+    click.option("--owner", metavar="GLOB", help="Owner of the identity."),
     click.option("--job", metavar="GLOB", help="Name of the job."),
+    click.option("--run-id", metavar="GLOB", help="Run of the job."),
+    click.option("--stage", metavar="GLOB", help="Pipeline stage of the job."),
     click.option("--runbook", metavar="GLOB", help="Name of the runbook."),
+    click.option("--service", metavar="GLOB", help="AWS service, such as `dynamodb`."),
     click.option("--operation", metavar="GLOB", help="Operation, such as `Batch*`."),
     click.option("--table", metavar="GLOB", help="One of the tables."),
+    click.option("--statement", metavar="GLOB", help="Sid of the statement that decided."),
+    click.option("--since", metavar="TIME", help="From then on, such as `2026-11-21T09`, in UTC."),
+    click.option("--until", metavar="TIME", help="Before then."),
     click.option("--correlation-id", metavar="ID", help="Of one incident, run or trace."),
-    click.option("--denied", "is_denied", is_flag=True, help="Refused calls alone."),
+    click.option(
+        "--denied",
+        "is_denied",
+        is_flag=True,
+        help="Refused calls alone, with those that mode `observe` let through.",
+    ),
     click.option("--failed", "is_failed", is_flag=True, help="Failed calls alone."),
 )
 
@@ -117,8 +152,11 @@ def describe_record(record: Mapping[str, Any]) -> str:
         ",".join(record["tables"]) or "-",
         outcome["status"] if outcome["error_code"] is None else outcome["error_code"],
     ]
-    if outcome["status"] == "denied":
-        parts.append(f"by {decision.get('statement') or 'the default'}")
+    if outcome["status"] == "denied" or would_be_denied(record):
+        would_be = "" if outcome["status"] == "denied" else "would be denied "
+        parts.append(f"{would_be}by {decision.get('statement') or 'the default'}")
+        if decision.get("reason"):
+            parts.append(f"({decision['reason']})")
     parts.append(f"{1000 * outcome['latency_s']:.1f} ms")
     if outcome["attempts"] > 1:
         parts.append(f"{outcome['attempts']} attempts")
@@ -129,5 +167,7 @@ def describe_record(record: Mapping[str, Any]) -> str:
         parts.append(f"job={record['job']}{run}")
     if record["runbook"]:
         parts.append(f"runbook={record['runbook']}")
+    if record["identity"].get("acting_as"):
+        parts.append(f"acting_as={record['identity']['acting_as']}")
     parts.append(f"id={record['correlation_id']}")
     return "  ".join(parts)

@@ -27,6 +27,11 @@ def _command(name: str, command: click.Command | None, parent: click.Context) ->
         return
     context = click.Context(command, parent=parent, info_name=name)
     usage = " ".join(command.collect_usage_pieces(context))
+    if isinstance(command, click.Group):
+        yield f"## dynaguard {name}\n\n{_text(command.help or '')}\n"
+        for each in command.list_commands(context):
+            yield from _command(f"{name} {each}", command.get_command(context, each), parent)
+        return
     yield f"## dynaguard {name}\n"
     yield f"```console\n$ dynaguard {name} {usage}\n```\n"
     yield f"{_text(command.help or '')}\n"

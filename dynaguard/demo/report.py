@@ -177,7 +177,7 @@ def _print_summary(result: DemoResult, out: Console) -> None:
             "refused by": _listed(summary.denials_by_statement),
             "masked": _listed(summary.masked_by_attribute),
             "requests": f"{summary.requests} sent, {summary.throttles} throttled in whole or in "
-            f"part, {summary.wait_s:.1f} s waited",
+            f"part, {summary.wait_s:.1f} s waited, all threads together",
             "audit file": f"{summary.audit_path} ({_count(summary.records, 'record')})",
             "took": f"{result.elapsed_s:.1f} s",
         },

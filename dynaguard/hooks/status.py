@@ -166,6 +166,12 @@ def _policy_status(document: PolicyDocument | None) -> PolicyStatus | None:
     )
 
 
+def _finding(finding: Any) -> Mapping[str, Any]:
+    """A finding in plain types."""
+    found = dataclasses.asdict(finding)
+    return {name: getattr(value, "value", value) for name, value in found.items()}
+
+
 def _readable(name: str, value: object) -> str:
     """One value as text."""
     if name in _SECRETS and value is not None:
@@ -198,7 +204,7 @@ def _counts(guard: Guard) -> dict[str, Any]:
         "buckets": tuple(
             dataclasses.asdict(bucket) for bucket in (budgets.snapshot() if budgets else ())
         ),
-        "identity_findings": tuple(map(dataclasses.asdict, guard.rooms.resolver.findings)),
+        "identity_findings": tuple(map(_finding, guard.rooms.resolver.findings)),
     }
 
 

@@ -291,6 +291,16 @@ def test_a_tree_that_is_not_installed_has_no_version(
     assert lines(path)[0]["writer"]["version"] == "unknown"
 
 
+def test_a_child_counts_anew(path: Path) -> None:
+    """What its parent wrote is its parent's."""
+    log = open_log(path)
+    log.outcome(**record_values())
+
+    log.renew()
+
+    assert (log.written_count, log.dropped_count) == (0, 0)
+
+
 def test_reader_and_page_are_found_beside_the_log() -> None:
     """Where the command line and the docs look for them."""
     assert {"read_records", "record_schema_markdown"} <= set(log_module.__all__)

@@ -36,7 +36,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log.outcome(**record_values(decision=DENIAL, outcome=denied))
     call = intent_values()["call"]._replace(correlation_id="lost", operation="PutItem")
     log.intent(**intent_values(call=call))
-    log.close()
+    later = AuditLog("audit/", mode="required", service="orders", time_ns=lambda: DAY_NS + 10**9)
+    later.intent(**intent_values())
+    later.outcome(**record_values())
+    for each in (log, later):
+        each.close()
 
 
 @pytest.mark.usefixtures("folder")
@@ -44,7 +48,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("what", "rows"),
     [
         ("who was refused what, and how often", [("etl", "GetItem", None, "1")]),
-        ("what each job used of each table", [("nightly", "orders", "0.5", "0.0")]),
+        (
+            "what each job used of each table, where `consumed_capacity` is on",
+            [("nightly", "orders", "1.0", "0.0")],
+        ),
         (
             "calls without an outcome: what was under way when a process was killed",
             [("lost", "PutItem", "etl", "2026-11-21 12:00:00+00")],
@@ -61,6 +68,19 @@ def test_a_query_of_the_page_gives_what_it_says(
     found = duckdb.sql(f"SELECT COLUMNS(*)::VARCHAR FROM ({query})")  # noqa: S608 - the page's own
 
     assert found.fetchall() == rows
+
+
+def test_a_query_of_units_needs_no_units(
+    queries: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where `consumed_capacity` is off, every list is empty."""
+    monkeypatch.chdir(tmp_path)
+    log = AuditLog("audit/", mode="best-effort", time_ns=lambda: DAY_NS)
+    log.outcome(**record_values(outcome=OUTCOME._replace(capacity=())))
+    log.close()
+    (query,) = (text for what, text in queries.items() if "used of each table" in what)
+
+    assert duckdb.sql(query).fetchall() == []
 
 
 def test_every_query_of_the_page_is_tried(queries: dict[str, str]) -> None:

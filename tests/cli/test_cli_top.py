@@ -148,6 +148,10 @@ def test_a_new_file_is_read_from_its_start(tmp_path: Path) -> None:
     assert len(list(follower.read())) == 3
     path.write_text(lines(record(6.0)))
     assert len(list(follower.read())) == 1
+    path.unlink()
+    assert list(follower.read()) == []
+    follower.close()
+    follower.close()
 
 
 def test_of_a_long_file_the_end_is_read(tmp_path: Path) -> None:

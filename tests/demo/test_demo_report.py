@@ -43,7 +43,7 @@ def render(result: DemoResult) -> str:
         '"operation": "Query"',
         "20: Query 15, BatchWriteItem 4, Scan 1",
         "NoScans 1",
-        "19 sent, 2 throttled in whole or in part, 6.0 s waited",
+        "19 sent, 2 throttled in whole or in part, 6.0 s waited, all threads together",
         "/var/demo folder/audit.jsonl (20 records)",
         "Everything went as the policy says.",
         "--from-audit '/var/demo folder/audit.jsonl'",
