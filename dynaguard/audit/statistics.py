@@ -85,8 +85,8 @@ class Statistics:
 
         **Shape**: `calls`, `denied`, `would_be_denied`, `failed`, `throttles`, `masked`,
         `read_units`, `write_units`, `latency_p50_s`, `latency_p99_s` (or null), `from`, `to` (or
-        null), `by`: for each of `identity`, `job`, `operation`, `table`, `denied by`, `error` a list of the
-        same sums with a `name`, the most called first, at most `row_count`.
+        null), `by`: for each of `identity`, `job`, `operation`, `table`, `denied by`, `error` a
+        list of the same sums with a `name`, the most called first, at most `row_count`.
         """
         return {
             **asdict(self._totals),
