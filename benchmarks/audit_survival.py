@@ -205,7 +205,7 @@ def _start(child: str, path: Path, calls: int, **options: Any) -> subprocess.Pop
 
 
 def _verified(path: Path) -> Verification:
-    return verify(read_lines(audit_files(path)))
+    return verify(map(read_lines, audit_files(path)))
 
 
 def _ids_of(path: Path, pid: int) -> set[bytes]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 ID_BYTES: Final = 8
 MAX_ATTEMPTED: Final = 8
@@ -32,18 +32,10 @@ def digest_of(line: bytes) -> str:
     return hashlib.sha256(line.rstrip(b"\n")).hexdigest()
 
 
-class Standing(NamedTuple):
-    """Where a chain stands; replaced as a whole, so that an interruption leaves it consistent.
-
-    Attributes:
-        sequence: The number of the last line that arrived.
-        previous: Its SHA-256; None before any.
-        attempted: SHA-256 of the lines after it of which nobody knows.
-    """
-
-    sequence: int = 0
-    previous: str | None = None
-    attempted: tuple[str, ...] = ()
+Standing = tuple[int, str | None, tuple[str, ...]]
+"""Where a chain stands: the number of the last line that arrived, its SHA-256 (None before any),
+and the SHA-256 of the lines after it of which nobody knows. Replaced as a whole, so that an
+interruption leaves it consistent."""
 
 
 class Chain:
@@ -58,28 +50,27 @@ class Chain:
 
     Attributes:
         writer_id, pid, lost: As given; `lost` counts on.
-        standing: Where it stands.
     """
 
-    __slots__ = ("_opening", "lost", "pid", "service", "standing", "writer_id")
+    __slots__ = ("_opening", "_standing", "lost", "pid", "writer_id")
 
     def __init__(
         self, *, service: str | None, version: str, pid: int, writer_id: str, lost: int = 0
     ) -> None:
         facts = {"service": service, "pid": pid, "version": version, "id": writer_id}
         self._opening = f',"writer":{json.dumps(facts, separators=(",", ":"))[:-1]},"sequence":'
-        self.writer_id, self.pid, self.service, self.lost = writer_id, pid, service, lost
-        self.standing = Standing()
+        self.writer_id, self.pid, self.lost = writer_id, pid, lost
+        self._standing: Standing = (0, None, ())
 
     @property
-    def next_sequence(self) -> int:
-        """The number of the next line."""
-        return self.standing.sequence + len(self.standing.attempted) + 1
+    def sequence(self) -> int:
+        """The number of the last line that arrived."""
+        return self._standing[0]
 
     @property
     def is_worn(self) -> bool:
         """Whether so many lines may be there or not that another writer should go on."""
-        return len(self.standing.attempted) >= MAX_ATTEMPTED
+        return len(self._standing[2]) >= MAX_ATTEMPTED
 
     def link(self, text: str) -> bytes:
         """The line of the next record.
@@ -87,30 +78,31 @@ class Chain:
         Args:
             text: What it says, open at the end: a JSON object without `writer` and its brace.
         """
-        _, previous, attempted = self.standing
+        sequence, previous, attempted = self._standing
         previous_text = "null" if previous is None else f'"{previous}"'
         attempted_text = json.dumps(attempted, separators=(",", ":")) if attempted else "[]"
+        number = sequence + len(attempted) + 1
         return (
-            f'{text}{self._opening}{self.next_sequence},"previous_sha256":{previous_text}'
+            f'{text}{self._opening}{number},"previous_sha256":{previous_text}'
             f',"attempted_sha256":{attempted_text},"lost":{self.lost}}}}}\n'
         ).encode("ascii")
 
     def attempt(self, line: bytes) -> str:
         """Notes that a line is about to be written; gives its digest."""
         digest = digest_of(line)
-        sequence, previous, attempted = self.standing
-        self.standing = Standing(sequence, previous, (*attempted, digest))
+        sequence, previous, attempted = self._standing
+        self._standing = (sequence, previous, (*attempted, digest))
         return digest
 
     def arrive(self, digest: str) -> None:
         """Notes that the line attempted last arrived."""
-        sequence, _, attempted = self.standing
-        self.standing = Standing(sequence + len(attempted), digest)
+        sequence, _, attempted = self._standing
+        self._standing = (sequence + len(attempted), digest, ())
 
     def withdraw(self) -> None:
         """Notes that it surely did not: its number is used again."""
-        sequence, previous, attempted = self.standing
-        self.standing = Standing(sequence, previous, attempted[:-1])
+        sequence, previous, attempted = self._standing
+        self._standing = (sequence, previous, attempted[:-1])
 
 
 def checkpoint_message(writer: dict[str, Any], *, time: str, is_final: bool) -> bytes:

@@ -31,6 +31,7 @@ _OWNER_ONLY: Final = 0o600
 _NEWLINE: Final = b"\n"
 RECHECK_TURN_S: Final = 1.0
 """How long a file that could not be put aside is left alone."""
+_MOST_DESCRIPTORS: Final = 4_096
 _DAY_NS: Final = 86_400 * 10**9
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -75,6 +76,7 @@ class FileSink:
         self._fsync, self._max_bytes, self._time_ns = fsync, max_bytes, time_ns
         self._syncing = IntervalSync(self._sync) if fsync == "interval" else None
         self._size, self._turn_again_s = 0, -math.inf
+        self._is_apart = False
         self._recheck_after_s = recheck_after_s
         self._monotonic = monotonic
         # Reentrant: a signal handler may make a call while its own thread writes a line.
@@ -99,10 +101,7 @@ class FileSink:
         """
         with self._lock:
             try:
-                fd = self._usable_fd()
-                _write_whole(fd, line)
-                if self._fsync == "always":
-                    self._sync_now(fd)
+                self._write(line)
             except OSError:
                 self._release()  # to open it again tells what is wrong, and heals a torn line
                 raise
@@ -111,6 +110,20 @@ class FileSink:
                 self._release()
         if self._syncing is not None:
             self._syncing.note()
+
+    def _write(self, line: bytes) -> None:
+        """Writes one line; to the file opened anew, where somebody closed it."""
+        fd = self._usable_fd()
+        try:
+            _write_whole(fd, line)
+        except OSError as err:
+            if err.errno != errno.EBADF or isinstance(err, UnsureError):
+                raise
+            self._fd = None
+            fd = self._open()
+            _write_whole(fd, line)
+        if self._fsync == "always":
+            self._sync_now(fd)
 
     def close(self) -> None:
         """Closes the file; a call that is under way opens it once more for its record."""
@@ -130,7 +143,7 @@ class FileSink:
     def _usable_fd(self) -> int:
         """The open file, opened again where it is not what stands at the path any more."""
         fd = self._fd
-        if fd is None or not self._is_ours(fd):
+        if fd is None or not (self._is_apart or self._is_ours(fd)):
             self._fd = None  # a program that closes all descriptors closed ours as well
             return self._open()
         now_s = self._monotonic()
@@ -139,7 +152,7 @@ class FileSink:
         if now_s - self._checked_s < self._recheck_after_s:
             return fd
         self._checked_s = now_s
-        if self._is_in_place():
+        if self._is_ours(fd) and self._is_in_place():
             self._size = os.fstat(fd).st_size  # others write to it, too
             return fd
         self._release()
@@ -185,7 +198,7 @@ class FileSink:
 
     def _open(self) -> int:
         """Opens the file; a line that a crash or a full disk tore gets its end."""
-        fd = os.open(self._path, _FLAGS, _OWNER_ONLY)
+        fd, self._is_apart = _set_apart(os.open(self._path, _FLAGS, _OWNER_ONLY))
         self._fd, self._file, self._checked_s = fd, os.fstat(fd), self._monotonic()
         self._size = self._file.st_size
         if stat.S_ISREG(self._file.st_mode) and self._file.st_size and not self._ends_a_line():
@@ -301,6 +314,25 @@ def _make_folder(folder: Path) -> None:
     for each in (*reversed(folder.parents), folder):
         if not each.is_dir():
             each.mkdir(mode=0o700, exist_ok=True)
+
+
+def _set_apart(fd: int) -> tuple[int, bool]:
+    """The same file under a number that no other will get, and whether there is one.
+
+    A program that closes all descriptors, as daemons do, leaves ours to whoever opens next; the
+    system gives the lowest number that is free. So a high one need not be looked at each time.
+    """
+    try:
+        import fcntl
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        least = min(limit, _MOST_DESCRIPTORS) * 7 // 8
+        apart = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, least)
+    except (ImportError, OSError, ValueError):  # another system, or no number is left
+        return fd, False
+    os.close(fd)
+    return apart, True
 
 
 def _write_whole(fd: int, line: bytes) -> None:

@@ -53,7 +53,7 @@ class _Line:
 
     def is_due(self, time_ns: int) -> bool:
         """Whether a checkpoint should follow a record."""
-        count = self.chain.standing.sequence - self.checked_sequence
+        count = self.chain.sequence - self.checked_sequence
         return (
             not self.checked_sequence
             or count >= CHECKPOINT_RECORDS
@@ -94,7 +94,7 @@ class ChainedWriter:
         """Becomes another writer: a forked child goes on with neither lock nor chain."""
         # Reentrant: a signal handler may make a call while its own thread writes a line.
         self.lock = threading.RLock()
-        self._depth = 0
+        self._depth, self._is_watched = 0, False
         self._lines = [_Line(self._new_chain())]
 
     @property
@@ -112,12 +112,14 @@ class ChainedWriter:
         Raises:
             OSError: It is not, or not surely, written; it counts as lost.
         """
-        watch_this_process()
+        if not self._is_watched:
+            self._is_watched = True
+            watch_this_process()
         with self.lock:
             depth, self._depth = self._depth, self._depth + 1
             try:
                 line = self._line_at(depth)
-                if not line.chain.standing.sequence:
+                if not line.chain.sequence:
                     # the first line: nobody without the key can make up a writer
                     line.written_ns = time_ns
                     self._checkpoint(line, is_final=False)
@@ -137,7 +139,7 @@ class ChainedWriter:
         """Vouches for what is there, if there is anything new."""
         with self.lock:
             for line in self._lines:
-                if line.chain.standing.sequence > line.checked_sequence:
+                if line.chain.sequence > line.checked_sequence:
                     self._checkpoint(line, is_final=False)
 
     def restart(self, lost_count: int) -> None:
@@ -152,7 +154,7 @@ class ChainedWriter:
             return  # somebody waits for a sink that does not take anything
         try:
             for line in self._lines:
-                if line.chain.standing.sequence > line.checked_sequence:
+                if line.chain.sequence > line.checked_sequence:
                     self._checkpoint(line, is_final=True)
             self._sink.close()
         finally:
@@ -193,7 +195,7 @@ class ChainedWriter:
         except OSError:
             chain.lost = lost  # it is no record
             return
-        line.checked_sequence, line.checked_ns = chain.standing.sequence, line.written_ns
+        line.checked_sequence, line.checked_ns = chain.sequence, line.written_ns
 
     def _line_at(self, depth: int) -> _Line:
         """The chain of that many lines under way in this thread."""
