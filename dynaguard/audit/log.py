@@ -244,12 +244,15 @@ def _writer(
     sink: AuditSink, service: str | None, signer: Signs | None, *, may_wait: bool
 ) -> ChainedWriter | QueuedWriter:
     """What writes to a sink: with a queue before it, where the sink may be slow."""
-    writer = ChainedWriter(sink, service=service, version=_own_version(), signer=signer)
+    is_slow = isinstance(sink, Batch) or (isinstance(sink, StdoutSink) and not may_wait)
+    writer = ChainedWriter(
+        sink, service=service, version=_own_version(), signer=signer, is_ended=not is_slow
+    )
+    if not is_slow:
+        return writer
     if isinstance(sink, Batch):
         return QueuedWriter(writer, flush=sink.flush)
-    if isinstance(sink, StdoutSink) and not may_wait:
-        return QueuedWriter(writer, takes=stdout_takes, linger_s=0.0)
-    return writer
+    return QueuedWriter(writer, takes=stdout_takes, linger_s=0.0)
 
 
 def _reason(err: Exception) -> str:

@@ -22,6 +22,8 @@ LINGER_S: Final = 2.0
 CLOSE_TIMEOUT_S: Final = 5.0
 DIRECT_WAIT_S: Final = 0.01
 """How long a record that may go directly waits for its turn before it is queued."""
+CHECKPOINT_CHARACTERS: Final = 400
+"""What a checkpoint takes at most, before the chain is added."""
 _log: Final = logging.getLogger("dynaguard.audit")
 
 _Record = tuple[str, int]
@@ -122,6 +124,8 @@ class QueuedWriter:
             self.lost_count += left_count
             _log.warning("%d audit records were lost at the end: too slow to write", left_count)
             return  # whoever holds the sink up would hold the end up, too
+        if self._takes is not None and not self._takes(CHECKPOINT_CHARACTERS):
+            return
         try:
             self._writer.close()
         except Exception as err:  # noqa: BLE001 - the last checkpoint is all that is lost

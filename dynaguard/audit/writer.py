@@ -70,8 +70,8 @@ class ChainedWriter:
         version: dynaguard's version.
         signer: Signs checkpoints; None: they are hashes alone.
         new_id: Makes the id of a writer.
-
-    Effects: the last checkpoint is written at the end of the process, unless it is killed.
+        is_ended: Whether the last checkpoint is written at the end of the process (unless it is
+            killed); False where somebody else sees to that.
     """
 
     def __init__(
@@ -82,13 +82,15 @@ class ChainedWriter:
         version: str,
         signer: Signs | None = None,
         new_id: Callable[[], str] = new_writer_id,
+        is_ended: bool = True,
     ) -> None:
         self._sink = sink
         self._service, self._version = service, version
         self._signer, self._new_id = signer, new_id
         self.renew()
         in_each_child(self, ChainedWriter.renew)
-        at_the_end(self, ChainedWriter.close)
+        if is_ended:
+            at_the_end(self, ChainedWriter.close)
 
     def renew(self) -> None:
         """Becomes another writer: a forked child goes on with neither lock nor chain."""

@@ -264,7 +264,7 @@ def into_pipe(monkeypatch: pytest.MonkeyPatch) -> int:
 
 def to_stdout() -> QueuedWriter:
     """As `audit = "stdout"` makes it."""
-    writer = ChainedWriter(StdoutSink(), service="s", version="1")
+    writer = ChainedWriter(StdoutSink(), service="s", version="1", is_ended=False)
     return QueuedWriter(writer, takes=stdout_takes, linger_s=0.0)
 
 
@@ -293,6 +293,26 @@ def test_a_full_pipe_does_not_hold_a_call_up(
     (tmp_path / "out.jsonl").write_bytes(received)
     found = verify([read_lines(tmp_path / "out.jsonl")])
     assert (found.faults, found.record_count, queued.lost_count) == ([], count, 0)
+
+
+@pytest.mark.skipif(not hasattr(streams.select, "poll"), reason="needs `poll`")
+def test_a_full_pipe_does_not_hold_the_end_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing waits in the queue, but the last checkpoint would."""
+    pipe = into_pipe(monkeypatch)
+    queued = to_stdout()
+    number = 0
+    while stdout_takes(len(text(number))):
+        queued.write(text(number), 1)
+        number += 1
+    assert not queued.waiting_count
+
+    queued.close()
+    endings.end_all()
+
+    received = os.read(pipe, 1_000_000)
+    assert b'"is_final":true' not in received
+    sys.stdout.close()
+    os.close(pipe)
 
 
 def test_what_is_no_pipe_takes_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
