@@ -16,6 +16,7 @@ from dynaguard.call import Authorization, Decision, Outcome, Status, Verdict
 from dynaguard.consumption.queries import QueryWarning, Shape
 from dynaguard.consumption.units import REPORTING, estimated
 from dynaguard.errors import CapacityLimitReached
+from dynaguard.interruption import came_from_handler
 from dynaguard.telemetry.consumption import ConsumptionMetrics
 
 if TYPE_CHECKING:
@@ -148,7 +149,9 @@ class Accounting:
         """Runs a step; what it raises is counted and goes no further."""
         try:
             return step(*arguments)
-        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+        except Exception as err:
+            if came_from_handler(err):
+                raise  # meant for the application
             self.failure_count += 1
             if self.failure_count == 1:
                 _log.warning(

@@ -259,9 +259,11 @@ class Guard:
 
     def _fail(self, passage: Passage, err: Exception) -> None:
         """A failure of dynaguard's own: refuses, or lets through and says so."""
+        if came_from_handler(err):
+            self.leave(passage, Status.ERROR, type(err).__name__)
+            raise err  # meant for the application
         self.counters.failures += 1
-        call = passage.call
-        kind = type(err).__name__
+        call, kind = passage.call, type(err).__name__
         if self.resolved.settings.on_error == "allow":
             warnings.warn(
                 f"dynaguard failed to decide {call.service}:{call.operation} ({kind}) and lets it "
@@ -283,11 +285,9 @@ class Guard:
 
     def seal_broken(self, passage: Passage, what: str) -> TamperedRequest:
         """The refusal of a request that is not the decided one; `what` names the part."""
-        return self._refusal(
-            TamperedRequest,
-            passage,
-            f"{passage.call.operation} was not sent: its {what} changed after it was decided",
-        )
+        operation = passage.call.operation
+        message = f"{operation} was not sent: its {what} changed after it was decided"
+        return self._refusal(TamperedRequest, passage, message)
 
     def signed_by(self, passage: Passage, credentials: CredentialFacts) -> None:
         """Takes in that botocore refreshed the credentials after the call was decided.

@@ -19,6 +19,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "dynaguard"
 ROOMS = (
     "errors",
+    "forks",  # objects whose locks a forked child makes anew
     "interruption",  # exceptions of the application's signal handlers
     "scope",
     "caller",  # who calls, as values; part of call, split for size

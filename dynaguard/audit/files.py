@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from dynaguard.audit.endings import in_each_child
 from dynaguard.audit.keeping import IntervalSync, put_aside
 from dynaguard.audit.sinks import UnsureError
+from dynaguard.forks import renew_after_fork
 
 _FLAGS: Final = (
     os.O_WRONLY
@@ -90,7 +90,7 @@ class FileSink:
         except OSError:
             self._release()
             raise
-        in_each_child(self, FileSink.renew)
+        renew_after_fork(self)
 
     def write(self, line: bytes) -> None:
         """Writes one line.

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from dynaguard.audit.encoding import Encoder
-from dynaguard.audit.endings import in_each_child
 from dynaguard.audit.queueing import QueuedWriter
 from dynaguard.audit.reading import read_records
 from dynaguard.audit.record import Phase
@@ -25,6 +24,7 @@ from dynaguard.audit.streams import StdoutSink, stdout_takes
 from dynaguard.audit.writer import ChainedWriter, Signs
 from dynaguard.call import Call, Decision, Outcome, Principal
 from dynaguard.errors import ConfigurationError, DynaguardWarning
+from dynaguard.forks import renew_after_fork
 from dynaguard.interruption import came_from_handler
 
 __all__ = [
@@ -97,7 +97,7 @@ class AuditLog:
         self._writer: ChainedWriter | QueuedWriter | None = None
         if target == "off":
             return
-        in_each_child(self, AuditLog.renew)
+        renew_after_fork(self)
         options = SinkOptions(
             is_required=mode == "required",
             fsync=fsync,

@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from dynaguard.audit.endings import at_the_end, in_each_child
+from dynaguard.audit.endings import at_the_end
 from dynaguard.audit.writer import ChainedWriter
+from dynaguard.forks import renew_after_fork
 
 MAX_RECORDS: Final = 10_000
 BATCH_RECORDS: Final = 500
@@ -63,7 +64,7 @@ class QueuedWriter:
         self._writer, self._flush, self._takes = writer, flush, takes
         self._max_records, self._linger_s = max_records, linger_s
         self.renew()
-        in_each_child(self, QueuedWriter.renew)
+        renew_after_fork(self)
         at_the_end(self, QueuedWriter.close)
 
     def renew(self) -> None:

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from dynaguard.audit.chain import Chain, checkpoint_message, new_writer_id
-from dynaguard.audit.endings import at_the_end, in_each_child, watch_this_process
+from dynaguard.audit.endings import at_the_end, watch_this_process
 from dynaguard.audit.record import checkpoint_text, format_time
 from dynaguard.audit.sinks import AuditSink, UnsureError
+from dynaguard.forks import renew_after_fork
 
 CHECKPOINT_RECORDS: Final = 1_000
 CHECKPOINT_NS: Final = 60 * 10**9
@@ -88,7 +89,7 @@ class ChainedWriter:
         self._service, self._version = service, version
         self._signer, self._new_id = signer, new_id
         self.renew()
-        in_each_child(self, ChainedWriter.renew)
+        renew_after_fork(self)
         if is_ended:
             at_the_end(self, ChainedWriter.close)
 

@@ -10,11 +10,9 @@ A forked child starts with full buckets and without lanes.
 
 from __future__ import annotations
 
-import os
 import random as _random
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -34,6 +32,7 @@ from dynaguard.budgets.signals import Signal
 from dynaguard.budgets.turns import Turn
 from dynaguard.call import BudgetState
 from dynaguard.errors import ConfigurationError, readable_arn
+from dynaguard.forks import renew_after_fork
 from dynaguard.policy.model import BudgetStatement
 from dynaguard.policy.patterns import text_matches
 from dynaguard.scope import Priority, Scope
@@ -107,8 +106,8 @@ class RetryBudgets:
         self._random = random
         self._max_buckets = max_buckets
         self._coordinator = coordinator
-        self._start_afresh()
-        _call_in_forked_child(weakref.WeakMethod(self._start_afresh))
+        self.renew()
+        renew_after_fork(self)
 
     @property
     def has_hot_keys(self) -> bool:
@@ -309,7 +308,7 @@ class RetryBudgets:
             retries_refused=bucket.refused,
         )
 
-    def _start_afresh(self) -> None:
+    def renew(self) -> None:
         """Full buckets, no lanes, a new lock: at the start, and again in a forked child.
 
         At the moment of the fork another thread of the parent may have held the lock, or been
@@ -369,18 +368,6 @@ _Key = tuple[str, str, bool, Priority]
 _INTERACTIVE: Final = Priority.INTERACTIVE
 _PART_S: Final = 0.02
 _FIRST_PART_S: Final = 0.1
-
-
-def _call_in_forked_child(method: weakref.WeakMethod[Callable[[], None]]) -> None:
-    """Has `method` called in every child that this process forks, while its object lives."""
-
-    def call_if_alive() -> None:
-        bound = method()
-        if bound is not None:
-            bound()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=call_if_alive)
 
 
 def _matches_any(patterns: tuple[str, ...], text: str) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,6 +11,7 @@ from dynaguard.consumption.keys import KeyStatistics
 from dynaguard.consumption.ledger import Ledger
 from dynaguard.consumption.limits import CapacityLimits
 from dynaguard.consumption.queries import QueryWatch
+from dynaguard.forks import renew_after_fork
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -37,14 +36,14 @@ class Consumption:
 
     def __post_init__(self) -> None:
         """A lock that another thread held in the moment of a fork would stay held in the child."""
-        _call_in_forked_child(weakref.ref(self))
+        renew_after_fork(self)
 
     @property
     def reads_requests(self) -> bool:
         """Whether it wants to know what a call needs, whoever else does."""
         return self.keys is not None or self.queries is not None
 
-    def renew_locks(self) -> None:
+    def renew(self) -> None:
         """Gives every part a new lock. What was booked before the fork stays."""
         for part in (self.ledger, self.limits, self.keys, self.queries):
             if part is not None:
@@ -71,15 +70,3 @@ class Consumption:
                 each._asdict() for each in (limits.usages() if limits is not None else ())
             ],
         }
-
-
-def _call_in_forked_child(reference: weakref.ref[Consumption]) -> None:
-    """Has the locks renewed in every child that this process forks, while the books are kept."""
-
-    def renew() -> None:
-        consumption = reference()
-        if consumption is not None:
-            consumption.renew_locks()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=renew)

@@ -16,7 +16,7 @@ from typing import Final
 from cachetools import LRUCache
 
 from dynaguard.call import Principal
-from dynaguard.identity.forks import renew_after_fork
+from dynaguard.forks import renew_after_fork
 
 MAX_FINDINGS: Final = 256
 """Findings that are shown; those of the identities found last."""

@@ -16,8 +16,8 @@ from typing import Final
 from cachetools import LRUCache
 
 from dynaguard.call import CredentialFacts
+from dynaguard.forks import renew_after_fork
 from dynaguard.identity.arns import read_identity_arn
-from dynaguard.identity.forks import renew_after_fork
 
 RETRY_AFTER_S: Final = 60.0
 MAX_WAIT_S: Final = 5.0

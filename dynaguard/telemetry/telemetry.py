@@ -19,6 +19,7 @@ from opentelemetry.metrics import Histogram, Meter, MeterProvider
 from opentelemetry.trace import Span, SpanKind, TracerProvider
 
 from dynaguard.call import Call, Decision, Outcome, Principal
+from dynaguard.interruption import came_from_handler
 from dynaguard.telemetry import names
 from dynaguard.telemetry.attributes import (
     Attributes,
@@ -217,7 +218,13 @@ class Telemetry:
             self.note_failure(err)
 
     def note_failure(self, err: Exception) -> None:
-        """Counts a failure; logs the first, without its message, which could hold values."""
+        """Counts a failure; logs the first, without its message, which could hold values.
+
+        Raises:
+            Exception: `err` itself, where a signal handler of the application raised it.
+        """
+        if came_from_handler(err):
+            raise err
         self.failure_count += 1
         if self.failure_count == 1:
             _log.warning(

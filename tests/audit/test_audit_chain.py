@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jsonschema import Draft202012Validator
 
+from dynaguard import forks
 from dynaguard.audit import endings
 from dynaguard.audit import writer as writers
 from dynaguard.audit.chain import MAX_ATTEMPTED, digest_of
@@ -348,7 +349,7 @@ def test_a_child_is_another_writer(memory: Memory) -> None:
     holder.start()
     holder.join()
 
-    endings.renew_all()
+    forks.renew_all()
     writer.write(TEXT, 1)
 
     assert [record["writer"]["id"] for record in memory.records()] == ["a", "a", "b", "b"]
@@ -368,9 +369,9 @@ def test_the_end_of_the_process_closes_every_chain(memory: Memory) -> None:
 
 def test_a_system_without_forks_needs_no_care(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows has no `register_at_fork`."""
-    monkeypatch.delattr(endings.os, "register_at_fork", raising=False)
+    monkeypatch.delattr(forks.os, "register_at_fork", raising=False)
 
-    endings._watch_forks.__wrapped__()
+    forks._watch_forks.__wrapped__()
 
 
 _kept: list[AuditLog] = []

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from dynaguard import forks
 from dynaguard.audit import endings, queueing, streams
 from dynaguard.audit.log import AuditLog
 from dynaguard.audit.queueing import QueuedWriter
@@ -211,7 +212,7 @@ def test_the_end_of_the_process_sends_what_waits() -> None:
     """As `atexit` does."""
     receiver = Receiver()
     queued = queue(receiver, linger_s=60.0)
-    endings.renew_all()  # what a forked child does first
+    forks.renew_all()  # what a forked child does first
     queued.write(text(0), 1)
 
     endings.end_all()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from dynaguard import forks
 from dynaguard.budgets.budget import RetryBudgets
 from dynaguard.budgets.load import Lesson, Load, Part
 from dynaguard.budgets.rulings import Asked
@@ -162,24 +165,24 @@ def test_a_forked_child_does_not_inherit_a_held_lock() -> None:
     assert len(budgets.snapshot()) == 1
 
 
-def test_budgets_are_not_kept_alive_for_forks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fork hook holds its object weakly and does nothing once it is gone."""
-    hooks = []
-    monkeypatch.setattr(
-        os, "register_at_fork", lambda *, after_in_child: hooks.append(after_in_child)
-    )
+def test_budgets_are_not_kept_alive_for_forks() -> None:
+    """Those that are kept start afresh in a child; those that are gone stay gone."""
     budgets = make_budgets(max_tokens=5.0)
     budgets.learn(LOAD, SERVICE, Lesson(Signal.OK, 99.0))
+    gone = weakref.ref(budgets)
 
-    hooks[0]()
+    forks.renew_all()
     assert budgets.snapshot() == ()
 
     del budgets
-    hooks[0]()
+    gc.collect()  # its parts know each other
+    forks.renew_all()
+    assert gone() is None
 
 
 def test_platforms_without_fork_need_no_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is no fork nothing is registered."""
     monkeypatch.delattr(os, "register_at_fork", raising=False)
+    forks._watch_forks.__wrapped__()
 
     assert make_budgets(max_tokens=5.0).snapshot() == ()

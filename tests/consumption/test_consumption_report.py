@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
 
-import pytest
-
+from dynaguard import forks
 from dynaguard.aws.dynamodb.schemas import KeySchemas
 from dynaguard.call import ConsumedCapacity, StatementRef
-from dynaguard.consumption import consumption as module
 from dynaguard.consumption.consumption import Consumption
 from dynaguard.consumption.keys import KeyHasher, KeyStatistics
 from dynaguard.consumption.limits import CapacityLimits
@@ -74,26 +72,19 @@ def test_a_forked_child_has_locks_of_its_own() -> None:
     before = found.ledger.lock
     before.acquire()
 
-    found.renew_locks()
+    found.renew()
 
     assert found.ledger.lock is not before
     assert found.ledger.accounts() == []
 
 
-def test_books_that_are_gone_are_not_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A handler of forks cannot be taken back; where nothing forks there is none."""
-    handlers: list[Callable[[], None]] = []
-
-    def register(*, after_in_child: Callable[[], None]) -> None:
-        handlers.append(after_in_child)
-
-    monkeypatch.setattr(module.os, "register_at_fork", register, raising=False)
+def test_books_that_are_gone_are_not_renewed() -> None:
+    """Those that are kept are, in every child."""
     found = everything()
-    lock = found.ledger.lock
+    lock, gone = found.ledger.lock, weakref.ref(found)
 
-    handlers[0]()
+    forks.renew_all()
     assert found.ledger.lock is not lock
     del found
-    handlers[0]()
-    monkeypatch.delattr(module.os, "register_at_fork")
-    assert everything().report()["consumed"] == []
+    forks.renew_all()
+    assert gone() is None

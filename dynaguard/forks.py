@@ -20,23 +20,24 @@ class Renewable(Protocol):
         ...
 
 
-_renewables: weakref.WeakSet[Renewable] = weakref.WeakSet()
+_renewables: weakref.WeakValueDictionary[int, Renewable] = weakref.WeakValueDictionary()
+"""By identity: what is equal to another has locks of its own."""
 
 
 def renew_after_fork(renewable: Renewable) -> None:
     """Has it renewed in every child that this process forks, as long as it lives."""
     _watch_forks()
-    _renewables.add(renewable)
+    _renewables[id(renewable)] = renewable
 
 
 @functools.cache
 def _watch_forks() -> None:
     """Asks to be told of forks, once per process."""
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_renew_all)
+        os.register_at_fork(after_in_child=renew_all)
 
 
-def _renew_all() -> None:
-    """In the child."""
-    for renewable in list(_renewables):
+def renew_all() -> None:
+    """What a forked child does first."""
+    for renewable in list(_renewables.values()):
         renewable.renew()
