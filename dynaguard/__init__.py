@@ -7,7 +7,10 @@ little: names in `_MODULE_BY_LAZY_NAME` bring their rooms with them when they ar
 import typing as _typing
 from importlib import import_module as _import_module
 
+from dynaguard.acting import acting_as
 from dynaguard.errors import (
+    AccessStoreError,
+    ApprovalRequired,
     AuditUnavailable,
     CapacityLimitReached,
     ConfigurationError,
@@ -21,10 +24,11 @@ from dynaguard.errors import (
     PolicyDenied,
     PolicySyntaxError,
     Problem,
+    RunbookError,
     TamperedRequest,
 )
 from dynaguard.hooks.lifecycle import attach, detach, install, uninstall
-from dynaguard.scope import acting_as, correlation, deadline, job
+from dynaguard.scope import correlation, deadline, job
 
 if _typing.TYPE_CHECKING:
     from dynaguard.explaining import Explanation, explain
@@ -56,6 +60,8 @@ _MODULE_BY_LAZY_NAME = {
 }
 
 __all__ = [
+    "AccessStoreError",
+    "ApprovalRequired",
     "AuditUnavailable",
     "CapacityLimitReached",
     "ConfigurationError",
@@ -73,6 +79,7 @@ __all__ = [
     "PolicyDenied",
     "PolicySyntaxError",
     "Problem",
+    "RunbookError",
     "TamperedRequest",
     "acting_as",
     "attach",

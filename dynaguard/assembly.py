@@ -11,6 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from dynaguard.access.access import Access
+from dynaguard.access.boundaries import Boundaries
+from dynaguard.access.clock import StrictClock
 from dynaguard.audit.log import AuditLog
 from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb.schemas import Describe, KeySchemas
@@ -141,7 +144,7 @@ def build_guard(
             the installed opentelemetry-api is too old for `audit_logs`.
     """
     settings, document = configuration.resolved.settings, configuration.document
-    context = None if document is None else _context(document, settings, time_ns, describe)
+    context = _context(document, settings, time_ns, describe)
     rooms = Rooms(
         resolver=IdentityResolver(
             identity=settings.identity,
@@ -157,13 +160,12 @@ def build_guard(
         ),
         telemetry=Telemetry(logs=CallLogs(time_ns=time_ns) if settings.audit_logs else None),
         audit=_open_audit(settings, document, time_ns, ship),
-        policy=None if document is None else CompiledPolicy(document),
         context=context,
+        access=_access(document, time_ns, monotonic),
+        policy=None if document is None else CompiledPolicy(document),
         masks=_masks(document, settings, time_ns),
         budgets=_budgets(document, settings, monotonic),
-        consumption=_consumption(
-            document, settings, context.schemas if context is not None else None, monotonic
-        ),
+        consumption=_consumption(document, settings, context.schemas, monotonic),
     )
     return Guard(configuration.resolved, document, rooms, monotonic=monotonic)
 
@@ -221,18 +223,29 @@ def _signer(path: Path) -> Signs:
     return Signer(path)
 
 
+def _access(
+    document: PolicyDocument | None,
+    time_ns: Callable[[], int],
+    monotonic: Callable[[], float],
+) -> Access:
+    """What changes the policy's answer for a while."""
+    clock = StrictClock(lambda: time_ns() / 1e9, monotonic)
+    return Access(Boundaries(clock), {} if document is None else document.runbooks)
+
+
 def _context(
-    document: PolicyDocument,
+    document: PolicyDocument | None,
     settings: Settings,
     time_ns: Callable[[], int],
     describe: Describe | None,
 ) -> ContextSource:
     """Where condition keys get their values."""
     is_asking = settings.key_schema_lookup == "describe-table"
+    given = document or PolicyDocument(default="allow", govern=None)
     return ContextSource(
-        known=document.context,
-        environment=settings.environment or document.environment,
-        schemas=KeySchemas(document.tables, describe=describe if is_asking else None),
+        known=given.context,
+        environment=settings.environment or given.environment,
+        schemas=KeySchemas(given.tables, describe=describe if is_asking else None),
         utcnow=lambda: datetime.fromtimestamp(time_ns() / 1e9, UTC),
     )
 
@@ -290,7 +303,7 @@ def _budgets(
 def _consumption(
     document: PolicyDocument | None,
     settings: Settings,
-    schemas: KeySchemas | None,
+    schemas: KeySchemas,
     monotonic: Callable[[], float],
 ) -> Consumption | None:
     """The books, or None where no setting and no capacity limit asks for any.
@@ -307,7 +320,7 @@ def _consumption(
         hasher = KeyHasher(mask_key(settings) or secrets.token_bytes(32))
         keys = KeyStatistics(hasher, monotonic=monotonic)
     return Consumption(
-        schemas if schemas is not None else KeySchemas({}),
+        schemas,
         is_asking=asks,
         limits=CapacityLimits(limits) if limits else None,
         keys=keys,

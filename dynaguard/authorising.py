@@ -8,14 +8,23 @@ that were decided about.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dynaguard.aws.analysis import authorizations, tables_of
-from dynaguard.call import Call, CredentialFacts, Decision, Principal, Verdict
+from dynaguard.call import (
+    Authorization,
+    Call,
+    ContextLookup,
+    CredentialFacts,
+    Decision,
+    Principal,
+    Verdict,
+)
 from dynaguard.policy.decision import decide
 from dynaguard.policy.principals import facts_of
 
 if TYPE_CHECKING:
+    from dynaguard.access.access import Access
     from dynaguard.aws.context import ContextSource
     from dynaguard.identity.resolver import IdentityResolver
     from dynaguard.passage import Passage
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
 
 Refuse = Callable[["Passage", Decision], None]
 """Raises the denial, or notes that the mode lets the call through."""
+_UNGOVERNED: Final = Decision(Verdict.UNGOVERNED)
 
 
 class Authorising:
@@ -31,22 +41,25 @@ class Authorising:
     Args:
         resolver: Tells who calls.
         policy: The policy, or None.
-        context: Where condition keys get their values; None without a policy.
+        context: Where condition keys get their values.
+        access: What widens and narrows the policy's answer for a while.
         refuse: What a refusal does.
     """
 
-    __slots__ = ("_context", "_policy", "_refuse", "_resolver")
+    __slots__ = ("_access", "_context", "_policy", "_refuse", "_resolver")
 
     def __init__(
         self,
         resolver: IdentityResolver,
         policy: CompiledPolicy | None,
-        context: ContextSource | None,
+        context: ContextSource,
+        access: Access,
         refuse: Refuse,
     ) -> None:
         self._resolver = resolver
         self._policy = policy
         self._context = context
+        self._access = access
         self._refuse = refuse
 
     def authorise(self, passage: Passage) -> None:
@@ -60,6 +73,20 @@ class Authorising:
             decision = self._decide(passage)
         if not decision.verdict.is_allowed:
             self._refuse(passage, decision)
+
+    def name_table(self, passage: Passage) -> None:
+        """Step without policy and audit: the table is all that anybody will ask for.
+
+        Raises:
+            PolicyDenied: The call belongs to a task, and is none of those that it may make.
+        """
+        if passage.call.scope.boundaries:
+            self.authorise(passage)
+            return
+        name = passage.call.params.get("TableName")
+        if type(name) is str:
+            passage.tables = (name,)
+        passage.decision = _UNGOVERNED
 
     def await_identity(self, passage: Passage) -> None:
         """Step where masks name identities and a look-up may tell who calls."""
@@ -82,18 +109,18 @@ class Authorising:
         if needs is None:
             needs = authorizations(call, principal.account_id)
         passage.tables = tables_of(needs)
-        policy, context = self._policy, self._context
-        if policy is None or context is None:
-            passage.decision = Decision(Verdict.UNGOVERNED, needs)
-            return passage.decision
-        passage.decision = decide(
-            policy,
-            call,
-            principal,
-            needs,
-            lambda authorization, who: context.lookup_for(call, who, authorization),
-        )
-        return passage.decision
+        policy, context, access = self._policy, self._context, self._access
+
+        def lookup_for(authorization: Authorization, who: Principal) -> ContextLookup:
+            return context.lookup_for(call, who, authorization)
+
+        if policy is None:
+            decision = Decision(Verdict.UNGOVERNED, needs)
+        else:
+            widen = access.widen_for(call, lookup_for)
+            decision = decide(policy, call, principal, needs, lookup_for, widen)
+        passage.decision = decision = access.narrowed(call, principal, decision, lookup_for)
+        return decision
 
     def _knows_more(self, passage: Passage) -> bool:
         """Whether an identity look-up that was under way now tells more of who calls.

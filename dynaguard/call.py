@@ -181,11 +181,12 @@ class StatementRef:
 
 
 class Verdict(enum.StrEnum):
-    """IAM's outcomes, and one for services that the policy does not govern."""
+    """IAM's outcomes, one for calls that wait for an approval, one for services not governed."""
 
     ALLOW = "allow"
     DENY = "deny"
     IMPLICIT_DENY = "implicit_deny"
+    REQUIRE_APPROVAL = "require_approval"
     UNGOVERNED = "ungoverned"
 
     @property
@@ -194,22 +195,60 @@ class Verdict(enum.StrEnum):
         return self is Verdict.ALLOW or self is Verdict.UNGOVERNED
 
 
+class GrantRef(NamedTuple):
+    """The grant that allows a call, for messages and records.
+
+    Attributes:
+        id: Its id.
+        owner: Who made it, and answers for it.
+        reason: Why it was made.
+        expires_epoch_s: When it ends, in seconds since the epoch.
+        is_break_glass: Whether it was taken in an emergency, without anybody's approval.
+    """
+
+    id: str
+    owner: str
+    reason: str
+    expires_epoch_s: float
+    is_break_glass: bool = False
+
+
+class ApprovalRef(NamedTuple):
+    """The approval that allows a call, for messages and records.
+
+    Attributes:
+        ticket: Id of the ticket.
+        subject_sha256: Hash of what was approved: a request, or a runbook with its parameters.
+        approvers: Names of those who approved, in the order of their decisions.
+        approved_epoch_s: When the last of them did, in seconds since the epoch.
+        expires_epoch_s: When the approval ends.
+    """
+
+    ticket: str
+    subject_sha256: str
+    approvers: tuple[str, ...]
+    approved_epoch_s: float
+    expires_epoch_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """The policy's answer for one authorisation.
 
     Attributes:
-        verdict: allow, deny (explicit) or implicit_deny.
+        verdict: allow, deny (explicit), implicit_deny or require_approval.
         statement: The statement that decided; None for the default.
         unknown_keys: Condition keys (as written in the policy) and facts (`aws:PrincipalArn`,
             `account`) whose being unknown kept a statement from matching, or made a Deny match.
         observed: Statements with `Mode = "observe"` that would have matched.
+        grant: The grant that allows what no statement does, or None.
     """
 
     verdict: Verdict
     statement: StatementRef | None = None
     unknown_keys: tuple[str, ...] = ()
     observed: tuple[StatementRef, ...] = ()
+    grant: GrantRef | None = None
 
 
 class Decision(NamedTuple):
@@ -225,6 +264,8 @@ class Decision(NamedTuple):
         unknown_keys: As in `Ruling`, over all authorisations.
         observed: As in `Ruling`, over all authorisations.
         is_enforced: False when the mode let a refused call through.
+        grants: The grants that it needs, each once.
+        approval: The approval that it needs, once given; or None.
     """
 
     verdict: Verdict
@@ -236,6 +277,8 @@ class Decision(NamedTuple):
     unknown_keys: tuple[str, ...] = ()
     observed: tuple[StatementRef, ...] = ()
     is_enforced: bool = True
+    grants: tuple[GrantRef, ...] = ()
+    approval: ApprovalRef | None = None
 
 
 class Status(enum.StrEnum):

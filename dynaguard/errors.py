@@ -6,11 +6,14 @@
     |   `-- PatchPointError                this botocore cannot be guarded
     |-- MissingExtraError (ImportError)    an optional dependency; names the install command
     |-- PolicyDenied (ClientError)         the call was refused before it was sent
+    |   |-- ApprovalRequired               somebody else has to approve it first; .ticket
     |   |-- MaskedWriteRefused             a masked value on its way back to AWS
     |   |-- CursorRefused                  a forged, foreign or expired cursor
     |   |-- TamperedRequest                what is about to be sent is not what was decided
     |   |-- AuditUnavailable               audit is required and cannot be written
     |   `-- CapacityLimitReached           the job's run has used up its capacity limit
+    |-- AccessStoreError (OSError)         grants and approvals cannot be read or written
+    |-- RunbookError                       a runbook's run ended early; .step
     `-- GuardFailure (ClientError)         dynaguard itself failed and `on_error` is `deny`
 
 INVARIANT: no message holds an item value, a secret or a parameter value; names only.
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from dynaguard.call import Decision, StatementRef
 
 __all__ = [
+    "AccessStoreError",
+    "ApprovalRequired",
     "AuditUnavailable",
     "CapacityLimitReached",
     "ConfigurationError",
@@ -42,6 +47,7 @@ __all__ = [
     "PolicyDenied",
     "PolicySyntaxError",
     "Problem",
+    "RunbookError",
     "TamperedRequest",
 ]
 
@@ -241,6 +247,22 @@ class PolicyDenied(_LocalRefusal):
     """
 
 
+class ApprovalRequired(PolicyDenied):
+    """The call has to be approved by somebody else first. Nothing was sent.
+
+    Attributes:
+        ticket: Id of the ticket under which it was asked for: made again once that is approved,
+            the same call by the same identity passes. None where nothing could be asked for.
+    """
+
+    ticket: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles with its ticket."""
+        rebuild, arguments, state = super().__reduce__()
+        return rebuild, arguments, {**state, "ticket": self.ticket}
+
+
 class MaskedWriteRefused(PolicyDenied):
     """A masked value was on its way back to AWS; the message names the attribute."""
 
@@ -263,6 +285,37 @@ class CapacityLimitReached(PolicyDenied):
     Raised for the next call that would consume more, such as a paginator's next page. Its code is
     no throttling code: to try again helps nothing.
     """
+
+
+class AccessStoreError(DynaguardError, OSError):
+    """The store of grants and approvals cannot be read or written; the message says which, why.
+
+    Nothing was changed, unless the message says that this is not known.
+    """
+
+
+class RunbookError(DynaguardError):
+    """The run of a runbook ended early.
+
+    Attributes:
+        runbook: Name of the runbook.
+        step: Name of the step at which it ended, or None.
+    """
+
+    def __init__(self, message: str, *, runbook: str, step: str | None = None) -> None:
+        self.runbook = runbook
+        self.step = step
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles with what it names."""
+        arguments = {"runbook": self.runbook, "step": self.step}
+        return _rebuild_run, (str(self), arguments), _notes_of(self)
+
+
+def _rebuild_run(message: str, arguments: dict[str, Any]) -> RunbookError:
+    """Builds the error of a run again when it is unpickled or copied."""
+    return RunbookError(message, **arguments)
 
 
 class GuardFailure(_LocalRefusal):

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from dynaguard.accounting import Accounting
 from dynaguard.attempts import Attempts
@@ -29,7 +29,6 @@ from dynaguard.call import (
     CredentialFacts,
     Decision,
     Status,
-    Verdict,
 )
 from dynaguard.concealment import Concealment
 from dynaguard.errors import (
@@ -46,6 +45,7 @@ from dynaguard.policy.decision import denial_message
 from dynaguard.settings import Mode, ResolvedSettings
 
 if TYPE_CHECKING:
+    from dynaguard.access.access import Access
     from dynaguard.audit.log import AuditLog
     from dynaguard.aws.context import ContextSource
     from dynaguard.aws.dynamodb.schemas import KeySchemas
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from dynaguard.telemetry.telemetry import Telemetry
 
 _log = logging.getLogger("dynaguard")
-_UNGOVERNED: Final = Decision(Verdict.UNGOVERNED)
 _RefusalT = TypeVar("_RefusalT", bound=PolicyDenied)
 
 
@@ -70,8 +69,9 @@ class Rooms:
     resolver: IdentityResolver
     telemetry: Telemetry
     audit: AuditLog
+    context: ContextSource
+    access: Access
     policy: CompiledPolicy | None = None
-    context: ContextSource | None = None
     masks: Masks | None = None
     budgets: RetryBudgets | None = None
     consumption: Consumption | None = None
@@ -123,8 +123,8 @@ class Guard:
         rooms, settings = self.rooms, self.resolved.settings
         consumption = rooms.consumption
         self._mode = settings.mode.value
-        teller = rooms.context or consumption
-        self._schemas = schemas = teller.schemas if teller is not None else None
+        knows_schemas = rooms.policy is not None or consumption is not None
+        self._schemas = schemas = rooms.context.schemas if knows_schemas else None
         loads = Loads(schemas.partition_key if schemas is not None else None)
         detail = settings.consumed_capacity
         self.attempts = Attempts(
@@ -143,7 +143,7 @@ class Guard:
             Concealment(rooms.masks, self._refusal) if rooms.masks is not None else None
         )
         self._authorising = authorising = Authorising(
-            rooms.resolver, rooms.policy, rooms.context, self._refuse
+            rooms.resolver, rooms.policy, rooms.context, rooms.access, self._refuse
         )
         is_read = consumption is not None and consumption.reads_requests
         is_kept = rooms.audit.is_on or rooms.telemetry.is_logging
@@ -152,7 +152,7 @@ class Guard:
         self._entry_steps = (
             *((authorising.await_identity,) if awaits else ()),
             *((concealment.unseal,) if concealment else ()),
-            authorising.authorise if is_decided else self._name_table,
+            authorising.authorise if is_decided else authorising.name_table,
             *((concealment.plan, concealment.inspect) if concealment else ()),
             *((accounting.check,) if accounting and accounting.has_limits else ()),
             *((self._intend,) if rooms.audit.is_on and rooms.audit.mode == "required" else ()),
@@ -212,13 +212,6 @@ class Guard:
             self.leave(passage, Status.ERROR, type(err).__name__)
             raise
         return passage
-
-    def _name_table(self, passage: Passage) -> None:
-        """Step without policy and audit: the table is all that anybody will ask for."""
-        name = passage.call.params.get("TableName")
-        if type(name) is str:
-            passage.tables = (name,)
-        passage.decision = _UNGOVERNED
 
     def _refuse(self, passage: Passage, decision: Decision) -> None:
         """Raises the denial, or notes that the mode let the call through."""

@@ -15,13 +15,14 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, TypeVar, cast
 
+from dynaguard.boundary import Boundary
 from dynaguard.errors import ConfigurationError, nearest
 
 MAX_CORRELATION_ID_LENGTH: Final = 64
@@ -53,6 +54,8 @@ class Scope:
         acting_name: Name given to `acting_as()`, or None.
         acting_kind: Its kind, `agent` unless given.
         acting_groups: Groups given to `acting_as()`.
+        task: Id of the task that the calls belong to, such as one run of a runbook; or None.
+        boundaries: What its calls may do at most; each of them has to allow a call.
     """
 
     correlation_id: str | None = None
@@ -65,6 +68,8 @@ class Scope:
     acting_name: str | None = None
     acting_kind: str | None = None
     acting_groups: frozenset[str] = frozenset()
+    task: str | None = None
+    boundaries: tuple[Boundary, ...] = ()
 
 
 EMPTY_SCOPE: Final = Scope()
@@ -323,39 +328,6 @@ def _earlier(scope: Scope, seconds: float) -> float:
     own = time.monotonic() + seconds
     given = scope.deadline_monotonic_s
     return own if given is None else min(own, given)
-
-
-def acting_as(name: str, groups: Iterable[str] = (), kind: str = "agent") -> ScopeManager:
-    """A scope whose calls are made on behalf of somebody: an agent, a user of a service.
-
-    The signing identity stays on every record beside the acting name. A policy sees the acting
-    name as `dynaguard:ActingAs` and the groups as further groups of the principal. It only ever
-    narrows: a call has to be allowed for the signing identity alone and for who acts, and a mask
-    that holds for one of them holds.
-
-    Args:
-        name: Who acts.
-        groups: Groups that statements, masks and `dynaguard:Group` may name.
-        kind: `agent`, `user`, `service`: free text for the record.
-
-    Returns:
-        A context manager (`with`, `async with`) that gives the `Scope`, and a decorator.
-
-    Raises:
-        ConfigurationError: A name is not text or empty; `groups` is a single string.
-    """
-    check_name("acting name", name)
-    check_name("kind", kind)
-    if isinstance(groups, str):
-        raise ConfigurationError(f"`groups` is the text `{groups}`, write `[{groups!r}]`")
-    checked_groups = frozenset(groups)
-    for group in checked_groups:
-        check_name("group", group)
-
-    def derive(scope: Scope) -> Scope:
-        return replace(scope, acting_name=name, acting_kind=kind, acting_groups=checked_groups)
-
-    return ScopeManager(derive)
 
 
 def check_name(what: str, text: object) -> None:

@@ -21,7 +21,9 @@ ROOMS = (
     "errors",
     "forks",  # objects whose locks a forked child makes anew
     "interruption",  # exceptions of the application's signal handlers
+    "boundary",  # what a scope may do at most, as a value
     "scope",
+    "acting",  # one way into a scope; part of scope, split for size
     "caller",  # who calls, as values; part of call, split for size
     "call",
     "settings",
@@ -37,6 +39,7 @@ ROOMS = (
     "loads",  # what a call asks of which resources, for budgets
     "passage",
     "attempts",  # what one call carries from step to step; part of guard, split for size
+    "access",  # grants, approvals, boundaries; sessions of tasks
     "authorising",  # whether a call may go; part of guard likewise
     "concealment",  # what masks do to one call; part of guard likewise
     "accounting",  # what one call does to the books; likewise
@@ -44,6 +47,7 @@ ROOMS = (
     "assembly",  # settings and documents made into a guard
     "explaining",  # the decision of a call that is not made
     "hooks",
+    "runbooks",  # documents that run, are enforced and compile to IAM
     "__init__",
     "testing",
     "alarms",  # files for other tools; only the command line imports it

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynaguard.acting import acting_as
 from dynaguard.errors import ConfigurationError
 from dynaguard.scope import (
     EMPTY_SCOPE,
@@ -25,7 +26,6 @@ from dynaguard.scope import (
     Priority,
     Scope,
     ScopeManager,
-    acting_as,
     correlation,
     current_scope,
     job,

@@ -28,7 +28,21 @@ from dynaguard.policy.residual import Residual
 LookupFor = Callable[[Authorization, Principal], ContextLookup]
 """Makes the context of one authorisation as one identity has it."""
 
-_SEVERITY: Final = {Verdict.ALLOW: 0, Verdict.IMPLICIT_DENY: 1, Verdict.DENY: 2}
+Widen = Callable[[Authorization, Principal, Ruling], Ruling | None]
+"""What allows, for a while, what the statements do not: a better ruling, or None for none.
+
+Asked for one authorisation and one identity, with the statements' ruling: an implicit deny, or
+that an approval is required. An explicit Deny is never asked about.
+"""
+
+_SEVERITY: Final = {
+    Verdict.ALLOW: 0,
+    Verdict.REQUIRE_APPROVAL: 1,
+    Verdict.IMPLICIT_DENY: 2,
+    Verdict.DENY: 3,
+}
+_WIDENED: Final = frozenset({Verdict.IMPLICIT_DENY, Verdict.REQUIRE_APPROVAL})
+_LET_THROUGH: Final = frozenset({Verdict.ALLOW, Verdict.REQUIRE_APPROVAL})
 
 
 def decide(
@@ -37,6 +51,7 @@ def decide(
     principal: Principal,
     authorizations: tuple[Authorization, ...],
     lookup_for: LookupFor,
+    widen: Widen | None = None,
 ) -> Decision:
     """Decides a call.
 
@@ -47,6 +62,7 @@ def decide(
         authorizations: All that it needs. A call that needs nothing is allowed.
         lookup_for: Makes the context of one authorisation for one identity; asked only where it
             matters.
+        widen: What may allow that which no statement does, or None.
 
     Returns:
         The worst ruling with its statement and the first authorisation that it is about; reason
@@ -59,10 +75,10 @@ def decide(
     if not authorizations:
         return Decision(Verdict.ALLOW)
     if len(authorizations) == 1:
-        rulings = [(authorizations[0], _rule(policy, authorizations[0], principal, lookup_for))]
+        asked: Sequence[Authorization] = authorizations
     else:
         asked = _governed(policy, authorizations)
-        rulings = [(each, _rule(policy, each, principal, lookup_for)) for each in asked]
+    rulings = [(each, _rule(policy, each, principal, lookup_for, widen)) for each in asked]
     offending, worst = rulings[0]
     unknown_keys, observed = worst.unknown_keys, worst.observed
     if len(rulings) > 1:
@@ -71,12 +87,22 @@ def decide(
         observed = tuple(dict.fromkeys(ref for _, each in rulings for ref in each.observed))
     verdict, statement = worst.verdict, worst.statement
     if verdict is Verdict.ALLOW:
-        return Decision(verdict, authorizations, None, statement, "", "", unknown_keys, observed)
+        decision = Decision(
+            verdict, authorizations, None, statement, "", "", unknown_keys, observed
+        )
+        return decision if widen is None else _with_grants(decision, rulings)
     reason = reason_for(offending, worst) + _others_refused(rulings)
     advice = how_to_allow(offending, worst)
-    return Decision(
+    decision = Decision(
         verdict, authorizations, offending, statement, reason, advice, unknown_keys, observed
     )
+    return decision if widen is None else _with_grants(decision, rulings)
+
+
+def _with_grants(decision: Decision, rulings: list[tuple[Authorization, Ruling]]) -> Decision:
+    """The decision with the grants that its rulings rest on."""
+    grants = dict.fromkeys(each.grant for _, each in rulings if each.grant is not None)
+    return decision._replace(grants=tuple(grants)) if grants else decision
 
 
 def _governed(
@@ -110,12 +136,13 @@ def _rule(
     authorization: Authorization,
     principal: Principal,
     lookup_for: LookupFor,
+    widen: Widen | None,
 ) -> Ruling:
     """The ruling for one authorisation; while somebody acts, the worse of two."""
-    ruling = _rule_alone(policy, authorization, principal, lookup_for)
+    ruling = _rule_alone(policy, authorization, principal, lookup_for, widen)
     if principal.signer is None:
         return ruling
-    signers = _rule_alone(policy, authorization, principal.signer, lookup_for)
+    signers = _rule_alone(policy, authorization, principal.signer, lookup_for, widen)
     # The signer's comes first: where both refuse, what it lacks has to be settled anyway.
     worse = max((signers, ruling), key=lambda each: _SEVERITY[each.verdict])
     observed = tuple(dict.fromkeys((*signers.observed, *ruling.observed)))
@@ -127,6 +154,7 @@ def _rule_alone(
     authorization: Authorization,
     principal: Principal,
     lookup_for: LookupFor,
+    widen: Widen | None,
 ) -> Ruling:
     """The ruling for one identity; what is not understood is allowed by no Allow."""
     answer = policy.answer(authorization, principal)
@@ -134,9 +162,11 @@ def _rule_alone(
         ruling = answer.settle(lookup_for(authorization, principal))
     else:
         ruling = answer
-    if authorization.problem is None or ruling.verdict is not Verdict.ALLOW:
-        return ruling
-    if policy.document.default == "allow":
+    if authorization.problem is None:
+        if widen is None or ruling.verdict not in _WIDENED:
+            return ruling
+        return widen(authorization, principal, ruling) or ruling
+    if ruling.verdict not in _LET_THROUGH or policy.document.default == "allow":
         return ruling
     return Ruling(Verdict.IMPLICIT_DENY, observed=ruling.observed)
 

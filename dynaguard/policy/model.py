@@ -15,7 +15,7 @@ from typing import Any, Literal
 from dynaguard.call import StatementRef
 from dynaguard.scope import Priority
 
-Effect = Literal["Allow", "Deny"]
+Effect = Literal["Allow", "Deny", "RequireApproval"]
 
 
 class MaskStep(enum.Enum):
@@ -71,12 +71,75 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """How much goes without an approval, within a sliding window. At least one number.
+
+    Attributes:
+        window_s: Length of the window, in seconds.
+        calls: Calls that match the statement.
+        items: Items that they read, write or delete, as far as the requests tell.
+        read_units: Read capacity units that they consumed.
+        write_units: Write capacity units that they consumed.
+    """
+
+    window_s: float
+    calls: int | None = None
+    items: int | None = None
+    read_units: float | None = None
+    write_units: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalTerms:
+    """The `Approval` table of a statement with Effect `RequireApproval`.
+
+    Attributes:
+        quorum: How many different people have to approve.
+        any_of: Groups of which each approver must be in one; empty: anybody but who asks.
+        all_of: Groups that must each be among the approvers.
+        threshold: What goes without; None: nothing does.
+        timeout_s: How long a ticket stays open, in seconds.
+        duration_s: How long an approval lasts, in seconds from its last decision.
+        uses: Calls that one approval is good for; None: any number.
+    """
+
+    quorum: int = 1
+    any_of: tuple[str, ...] = ()
+    all_of: tuple[str, ...] = ()
+    threshold: Threshold | None = None
+    timeout_s: float = 3600.0
+    duration_s: float = 900.0
+    uses: int | None = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookPin:
+    """One entry of `[runbooks.NAME]`: a runbook that the document trusts.
+
+    Its runs are allowed what its steps need, on top of what statements allow; a Deny still holds.
+
+    Attributes:
+        name: Name of the runbook.
+        sha256: Its content hash, hexadecimal; a runbook of that name with another one may not run.
+        principals: Who may run it, on top of what the runbook itself says; None: everyone.
+        approval: Whose approval a run needs, or None. Its threshold and uses do not count: a run
+            is approved as a whole, once.
+    """
+
+    name: str
+    sha256: str
+    principals: tuple[PrincipalPattern, ...] | None = None
+    approval: ApprovalTerms | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """One statement.
 
     Attributes:
         ref: Sid and place.
-        effect: Allow or Deny.
+        effect: Allow, Deny or RequireApproval. What requires approval is allowed once approved;
+            a Deny comes before it, and it before an Allow.
         principals: None for everyone; else the entries of `Principal` or `NotPrincipal`.
         is_not_principal: Whether they came from `NotPrincipal`.
         actions: Patterns such as `dynamodb:*Item`, as written; compare case-insensitively.
@@ -86,6 +149,7 @@ class Statement:
         conditions: All must hold.
         is_observed: `Mode = "observe"`: evaluated and recorded, left out of the verdict.
         has_variables: Whether `${...}` is a policy variable (IAM's Version rule) or plain text.
+        approval: What an approval takes; None unless the effect is RequireApproval.
     """
 
     ref: StatementRef
@@ -99,6 +163,7 @@ class Statement:
     conditions: tuple[Condition, ...] = ()
     is_observed: bool = False
     has_variables: bool = True
+    approval: ApprovalTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +304,10 @@ class PolicyDocument:
         detectors: Regular expressions of `[detectors]`, by the name of the kind that they find.
         budgets: `[[budget]]` entries in order.
         capacity_limits: `[[capacity_limit]]` entries in order.
+        runbooks: Runbooks that the document trusts, by name.
+        has_standing_access: False where the document says `standing_access = "none"`: then no
+            statement allows anything outside of a runbook, a grant or an approval, and loading
+            refuses a document in which one would.
         context: Further known context keys, values as text by key (as written).
         environment: `dev`, `staging`, `prod`: the variable `environment` of the document, or None.
         settings: The raw `[settings]` table; names are the arguments of `install()`.
@@ -260,6 +329,8 @@ class PolicyDocument:
     detectors: Mapping[str, str] = field(default_factory=dict)
     budgets: tuple[BudgetStatement, ...] = ()
     capacity_limits: tuple[CapacityLimit, ...] = ()
+    runbooks: Mapping[str, RunbookPin] = field(default_factory=dict)
+    has_standing_access: bool = True
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     environment: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)

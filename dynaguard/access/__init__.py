@@ -1,0 +1,1 @@
+"""Access just in time: grants, approvals, boundaries of tasks, and where they are kept."""

@@ -1,0 +1,75 @@
+"""Access just in time, one object for the guard: what widens, what narrows, who must approve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dynaguard.access.boundaries import Boundaries
+from dynaguard.call import Authorization, Call, Decision, Principal, Ruling, StatementRef, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dynaguard.policy.decision import LookupFor, Widen
+    from dynaguard.policy.model import RunbookPin
+
+
+class Access:
+    """What changes a policy's answer for a while. Thread-safe.
+
+    Args:
+        boundaries: Holds calls against the boundaries of their scope.
+        runbooks: The runbooks that the policy trusts, by name.
+    """
+
+    __slots__ = ("_runbooks", "boundaries")
+
+    def __init__(self, boundaries: Boundaries, runbooks: Mapping[str, RunbookPin]) -> None:
+        self.boundaries = boundaries
+        self._runbooks = runbooks
+
+    def widen_for(self, call: Call, lookup_for: LookupFor) -> Widen | None:
+        """What may allow that which no statement does; None where nothing can.
+
+        Args:
+            call: The call.
+            lookup_for: Makes the context of one authorisation.
+        """
+        if not (self._runbooks and call.scope.boundaries):
+            return None
+
+        def widen(need: Authorization, who: Principal, ruling: Ruling) -> Ruling | None:
+            return self._by_runbook(call, need, who, ruling, lookup_for)
+
+        return widen
+
+    def narrowed(
+        self, call: Call, principal: Principal, decision: Decision, lookup_for: LookupFor
+    ) -> Decision:
+        """The decision within the boundaries of the call's scope."""
+        if not call.scope.boundaries or decision.verdict in _REFUSED:
+            return decision
+        refusal = self.boundaries.refusal(call, principal, decision, lookup_for)
+        return decision if refusal is None else refusal
+
+    def _by_runbook(
+        self,
+        call: Call,
+        need: Authorization,
+        who: Principal,
+        ruling: Ruling,
+        lookup_for: LookupFor,
+    ) -> Ruling | None:
+        """The ruling of a runbook that the policy trusts, while it runs."""
+        if ruling.verdict is not Verdict.IMPLICIT_DENY:
+            return None
+        for boundary in call.scope.boundaries:
+            pin = self._runbooks.get(boundary.name) if boundary.kind == "runbook" else None
+            if pin is None or pin.sha256 != boundary.runbook_sha256:
+                continue
+            if self.boundaries.allows(boundary, need, who, lookup_for):
+                return Ruling(Verdict.ALLOW, StatementRef(pin.name, "runbook"))
+        return None
+
+
+_REFUSED = frozenset({Verdict.DENY, Verdict.IMPLICIT_DENY})

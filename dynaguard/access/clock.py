@@ -1,0 +1,44 @@
+"""The clock of expiries: whatever jumps the wall clock makes, nothing lives longer for it.
+
+Two clocks are read: the wall's, and one that never goes back, set to the wall's time when the
+process began. For an end the later of both counts, for a beginning the earlier. So a wall clock
+that is put back revives nothing, and one that is put forward ends grants early, which is safe.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+SKEW_TOLERANCE_S: Final = 60.0
+"""How much earlier than its own not-before something may begin: another machine made it."""
+
+
+class StrictClock:
+    """Tells the time for beginnings and ends, in seconds since the epoch. Thread-safe.
+
+    Args:
+        time_s: The wall clock.
+        monotonic: The clock that never goes back.
+    """
+
+    __slots__ = ("_monotonic", "_offset_s", "_time_s")
+
+    def __init__(
+        self,
+        time_s: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._time_s = time_s
+        self._monotonic = monotonic
+        self._offset_s = time_s() - monotonic()
+
+    def for_end_s(self) -> float:
+        """Now, for comparing with an end: what ends at or before it is over."""
+        return max(self._time_s(), self._monotonic() + self._offset_s)
+
+    def for_beginning_s(self) -> float:
+        """Now, for comparing with a beginning, some tolerance for skew included."""
+        earlier = min(self._time_s(), self._monotonic() + self._offset_s)
+        return earlier + SKEW_TOLERANCE_S
