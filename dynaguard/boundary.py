@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 BoundaryKind = Literal["runbook", "agent"]
@@ -43,8 +43,8 @@ class Boundary:
     name: str
     task: str
     runbook_sha256: str | None = None
-    statements: str | None = None
-    templates: str | None = None
+    statements: str | None = field(default=None, repr=False)
+    templates: str | None = field(default=None, repr=False)
     subject_sha256: str | None = None
     ticket: str | None = None
     expires_epoch_s: float | None = None

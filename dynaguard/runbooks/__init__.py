@@ -1,0 +1,1 @@
+"""Runbooks: documents that execute, are enforced while they run, and compile to IAM."""
