@@ -1,4 +1,4 @@
-"""Boundaries narrow: a task makes the calls that it names, while it lasts, whatever allows more."""
+"""Boundaries narrow: a task makes the calls that it names while it lasts, whatever allows more."""
 
 from __future__ import annotations
 
