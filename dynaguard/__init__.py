@@ -26,6 +26,7 @@ from dynaguard.errors import (
     Problem,
     RunbookError,
     TamperedRequest,
+    TicketError,
 )
 from dynaguard.hooks.lifecycle import attach, detach, install, uninstall
 from dynaguard.scope import correlation, deadline, job
@@ -81,6 +82,7 @@ __all__ = [
     "Problem",
     "RunbookError",
     "TamperedRequest",
+    "TicketError",
     "acting_as",
     "attach",
     "carry",
