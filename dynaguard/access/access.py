@@ -10,6 +10,7 @@ from dynaguard.call import Authorization, Call, Decision, Principal, Ruling, Sta
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dynaguard.access.store import AccessStore
     from dynaguard.policy.decision import LookupFor, Widen
     from dynaguard.policy.model import RunbookPin
 
@@ -20,12 +21,19 @@ class Access:
     Args:
         boundaries: Holds calls against the boundaries of their scope.
         runbooks: The runbooks that the policy trusts, by name.
+        store: Where grants and tickets are kept; None: there are none.
     """
 
-    __slots__ = ("_runbooks", "boundaries")
+    __slots__ = ("_runbooks", "boundaries", "store")
 
-    def __init__(self, boundaries: Boundaries, runbooks: Mapping[str, RunbookPin]) -> None:
+    def __init__(
+        self,
+        boundaries: Boundaries,
+        runbooks: Mapping[str, RunbookPin],
+        store: AccessStore | None = None,
+    ) -> None:
         self.boundaries = boundaries
+        self.store = store
         self._runbooks = runbooks
 
     def widen_for(self, call: Call, lookup_for: LookupFor) -> Widen | None:

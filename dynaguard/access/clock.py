@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 SKEW_TOLERANCE_S: Final = 60.0
@@ -42,3 +43,8 @@ class StrictClock:
         """Now, for comparing with a beginning, some tolerance for skew included."""
         earlier = min(self._time_s(), self._monotonic() + self._offset_s)
         return earlier + SKEW_TOLERANCE_S
+
+
+def iso_utc(epoch_s: float) -> str:
+    """An instant as messages and the command line write it: `2026-11-21T16:00:00Z`."""
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
