@@ -22,6 +22,7 @@ from dynaguard.access.tickets import (
     TicketDecision,
     TicketKind,
     case_of,
+    case_of_id,
 )
 
 _FORMAT: Final = 1
@@ -60,7 +61,7 @@ def read_ticket(text: str) -> Ticket:
         ticket = _ticket(json.loads(text))
     except (KeyError, TypeError, AttributeError) as err:
         raise ValueError(f"it is no ticket ({type(err).__name__})") from err
-    if ticket.id.partition("-")[0] != case_of(ticket):
+    if case_of_id(ticket.id) != case_of(ticket):
         raise ValueError("its id is not the one of what it is about")
     return ticket
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from dynaguard.access.canonical import sha256_of
-from dynaguard.access.clock import SKEW_TOLERANCE_S
+from dynaguard.access.clock import SKEW_TOLERANCE_S, iso_utc
+from dynaguard.access.ids import new_id
 from dynaguard.access.persons import Person, is_same_person
 from dynaguard.errors import TicketError
 
@@ -125,7 +125,7 @@ class Ticket:
     """One question and what was answered.
 
     Attributes:
-        id: Its id, as people and records name it.
+        id: Its id, as people and records name it: that of its case, and which ticket of it.
         kind: A `call`, the run of a `runbook`, or `access` for a while.
         subject_sha256: Hash of what it is about, down to each parameter.
         summary: What approvers see of that: names and counts, values masked.
@@ -204,12 +204,18 @@ def case_id(kind: TicketKind, subject_sha256: str, requester: Person, terms: Ter
         *(kind, subject_sha256, requester.as_dict(), demands),
         *(float(terms.timeout_s), float(terms.duration_s), terms.uses),
     ]
-    return sha256_of(case)[:16]
+    digest = bytes.fromhex(sha256_of(case))
+    return new_id("ticket", lambda count: digest[:count])
 
 
 def case_of(ticket: Ticket) -> str:
     """The id of a ticket's case, from what it says."""
     return case_id(ticket.kind, ticket.subject_sha256, ticket.requester, ticket.terms)
+
+
+def case_of_id(ticket_id: str) -> str:
+    """The id of the case that a ticket's id names: all but its last group."""
+    return ticket_id.rpartition("-")[0]
 
 
 def decide(ticket: Ticket, decision: TicketDecision, now_epoch_s: float) -> Ticket:
@@ -287,30 +293,25 @@ def told(ticket: Ticket, now_epoch_s: float) -> str:
     state = ticket.state_at(now_epoch_s)
     cancelled, denial = ticket.cancellation, ticket.denial
     if cancelled is not None:
-        when = instant(cancelled.cancelled_epoch_s)
+        when = iso_utc(cancelled.cancelled_epoch_s)
         return f"was taken back by {cancelled.person} at {when}{_because(cancelled.why)}"
     if denial is not None:
-        when = instant(denial.decided_epoch_s)
+        when = iso_utc(denial.decided_epoch_s)
         return f"was denied by {denial.person} at {when}{_because(denial.why)}"
     if state is TicketState.PENDING:
-        return f"is open until {instant(ticket.open_until_epoch_s)}"
+        return f"is open until {iso_utc(ticket.open_until_epoch_s)}"
     if ticket.approved_epoch_s is None:
-        return f"was decided by nobody until {instant(ticket.open_until_epoch_s)}"
+        return f"was decided by nobody until {iso_utc(ticket.open_until_epoch_s)}"
     approvers = " and ".join(str(each.person) for each in ticket.decisions)
-    approval = f"was approved by {approvers} at {instant(ticket.approved_epoch_s)}"
+    approval = f"was approved by {approvers} at {iso_utc(ticket.approved_epoch_s)}"
     if state is TicketState.EXPIRED:
-        return f"{approval}, which ended at {instant(ticket.end_epoch_s)}"
+        return f"{approval}, which ended at {iso_utc(ticket.end_epoch_s)}"
     return f"{approval} and is used up" if state is TicketState.USED_UP else approval
 
 
 def who_may_decide(terms: Terms) -> str:
     """Whose approval is wanted, in one clause."""
     return "; ".join(dict.fromkeys(_wanted(demand) for demand in terms.demands))
-
-
-def instant(epoch_s: float) -> str:
-    """An instant as people and machines read it: ISO 8601, UTC, seconds."""
-    return f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _wanted(demand: Demand) -> str:

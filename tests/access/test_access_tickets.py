@@ -56,7 +56,7 @@ def make(terms: Terms | None = None, **changes: Any) -> Ticket:
         uses_left=terms.uses,
     )
     ticket = dataclasses.replace(ticket, **changes)
-    return dataclasses.replace(ticket, id=f"{tickets.case_of(ticket)}-0a1b2c")
+    return dataclasses.replace(ticket, id=f"{tickets.case_of(ticket)}-0a1b")
 
 
 def answer(name: str, *, is_approval: bool = True, at: float = NOW) -> TicketDecision:
