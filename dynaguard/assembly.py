@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dynaguard.access.access import Access
 from dynaguard.access.boundaries import Boundaries
-from dynaguard.access.clock import StrictClock
+from dynaguard.access.clock import StrictClock, steady_s
 from dynaguard.audit.log import AuditLog
 from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb.schemas import Describe, KeySchemas
@@ -48,6 +48,7 @@ from dynaguard.telemetry.telemetry import Telemetry
 if TYPE_CHECKING:
     from dynaguard.access.store import AccessStore
     from dynaguard.access.table_calls import MakeTableCalls
+    from dynaguard.access.widening import Grants
     from dynaguard.audit.sinks import Ship
     from dynaguard.audit.writer import Signs
     from dynaguard.budgets.coordination import Coordinator
@@ -235,12 +236,30 @@ def _access(
     table_calls: MakeTableCalls | None,
 ) -> Access:
     """What changes the policy's answer for a while."""
-    clock = StrictClock(lambda: time_ns() / 1e9, monotonic)
+    # Durations may stand still while the machine sleeps, ends may not.
+    steady = steady_s if monotonic is time.monotonic else monotonic
+    clock = StrictClock(lambda: time_ns() / 1e9, steady)
+    store = _access_store(settings, table_calls, monotonic)
     return Access(
         Boundaries(clock),
         {} if document is None else document.runbooks,
-        store=_access_store(settings, table_calls, monotonic),
+        store=store,
+        grants=None if store is None else _grants(settings, store, clock),
     )
+
+
+def _grants(settings: Settings, store: AccessStore, clock: StrictClock) -> Grants:
+    """The grants of the store, read when a call first needs one."""
+    from dynaguard.access.book import Book  # only with a store
+    from dynaguard.access.widening import Grants
+
+    book = Book(
+        store,
+        clock,
+        max_age_s=settings.access_max_age_s,
+        max_duration_s=settings.access_max_duration_s,
+    )
+    return Grants(book, is_enforcing=settings.mode is Mode.ENFORCE)
 
 
 def _access_store(
