@@ -240,11 +240,17 @@ def _access(
     steady = steady_s if monotonic is time.monotonic else monotonic
     clock = StrictClock(lambda: time_ns() / 1e9, steady)
     store = _access_store(settings, table_calls, monotonic)
+    approvals = None
+    if store is not None and document is not None and document.requires_approvals:
+        from dynaguard.access.approvals import make_approvals
+
+        approvals = make_approvals(document, settings, store, clock, monotonic)
     return Access(
         Boundaries(clock),
         {} if document is None else document.runbooks,
         store=store,
         grants=None if store is None else _grants(settings, store, clock),
+        approvals=approvals,
     )
 
 

@@ -10,6 +10,7 @@ from dynaguard.call import Authorization, Call, Decision, Principal, Ruling, Sta
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dynaguard.access.approvals import Approvals
     from dynaguard.access.store import AccessStore
     from dynaguard.access.widening import Grants
     from dynaguard.policy.decision import LookupFor, Widen
@@ -24,9 +25,10 @@ class Access:
         runbooks: The runbooks that the policy trusts, by name.
         store: Where grants and tickets are kept; None: there are none.
         grants: The grants of the store; None without one.
+        approvals: Has people asked where an approval is required; None where nobody can be.
     """
 
-    __slots__ = ("_runbooks", "boundaries", "grants", "store")
+    __slots__ = ("_runbooks", "approvals", "boundaries", "grants", "store")
 
     def __init__(
         self,
@@ -34,7 +36,9 @@ class Access:
         runbooks: Mapping[str, RunbookPin],
         store: AccessStore | None = None,
         grants: Grants | None = None,
+        approvals: Approvals | None = None,
     ) -> None:
+        self.approvals = approvals
         self.boundaries = boundaries
         self.store = store
         self.grants = grants
