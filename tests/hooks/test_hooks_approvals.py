@@ -169,7 +169,7 @@ def test_another_identity_uses_no_approval(
 
 
 def test_a_denial_stands(client: Any, wire: Any, store: MemoryStore, installed: Any) -> None:
-    """Until the ticket's time is up, the same call gets the same answer, with who, when and why."""
+    """Until its time is up, the same call gets the same answer, with who, when and why."""
     installed()
     deny(store, ticket_of(client))
 
