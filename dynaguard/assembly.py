@@ -46,8 +46,8 @@ from dynaguard.telemetry.logs import CallLogs
 from dynaguard.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from dynaguard.access.opening import MakeClient
     from dynaguard.access.store import AccessStore
+    from dynaguard.access.table_calls import MakeTableCalls
     from dynaguard.access.widening import Grants
     from dynaguard.audit.sinks import Ship
     from dynaguard.audit.writer import Signs
@@ -128,7 +128,7 @@ def build_guard(
     lookup: LookUpCaller | None = None,
     describe: Describe | None = None,
     ship: Callable[[str], Ship] | None = None,
-    access_client: MakeClient | None = None,
+    table_calls: MakeTableCalls | None = None,
     time_ns: Callable[[], int] = time.time_ns,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Guard:
@@ -140,7 +140,7 @@ def build_guard(
         lookup: Gives the caller for credentials, used unless `identity_lookup` is `off`.
         describe: Describes a table, used if `key_schema_lookup` is `describe-table`.
         ship: Gives what sends audit records to a remote target.
-        access_client: Makes clients of an access store in DynamoDB.
+        table_calls: Gives the calls of an access store in DynamoDB.
         time_ns: The clock of records and of `aws:CurrentTime`, in nanoseconds since the epoch.
         monotonic: The clock of durations, waits and retry budgets, in seconds.
 
@@ -166,7 +166,7 @@ def build_guard(
         telemetry=Telemetry(logs=CallLogs(time_ns=time_ns) if settings.audit_logs else None),
         audit=_open_audit(settings, document, time_ns, ship),
         context=context,
-        access=_access(document, settings, time_ns, monotonic, access_client),
+        access=_access(document, settings, time_ns, monotonic, table_calls),
         policy=None if document is None else CompiledPolicy(document),
         masks=_masks(document, settings, time_ns),
         budgets=_budgets(document, settings, monotonic),
@@ -233,13 +233,13 @@ def _access(
     settings: Settings,
     time_ns: Callable[[], int],
     monotonic: Callable[[], float],
-    access_client: MakeClient | None,
+    table_calls: MakeTableCalls | None,
 ) -> Access:
     """What changes the policy's answer for a while."""
     # Durations may stand still while the machine sleeps, ends may not.
     steady = steady_s if monotonic is time.monotonic else monotonic
     clock = StrictClock(lambda: time_ns() / 1e9, steady)
-    store = _access_store(settings, access_client)
+    store = _access_store(settings, table_calls, monotonic)
     return Access(
         Boundaries(clock),
         {} if document is None else document.runbooks,
@@ -262,16 +262,23 @@ def _grants(settings: Settings, store: AccessStore, clock: StrictClock) -> Grant
     return Grants(book, is_enforcing=settings.mode is Mode.ENFORCE)
 
 
-def _access_store(settings: Settings, access_client: MakeClient | None) -> AccessStore | None:
+def _access_store(
+    settings: Settings,
+    table_calls: MakeTableCalls | None,
+    monotonic: Callable[[], float],
+) -> AccessStore | None:
     """The store that the settings name, or None. Nothing is opened before it is used."""
     location = settings.access_store
-    if not isinstance(location, str):
-        return cast("AccessStore | None", location)
+    if location is None:
+        return None
     from dynaguard.access.opening import open_store  # only with a store
+    from dynaguard.access.watched_store import WatchedStore
 
-    return open_store(
-        location, make_client=access_client, verify_key_file=settings.access_verify_key_file
-    )
+    store = location
+    if isinstance(location, str):
+        key_file = settings.access_verify_key_file
+        store = open_store(location, make_table_calls=table_calls, verify_key_file=key_file)
+    return WatchedStore(store, monotonic=monotonic)
 
 
 def _context(

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dynaguard.access.store import AccessStore
 from dynaguard.errors import ConfigurationError
 from dynaguard.settings.locations import read_store_location
 
-MakeClient = Callable[[str | None, str | None], Any]
-"""Gives a context manager with a DynamoDB client, unguarded; for a region and an endpoint."""
+if TYPE_CHECKING:
+    from dynaguard.access.table_calls import MakeTableCalls
 
 
 def open_store(
     location: str | os.PathLike[str],
     *,
-    make_client: MakeClient | None = None,  # noqa: ARG001 - for stores to come
-    verify_key_file: Path | None = None,  # noqa: ARG001 - likewise
+    make_table_calls: MakeTableCalls | None = None,
+    verify_key_file: Path | None = None,
 ) -> AccessStore:
     """The store at a location.
 
     Args:
         location: `*.sqlite` or `*.db`, `dynamodb://TABLE` (with `?region=` and `?endpoint_url=`),
             or `*.json`, a signed file.
-        make_client: Makes clients of DynamoDB; needed for such a location.
+        make_table_calls: Gives the calls of DynamoDB; needed for such a location.
         verify_key_file: A file with the public key that signed files are checked with.
 
     Raises:
@@ -40,4 +39,13 @@ def open_store(
         from dynaguard.access.sqlite_store import SqliteStore
 
         return SqliteStore(found.path)
-    raise ConfigurationError(f"`{found.text}`: this kind of access store is not there yet")
+    if found.kind == "dynamodb" and make_table_calls is not None:
+        from dynaguard.access.dynamodb_store import DynamoDbStore
+
+        calls = make_table_calls(found.region, found.endpoint_url)
+        return DynamoDbStore(found.table, calls)
+    if found.kind == "dynamodb":
+        raise ConfigurationError(f"`{found.text}` needs calls of DynamoDB, and none were given")
+    from dynaguard.access.signed_store import SignedStore
+
+    return SignedStore(found.path, verify_key_file)

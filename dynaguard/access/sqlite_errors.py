@@ -48,8 +48,6 @@ def explained(
         path: Its file.
         is_committing: Whether the change was just to be made for good.
     """
-    if isinstance(err, AccessStoreError):
-        return err
     if isinstance(err, UnicodeEncodeError):
         return refused(name, "a record holds text that is no Unicode, nothing was changed")
     code = _code(err)

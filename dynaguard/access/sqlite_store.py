@@ -197,11 +197,8 @@ class SqliteStore:
             try:
                 connection = self._opened(is_writing=False)
                 return missing if connection is None else find(connection)
-            except (sqlite3.Error, OSError) as err:
-                self._drop()
-                raise explained(err, self.name, self._path) from err
-            except BaseException:
-                self._drop()
+            except BaseException as err:
+                self._fail(err)
                 raise
 
     def _write(self, change: Callable[[sqlite3.Connection], _ValueT]) -> _ValueT:
@@ -216,14 +213,19 @@ class SqliteStore:
                 done = change(connection)
                 is_committing = True
                 connection.execute("COMMIT")
-            except (sqlite3.Error, OSError, UnicodeEncodeError) as err:
-                self._drop()
-                raise explained(err, self.name, self._path, is_committing=is_committing) from err
-            except BaseException:
-                self._drop()
+            except BaseException as err:
+                self._fail(err, is_committing=is_committing)
                 raise
             self._writes += 1
             return done
+
+    def _fail(self, err: BaseException, *, is_committing: bool = False) -> None:
+        """Undoes what was not committed; raises what the disk or SQLite said in our words."""
+        self._drop()
+        if isinstance(err, AccessStoreError):
+            return
+        if isinstance(err, sqlite3.Error | OSError | UnicodeEncodeError):
+            raise explained(err, self.name, self._path, is_committing=is_committing) from err
 
     def _purge(self, connection: sqlite3.Connection) -> None:
         """Deletes what has not mattered for a day, now and then."""
@@ -314,7 +316,7 @@ def _prepare(connection: sqlite3.Connection, name: str, *, is_writing: bool) -> 
     """
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application_id == 0 and version == 0 and tables == 0:
         if not is_writing:
             return False
@@ -328,7 +330,9 @@ def _prepare(connection: sqlite3.Connection, name: str, *, is_writing: bool) -> 
             f"{SCHEMA_VERSION}, use the same dynaguard everywhere"
         )
     connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA synchronous = FULL")
+    # for WAL the same as FULL; without WAL, the end of the journal is on disk too
+    connection.execute("PRAGMA synchronous = EXTRA")
+    connection.execute("PRAGMA fullfsync = ON")
     if is_writing:
         connection.execute("PRAGMA journal_mode = WAL")
         _make_tables(connection)

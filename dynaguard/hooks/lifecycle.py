@@ -173,6 +173,8 @@ def uninstall() -> None:
             _state.installation.remove()
         if _state.guard is not None:
             _state.guard.rooms.audit.close()
+            if _state.guard.rooms.access.store is not None:
+                _state.guard.rooms.access.store.close()
         _state.configuration = _state.guard = _state.installation = None
         _state.depth = 0
         set_process_scope(EMPTY_SCOPE)
@@ -245,6 +247,7 @@ def _install(
     )
     if _state.guard is not None:
         return _reuse(configuration, is_global=is_global)
+    from dynaguard.hooks.access_clients import table_calls
     from dynaguard.hooks.describing import describe_table
     from dynaguard.hooks.installation import Installation
     from dynaguard.hooks.shipping import ship_to
@@ -256,6 +259,7 @@ def _install(
         lookup=look_up_caller,
         describe=describe_table,
         ship=ship_to,
+        table_calls=table_calls,
     )
     if not configuration.is_off:
         installation = Installation(guard, is_global=is_global)
