@@ -11,7 +11,7 @@ import pytest
 import dynaguard
 from dynaguard import ApprovalRequired, PolicyDenied
 from dynaguard.access.approvals import Approvals
-from dynaguard.access.asking import Asking
+from dynaguard.access.ticket_asking import Asking
 from dynaguard.access.clock import StrictClock
 from dynaguard.access.deciding import Decider
 from dynaguard.access.persons import Person
