@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from dynaguard.access.ticket_asking import Asking, terms_of
 from dynaguard.access.persons import is_known, person_of
 from dynaguard.access.run_approvals import RunApprovals
 from dynaguard.access.subjects import SubjectError, subject_of_call
 from dynaguard.access.summaries import summary_of_call
+from dynaguard.access.ticket_asking import Asking, terms_of
 from dynaguard.access.ticket_book import TicketBook
 from dynaguard.access.tickets import (
     Ticket,

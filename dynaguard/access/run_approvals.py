@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from dynaguard.access.ticket_asking import terms_of
 from dynaguard.access.persons import Person, is_known, person_of
 from dynaguard.access.summaries import summary_of_values
+from dynaguard.access.ticket_asking import terms_of
 from dynaguard.access.tickets import Ticket, TicketState, claim, is_from_the_future
 from dynaguard.errors import AccessStoreError, ConfigurationError, TicketError
 
 if TYPE_CHECKING:
-    from dynaguard.access.ticket_asking import Asking
     from dynaguard.access.clock import Mark
+    from dynaguard.access.ticket_asking import Asking
     from dynaguard.call import Principal
     from dynaguard.policy.model import ApprovalTerms
     from dynaguard.runbooks.bound import BoundRunbook

@@ -11,10 +11,10 @@ import pytest
 import dynaguard
 from dynaguard import ApprovalRequired, PolicyDenied
 from dynaguard.access.approvals import Approvals
-from dynaguard.access.ticket_asking import Asking
 from dynaguard.access.clock import StrictClock
 from dynaguard.access.deciding import Decider
 from dynaguard.access.persons import Person
+from dynaguard.access.ticket_asking import Asking
 from dynaguard.access.ticket_book import TicketBook
 from dynaguard.testing.stores import MemoryStore
 from tests.access.approving import (
