@@ -37,16 +37,19 @@ if _typing.TYPE_CHECKING:
     from dynaguard.hooks.batch_writer import unwritten
     from dynaguard.hooks.items import mask_item, unmask_item
     from dynaguard.hooks.keys import key_hash
+    from dynaguard.hooks.requesting import Approval, approval, request_access
     from dynaguard.hooks.status import GuardStatus, status
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
     from dynaguard.propagation.carrying import carry, scope_environ
     from dynaguard.propagation.invocations import invocation
 
 _MODULE_BY_LAZY_NAME = {
+    "Approval": "dynaguard.hooks.requesting",
     "Detector": "dynaguard.masking.registry",
     "Explanation": "dynaguard.explaining",
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
+    "approval": "dynaguard.hooks.requesting",
     "carry": "dynaguard.propagation.carrying",
     "explain": "dynaguard.explaining",
     "invocation": "dynaguard.propagation.invocations",
@@ -54,6 +57,7 @@ _MODULE_BY_LAZY_NAME = {
     "mask_item": "dynaguard.hooks.items",
     "register_detector": "dynaguard.masking.registry",
     "register_strategy": "dynaguard.masking.registry",
+    "request_access": "dynaguard.hooks.requesting",
     "scope_environ": "dynaguard.propagation.carrying",
     "status": "dynaguard.hooks.status",
     "unmask_item": "dynaguard.hooks.items",
@@ -62,6 +66,7 @@ _MODULE_BY_LAZY_NAME = {
 
 __all__ = [
     "AccessStoreError",
+    "Approval",
     "ApprovalRequired",
     "AuditUnavailable",
     "CapacityLimitReached",
@@ -84,6 +89,7 @@ __all__ = [
     "TamperedRequest",
     "TicketError",
     "acting_as",
+    "approval",
     "attach",
     "carry",
     "correlation",
@@ -97,6 +103,7 @@ __all__ = [
     "mask_item",
     "register_detector",
     "register_strategy",
+    "request_access",
     "scope_environ",
     "status",
     "uninstall",

@@ -12,6 +12,7 @@ from dynaguard import errors
 
 FUNCTIONS = {
     "acting_as",
+    "approval",
     "attach",
     "carry",
     "correlation",
@@ -25,6 +26,7 @@ FUNCTIONS = {
     "mask_item",
     "register_detector",
     "register_strategy",
+    "request_access",
     "scope_environ",
     "status",
     "uninstall",
@@ -32,7 +34,7 @@ FUNCTIONS = {
     "unwritten",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
-VALUES = {"Detector", "Explanation", "Guard", "GuardStatus", "Problem"}
+VALUES = {"Approval", "Detector", "Explanation", "Guard", "GuardStatus", "Problem"}
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)
 
 
