@@ -31,9 +31,11 @@ from dynaguard.hooks.lifecycle import attach, detach, install, uninstall
 from dynaguard.scope import correlation, deadline, job
 
 if _typing.TYPE_CHECKING:
+    from dynaguard.access.grants import Grant
     from dynaguard.explaining import Explanation, explain
     from dynaguard.guard import Guard
     from dynaguard.hooks.batch_writer import unwritten
+    from dynaguard.hooks.granting import grant, grants, revoke_grant
     from dynaguard.hooks.items import mask_item, unmask_item
     from dynaguard.hooks.keys import key_hash
     from dynaguard.hooks.status import GuardStatus, status
@@ -44,15 +46,19 @@ if _typing.TYPE_CHECKING:
 _MODULE_BY_LAZY_NAME = {
     "Detector": "dynaguard.masking.registry",
     "Explanation": "dynaguard.explaining",
+    "Grant": "dynaguard.access.grants",
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
     "carry": "dynaguard.propagation.carrying",
     "explain": "dynaguard.explaining",
+    "grant": "dynaguard.hooks.granting",
+    "grants": "dynaguard.hooks.granting",
     "invocation": "dynaguard.propagation.invocations",
     "key_hash": "dynaguard.hooks.keys",
     "mask_item": "dynaguard.hooks.items",
     "register_detector": "dynaguard.masking.registry",
     "register_strategy": "dynaguard.masking.registry",
+    "revoke_grant": "dynaguard.hooks.granting",
     "scope_environ": "dynaguard.propagation.carrying",
     "status": "dynaguard.hooks.status",
     "unmask_item": "dynaguard.hooks.items",
@@ -70,6 +76,7 @@ __all__ = [
     "DynaguardError",
     "DynaguardWarning",
     "Explanation",
+    "Grant",
     "Guard",
     "GuardFailure",
     "GuardStatus",
@@ -88,6 +95,8 @@ __all__ = [
     "deadline",
     "detach",
     "explain",
+    "grant",
+    "grants",
     "install",
     "invocation",
     "job",
@@ -95,6 +104,7 @@ __all__ = [
     "mask_item",
     "register_detector",
     "register_strategy",
+    "revoke_grant",
     "scope_environ",
     "status",
     "uninstall",

@@ -18,6 +18,8 @@ FUNCTIONS = {
     "deadline",
     "detach",
     "explain",
+    "grant",
+    "grants",
     "install",
     "invocation",
     "job",
@@ -25,6 +27,7 @@ FUNCTIONS = {
     "mask_item",
     "register_detector",
     "register_strategy",
+    "revoke_grant",
     "scope_environ",
     "status",
     "uninstall",
@@ -32,7 +35,7 @@ FUNCTIONS = {
     "unwritten",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
-VALUES = {"Detector", "Explanation", "Guard", "GuardStatus", "Problem"}
+VALUES = {"Detector", "Explanation", "Grant", "Guard", "GuardStatus", "Problem"}
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)
 
 
