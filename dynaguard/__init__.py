@@ -32,9 +32,11 @@ from dynaguard.hooks.lifecycle import attach, detach, install, uninstall
 from dynaguard.scope import correlation, deadline, job
 
 if _typing.TYPE_CHECKING:
+    from dynaguard.access.grants import Grant
     from dynaguard.explaining import Explanation, explain
     from dynaguard.guard import Guard
     from dynaguard.hooks.batch_writer import unwritten
+    from dynaguard.hooks.granting import grant, grants, revoke_grant
     from dynaguard.hooks.items import mask_item, unmask_item
     from dynaguard.hooks.keys import key_hash
     from dynaguard.hooks.requesting import Approval, approval, request_access
@@ -47,17 +49,21 @@ _MODULE_BY_LAZY_NAME = {
     "Approval": "dynaguard.hooks.requesting",
     "Detector": "dynaguard.masking.registry",
     "Explanation": "dynaguard.explaining",
+    "Grant": "dynaguard.access.grants",
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
     "approval": "dynaguard.hooks.requesting",
     "carry": "dynaguard.propagation.carrying",
     "explain": "dynaguard.explaining",
+    "grant": "dynaguard.hooks.granting",
+    "grants": "dynaguard.hooks.granting",
     "invocation": "dynaguard.propagation.invocations",
     "key_hash": "dynaguard.hooks.keys",
     "mask_item": "dynaguard.hooks.items",
     "register_detector": "dynaguard.masking.registry",
     "register_strategy": "dynaguard.masking.registry",
     "request_access": "dynaguard.hooks.requesting",
+    "revoke_grant": "dynaguard.hooks.granting",
     "scope_environ": "dynaguard.propagation.carrying",
     "status": "dynaguard.hooks.status",
     "unmask_item": "dynaguard.hooks.items",
@@ -76,6 +82,7 @@ __all__ = [
     "DynaguardError",
     "DynaguardWarning",
     "Explanation",
+    "Grant",
     "Guard",
     "GuardFailure",
     "GuardStatus",
@@ -96,6 +103,8 @@ __all__ = [
     "deadline",
     "detach",
     "explain",
+    "grant",
+    "grants",
     "install",
     "invocation",
     "job",
@@ -104,6 +113,7 @@ __all__ = [
     "register_detector",
     "register_strategy",
     "request_access",
+    "revoke_grant",
     "scope_environ",
     "status",
     "uninstall",

@@ -19,6 +19,8 @@ FUNCTIONS = {
     "deadline",
     "detach",
     "explain",
+    "grant",
+    "grants",
     "install",
     "invocation",
     "job",
@@ -27,6 +29,7 @@ FUNCTIONS = {
     "register_detector",
     "register_strategy",
     "request_access",
+    "revoke_grant",
     "scope_environ",
     "status",
     "uninstall",
@@ -34,7 +37,7 @@ FUNCTIONS = {
     "unwritten",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
-VALUES = {"Approval", "Detector", "Explanation", "Guard", "GuardStatus", "Problem"}
+VALUES = {"Approval", "Detector", "Explanation", "Grant", "Guard", "GuardStatus", "Problem"}
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)
 
 
