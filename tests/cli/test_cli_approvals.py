@@ -53,14 +53,10 @@ def open_ticket(value: str = "secret-customer") -> str:
         *("dynamodb", "DeleteItem", params, "eu-west-1", "aws", None),
         *(NO_CREDENTIALS, EMPTY_SCOPE, "c", False, "dynamodb"),
     )
-    try:
+    with pytest.raises(ApprovalRequired) as caught:
         guard.enter(call)
-    except ApprovalRequired as refusal:
-        assert refusal.ticket is not None
-        return refusal.ticket
-    finally:
-        dynaguard.uninstall()
-    raise AssertionError
+    dynaguard.uninstall()
+    return caught.value.ticket or ""
 
 
 def run(*arguments: str) -> Result:
@@ -301,9 +297,7 @@ def test_a_grant_that_was_left_undone_is_repaired(
             "dynaguard.access.deciding.ensure_grant", lambda *_args, **_more: sys.exit(9)
         )
         with pytest.raises(SystemExit):
-            deciding.decide(
-                asked.id, lead(), is_approval=True, why="fine", channel="cli"
-            )
+            deciding.decide(asked.id, lead(), is_approval=True, why="fine", channel="cli")
     assert dynaguard.grants() == ()
 
     assert asked.is_approved
@@ -347,8 +341,11 @@ def test_what_may_not_be_granted_is_not_asked(
 ) -> None:
     """Told at once, and no ticket is made."""
     wanted = {
-        **{"actions": "dynamodb:GetItem", "resources": "arn:aws:s3:::a", "reason": "x"},
-        **{"duration_s": 60, **changes},
+        "actions": "dynamodb:GetItem",
+        "resources": "arn:aws:s3:::a",
+        "reason": "x",
+        "duration_s": 60,
+        **changes,
     }
 
     with pytest.raises(dynaguard.ConfigurationError, match=message):
@@ -366,4 +363,3 @@ def test_without_a_table_nobody_may_ask(place: Path) -> None:
         dynaguard.request_access(
             actions="dynamodb:GetItem", resources="arn:aws:s3:::a", reason="x", duration_s=60
         )
-
