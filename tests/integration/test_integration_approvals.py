@@ -81,7 +81,7 @@ def test_nothing_is_used_twice_and_nothing_is_lost(location: str, tmp_path: Path
     assert sorted(codes) == [-signal.SIGKILL] * 2 + [0] * (2 * PROCESSES - 2)
     assert used > ASKERS // 4
     print(  # noqa: T201 - the figures that this test is for
-        f"\n{'dynamodb' if ':' in location else 'sqlite'}: {ASKERS} who ask, {DECIDERS} who decide, "
+        f"\n{'dynamodb' if ':' in location else 'sqlite'}: {ASKERS} ask, {DECIDERS} decide, "
         f"{len(tickets)} tickets, {decisions} decisions acknowledged, {used} uses, "
         f"{sum(line[0] == 'late' for line in lines)} decisions that came second, 2 processes "
         f"killed, {elapsed_s:.1f} s"
