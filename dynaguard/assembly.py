@@ -46,6 +46,7 @@ from dynaguard.telemetry.logs import CallLogs
 from dynaguard.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from dynaguard.access.thresholds import Thresholds
     from dynaguard.audit.sinks import Ship
     from dynaguard.audit.writer import Signs
     from dynaguard.budgets.coordination import Coordinator
@@ -145,6 +146,7 @@ def build_guard(
     """
     settings, document = configuration.resolved.settings, configuration.document
     context = _context(document, settings, time_ns, describe)
+    access = _access(document, time_ns, monotonic)
     rooms = Rooms(
         resolver=IdentityResolver(
             identity=settings.identity,
@@ -161,11 +163,13 @@ def build_guard(
         telemetry=Telemetry(logs=CallLogs(time_ns=time_ns) if settings.audit_logs else None),
         audit=_open_audit(settings, document, time_ns, ship),
         context=context,
-        access=_access(document, time_ns, monotonic),
+        access=access,
         policy=None if document is None else CompiledPolicy(document),
         masks=_masks(document, settings, time_ns),
         budgets=_budgets(document, settings, monotonic),
-        consumption=_consumption(document, settings, context.schemas, monotonic),
+        consumption=_consumption(
+            document, settings, context.schemas, monotonic, access.thresholds
+        ),
     )
     return Guard(configuration.resolved, document, rooms, monotonic=monotonic)
 
@@ -230,7 +234,18 @@ def _access(
 ) -> Access:
     """What changes the policy's answer for a while."""
     clock = StrictClock(lambda: time_ns() / 1e9, monotonic)
-    return Access(Boundaries(clock), {} if document is None else document.runbooks)
+    if document is None:
+        return Access(Boundaries(clock), {})
+    return Access(Boundaries(clock), document.runbooks, _thresholds(document, monotonic))
+
+
+def _thresholds(document: PolicyDocument, monotonic: Callable[[], float]) -> Thresholds | None:
+    """What goes without an approval; None where no statement has a threshold."""
+    if not any(each.approval and each.approval.threshold for each in document.statements):
+        return None
+    from dynaguard.access.thresholds import Thresholds  # few documents need it
+
+    return Thresholds(document.statements, monotonic)
 
 
 def _context(
@@ -247,6 +262,7 @@ def _context(
         environment=settings.environment or given.environment,
         schemas=KeySchemas(given.tables, describe=describe if is_asking else None),
         utcnow=lambda: datetime.fromtimestamp(time_ns() / 1e9, UTC),
+        trusts_labels=given.has_standing_access,
     )
 
 
@@ -305,6 +321,7 @@ def _consumption(
     settings: Settings,
     schemas: KeySchemas,
     monotonic: Callable[[], float],
+    thresholds: Thresholds | None,
 ) -> Consumption | None:
     """The books, or None where no setting and no capacity limit asks for any.
 
@@ -313,7 +330,8 @@ def _consumption(
     """
     limits = document.capacity_limits if document is not None else ()
     asks = settings.consumed_capacity != "off"
-    if not (asks or limits or settings.key_statistics or settings.query_warnings):
+    counts = thresholds is not None and thresholds.counts_units
+    if not (asks or limits or counts or settings.key_statistics or settings.query_warnings):
         return None
     keys = None
     if settings.key_statistics:
@@ -323,6 +341,7 @@ def _consumption(
         schemas,
         is_asking=asks,
         limits=CapacityLimits(limits) if limits else None,
+        thresholds=thresholds if counts else None,
         keys=keys,
         queries=QueryWatch() if settings.query_warnings else None,
     )

@@ -185,6 +185,7 @@ def _explain(
         environment=settings.environment or document.environment,
         schemas=KeySchemas(document.tables),
         utcnow=lambda: now,
+        trusts_labels=document.has_standing_access,
     )
     principal = resolver.resolve(call.credentials, call.scope)
     return explain_call(call, principal, document, context, expires=expires)

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from dynaguard.access.boundaries import Boundaries
 from dynaguard.call import Authorization, Call, Decision, Principal, Ruling, StatementRef, Verdict
+from dynaguard.policy.principals import PrincipalClause
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dynaguard.access.thresholds import Allowance, Thresholds
+    from dynaguard.boundary import Boundary
     from dynaguard.policy.decision import LookupFor, Widen
     from dynaguard.policy.model import RunbookPin
 
@@ -20,28 +23,46 @@ class Access:
     Args:
         boundaries: Holds calls against the boundaries of their scope.
         runbooks: The runbooks that the policy trusts, by name.
+        thresholds: What goes without an approval; None where every statement wants one at once.
     """
 
-    __slots__ = ("_runbooks", "boundaries")
+    __slots__ = ("_runbooks", "boundaries", "thresholds")
 
-    def __init__(self, boundaries: Boundaries, runbooks: Mapping[str, RunbookPin]) -> None:
+    def __init__(
+        self,
+        boundaries: Boundaries,
+        runbooks: Mapping[str, RunbookPin],
+        thresholds: Thresholds | None = None,
+    ) -> None:
         self.boundaries = boundaries
+        self.thresholds = thresholds
         self._runbooks = runbooks
 
-    def widen_for(self, call: Call, lookup_for: LookupFor) -> Widen | None:
+    def widen_for(
+        self, call: Call, lookup_for: LookupFor, allowance: Allowance | None = None
+    ) -> Widen | None:
         """What may allow that which no statement does; None where nothing can.
 
         Args:
             call: The call.
             lookup_for: Makes the context of one authorisation.
+            allowance: What the call may do without an approval, see `allowance_for`.
         """
-        if not (self._runbooks and call.scope.boundaries):
-            return None
+        is_run = bool(self._runbooks and call.scope.boundaries)
+        if not is_run:
+            return None if allowance is None else allowance.widen
 
         def widen(need: Authorization, who: Principal, ruling: Ruling) -> Ruling | None:
-            return self._by_runbook(call, need, who, ruling, lookup_for)
+            better = self._by_runbook(call, need, who, ruling, lookup_for)
+            if better is None and allowance is not None:
+                better = allowance.widen(need, who, ruling)
+            return better
 
         return widen
+
+    def allowance_for(self, call: Call) -> Allowance | None:
+        """What a call may do without an approval, to be taken once it is allowed; or None."""
+        return None if self.thresholds is None else self.thresholds.allowance(call)
 
     def narrowed(
         self, call: Call, principal: Principal, decision: Decision, lookup_for: LookupFor
@@ -65,11 +86,20 @@ class Access:
             return None
         for boundary in call.scope.boundaries:
             pin = self._runbooks.get(boundary.name) if boundary.kind == "runbook" else None
-            if pin is None or pin.sha256 != boundary.runbook_sha256:
+            if pin is None or not _is_trusted(pin, boundary, who):
                 continue
             if self.boundaries.allows(boundary, need, who, lookup_for):
                 return Ruling(Verdict.ALLOW, StatementRef(pin.name, "runbook"))
         return None
+
+
+def _is_trusted(pin: RunbookPin, boundary: Boundary, who: Principal) -> bool:
+    """Whether a boundary is of the runbook as pinned, run by who may, and has its ticket."""
+    if pin.sha256 != boundary.runbook_sha256:
+        return False
+    if pin.approval is not None and boundary.ticket is None:
+        return False
+    return pin.principals is None or PrincipalClause(pin.principals).truth(who) is True
 
 
 _REFUSED = frozenset({Verdict.DENY, Verdict.IMPLICIT_DENY})

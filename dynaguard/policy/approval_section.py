@@ -130,6 +130,9 @@ def check_standing_access(
             "needs `govern`: without it only services that statements name are decided, and calls "
             'of all others pass; write for example `govern = ["dynamodb"]` or `govern = ["*"]`',
         )
+    for key in findings.table(data.get("context", {}), ("context",)):
+        if key.lower() == _RUN_KEY:
+            findings.add(("context", key), f"would make every call one of a run, {why} forbids it")
     for statement in statements:
         if statement.effect == "Allow" and not statement.is_observed and not _is_of_run(statement):
             ref = statement.ref

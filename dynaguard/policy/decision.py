@@ -105,9 +105,14 @@ def decide(
 
 
 def _with_grants(decision: Decision, rulings: list[tuple[Authorization, Ruling]]) -> Decision:
-    """The decision with the grants that its rulings rest on."""
+    """The decision with the grants that its rulings rest on, and what is below its threshold."""
     grants = dict.fromkeys(each.grant for _, each in rulings if each.grant is not None)
-    return decision._replace(grants=tuple(grants)) if grants else decision
+    if grants:
+        decision = decision._replace(grants=tuple(grants))
+    if decision.verdict is not Verdict.ALLOW:
+        return decision
+    required_by = dict.fromkeys(ref for _, each in rulings for ref in each.required_by)
+    return decision._replace(required_by=tuple(required_by)) if required_by else decision
 
 
 def _governed(
