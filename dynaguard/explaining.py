@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from dynaguard.call import (
 from dynaguard.errors import ConfigurationError, readable_arn
 from dynaguard.identity.resolver import IdentityResolver
 from dynaguard.policy.decision import decide, denial_message
+from dynaguard.policy.describing import terms_text
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.principals import views_of
 from dynaguard.policy.suggestion import nearest_allow, smallest_statements
@@ -63,10 +64,12 @@ class Explanation:
     Attributes:
         service, operation: The call.
         identity: Label of the identity that it was explained for.
-        verdict: `allow`, `deny`, `implicit_deny` or `ungoverned`.
+        verdict: `allow`, `deny`, `implicit_deny`, `require_approval` or `ungoverned`.
         is_allowed: Whether it would go on.
         statement: The statement behind the verdict as text, or None for the default.
         sid: Its Sid, or None.
+        approvals: Of `require_approval`: each statement that asks, and whose approval it takes
+            and for how long, in words. A threshold that it has is not looked at.
         message: As the denial would say it; empty when allowed.
         unknown_keys: Condition keys and facts that are not known and mattered.
         authorizations: Every permission that it needs.
@@ -86,6 +89,7 @@ class Explanation:
     authorizations: tuple[ExplainedAuthorization, ...]
     suggestions: tuple[Mapping[str, Any], ...] = ()
     sid: str | None = None
+    approvals: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The same, nested mappings and lists only; for JSON."""
@@ -219,19 +223,29 @@ def explain_call(
     explained = []
     for need in needs:
         # While somebody acts, statements are shown as they bear on whom they refuse.
-        refusing = [
-            each
+        verdicts = [
+            (each, decide(policy, call, each, (need,), lookup_for).verdict)
             for each in views_of(principal)
-            if not decide(policy, call, each, (need,), lookup_for).verdict.is_allowed
         ]
+        refusing = [each for each, verdict in verdicts if not verdict.is_allowed]
         who = refusing[0] if refusing else principal
-        refused += (need,) if refusing else ()
+        # What requires an approval is allowed by it: no further statement is missing.
+        if any(verdict is Verdict.IMPLICIT_DENY for _, verdict in verdicts):
+            refused.append(need)
         explained.append(
             _explain_need(document, need, who, lookup_for(need, who), is_allowed=not refusing)
         )
     is_helped = decision.verdict is Verdict.IMPLICIT_DENY and not any(n.problem for n in refused)
     suggested = smallest_statements(refused, principal, expires=expires) if is_helped else ()
-    return _explanation(call, principal, decision, tuple(explained), suggested)
+    found = _explanation(call, principal, decision, tuple(explained), suggested)
+    return replace(found, approvals=_approvals(document, decision))
+
+
+def _approvals(document: PolicyDocument, decision: Decision) -> tuple[str, ...]:
+    """Whose approval each statement takes that requires one."""
+    terms_by_ref = {each.ref: each.approval for each in document.statements}
+    asked = [(ref, terms_by_ref.get(ref)) for ref in decision.required_by]
+    return tuple(f"{ref}: {terms_text(terms)}" for ref, terms in asked if terms is not None)
 
 
 def _explain_need(
