@@ -299,6 +299,18 @@ def test_another_content_person_or_an_approval_that_is_missing_opens_nothing(
     assert wire.sent == []
 
 
+def test_an_approval_is_required_of_a_run_too(client: Any, wire: Any, policy: Any) -> None:
+    """Below its threshold it goes, as everywhere."""
+    reads = {**asking(calls=1), "Action": "dynamodb:GetItem"}
+    dynaguard.install({**trusting(policy), "statement": [reads]})
+
+    with in_run():
+        read(client)
+        refusal(read, client)
+
+    assert len(wire.sent) == 1
+
+
 def test_who_may_run_it_may(client: Any, wire: Any, policy: Any) -> None:
     """By group."""
     dynaguard.install(
