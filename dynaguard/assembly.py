@@ -11,9 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from dynaguard.access.access import Access
-from dynaguard.access.boundaries import Boundaries
-from dynaguard.access.clock import StrictClock
+from dynaguard.access.assembling import build_access
 from dynaguard.audit.log import AuditLog
 from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb.schemas import Describe, KeySchemas
@@ -46,6 +44,7 @@ from dynaguard.telemetry.logs import CallLogs
 from dynaguard.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from dynaguard.access.table_calls import MakeTableCalls
     from dynaguard.access.thresholds import Thresholds
     from dynaguard.audit.sinks import Ship
     from dynaguard.audit.writer import Signs
@@ -126,6 +125,7 @@ def build_guard(
     lookup: LookUpCaller | None = None,
     describe: Describe | None = None,
     ship: Callable[[str], Ship] | None = None,
+    table_calls: MakeTableCalls | None = None,
     time_ns: Callable[[], int] = time.time_ns,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Guard:
@@ -137,6 +137,7 @@ def build_guard(
         lookup: Gives the caller for credentials, used unless `identity_lookup` is `off`.
         describe: Describes a table, used if `key_schema_lookup` is `describe-table`.
         ship: Gives what sends audit records to a remote target.
+        table_calls: Gives the calls of an access store in DynamoDB.
         time_ns: The clock of records and of `aws:CurrentTime`, in nanoseconds since the epoch.
         monotonic: The clock of durations, waits and retry budgets, in seconds.
 
@@ -146,7 +147,7 @@ def build_guard(
     """
     settings, document = configuration.resolved.settings, configuration.document
     context = _context(document, settings, time_ns, describe)
-    access = _access(document, time_ns, monotonic)
+    access = build_access(document, settings, time_ns, monotonic, table_calls)
     rooms = Rooms(
         resolver=IdentityResolver(
             identity=settings.identity,
@@ -225,27 +226,6 @@ def _signer(path: Path) -> Signs:
     from dynaguard.audit.signing import Signer
 
     return Signer(path)
-
-
-def _access(
-    document: PolicyDocument | None,
-    time_ns: Callable[[], int],
-    monotonic: Callable[[], float],
-) -> Access:
-    """What changes the policy's answer for a while."""
-    clock = StrictClock(lambda: time_ns() / 1e9, monotonic)
-    if document is None:
-        return Access(Boundaries(clock), {})
-    return Access(Boundaries(clock), document.runbooks, _thresholds(document, monotonic))
-
-
-def _thresholds(document: PolicyDocument, monotonic: Callable[[], float]) -> Thresholds | None:
-    """What goes without an approval; None where no statement has a threshold."""
-    if not any(each.approval and each.approval.threshold for each in document.statements):
-        return None
-    from dynaguard.access.thresholds import Thresholds  # few documents need it
-
-    return Thresholds(document.statements, monotonic)
 
 
 def _context(

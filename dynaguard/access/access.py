@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dynaguard.access.boundaries import Boundaries
@@ -11,10 +12,13 @@ from dynaguard.policy.principals import PrincipalClause
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dynaguard.access.approvals import Approvals
+    from dynaguard.access.store import AccessStore
     from dynaguard.access.thresholds import Allowance, Thresholds
+    from dynaguard.access.widening import Grants
     from dynaguard.boundary import Boundary
     from dynaguard.policy.decision import LookupFor, Widen
-    from dynaguard.policy.model import RunbookPin
+    from dynaguard.policy.model import ApprovalTerms, RunbookPin
 
 
 class Access:
@@ -23,18 +27,27 @@ class Access:
     Args:
         boundaries: Holds calls against the boundaries of their scope.
         runbooks: The runbooks that the policy trusts, by name.
+        store: Where grants and tickets are kept; None: there are none.
+        grants: The grants of the store; None without one.
+        approvals: Has people asked where an approval is required; None where nobody can be.
         thresholds: What goes without an approval; None where every statement wants one at once.
     """
 
-    __slots__ = ("_runbooks", "boundaries", "thresholds")
+    __slots__ = ("_runbooks", "approvals", "boundaries", "grants", "store", "thresholds")
 
     def __init__(
         self,
         boundaries: Boundaries,
         runbooks: Mapping[str, RunbookPin],
+        store: AccessStore | None = None,
+        grants: Grants | None = None,
+        approvals: Approvals | None = None,
         thresholds: Thresholds | None = None,
     ) -> None:
+        self.approvals = approvals
         self.boundaries = boundaries
+        self.store = store
+        self.grants = grants
         self.thresholds = thresholds
         self._runbooks = runbooks
 
@@ -48,21 +61,44 @@ class Access:
             lookup_for: Makes the context of one authorisation.
             allowance: What the call may do without an approval, see `allowance_for`.
         """
-        is_run = bool(self._runbooks and call.scope.boundaries)
-        if not is_run:
+        grants = self.grants
+        has_runbooks = bool(self._runbooks and call.scope.boundaries)
+        if grants is None and not has_runbooks:
             return None if allowance is None else allowance.widen
 
         def widen(need: Authorization, who: Principal, ruling: Ruling) -> Ruling | None:
-            better = self._by_runbook(call, need, who, ruling, lookup_for)
-            if better is None and allowance is not None:
-                better = allowance.widen(need, who, ruling)
-            return better
+            found = self._by_runbook(call, need, who, ruling, lookup_for) if has_runbooks else None
+            if found is None and grants is not None:
+                found = grants.rule(call, need, who, ruling, lookup_for)
+            if found is None and allowance is not None:
+                found = allowance.widen(need, who, ruling)
+            return found
 
         return widen
 
     def allowance_for(self, call: Call) -> Allowance | None:
         """What a call may do without an approval, to be taken once it is allowed; or None."""
         return None if self.thresholds is None else self.thresholds.allowance(call)
+
+    def learns_more(self, decision: Decision) -> bool:
+        """Whether what widens changed just now, so that a refused call may be allowed after all.
+
+        Effects: may wait for the store.
+        """
+        return self.grants is not None and self.grants.learns_more(decision)
+
+    def is_still_granted(self, decision: Decision) -> bool:
+        """Whether the grants behind a decision still hold: for further attempts of its call.
+
+        Effects: as a call's own look at the grants: waits only where what is known is too old.
+        """
+        return not decision.grants or (
+            self.grants is not None and self.grants.is_still_granted(decision)
+        )
+
+    def told(self, decision: Decision, principal: Principal) -> Decision:
+        """A refusal that also says how to ask for a grant."""
+        return decision if self.grants is None else self.grants.told(decision, principal)
 
     def narrowed(
         self, call: Call, principal: Principal, decision: Decision, lookup_for: LookupFor
@@ -88,16 +124,31 @@ class Access:
             pin = self._runbooks.get(boundary.name) if boundary.kind == "runbook" else None
             if pin is None or not _is_trusted(pin, boundary, who):
                 continue
+            if pin.approval is not None and not self._is_approved(
+                pin.approval, boundary, call, who
+            ):
+                continue
             if self.boundaries.allows(boundary, need, who, lookup_for):
                 return Ruling(Verdict.ALLOW, StatementRef(pin.name, "runbook"))
         return None
 
+    def _is_approved(
+        self, terms: ApprovalTerms, boundary: Boundary, call: Call, who: Principal
+    ) -> bool:
+        """Whether the run that a boundary is of was approved, for who runs it.
+
+        While somebody acts, the one approval is for both whom the call is decided for.
+        """
+        if self.approvals is None:
+            return False
+        acting = replace(who, acting_name=call.scope.acting_name)
+        ticket, subject = boundary.ticket, boundary.subject_sha256
+        return self.approvals.is_run_approved(ticket, subject, acting, terms)
+
 
 def _is_trusted(pin: RunbookPin, boundary: Boundary, who: Principal) -> bool:
-    """Whether a boundary is of the runbook as pinned, run by who may, and has its ticket."""
+    """Whether a boundary is of the runbook as it was pinned, run by who may."""
     if pin.sha256 != boundary.runbook_sha256:
-        return False
-    if pin.approval is not None and boundary.ticket is None:
         return False
     return pin.principals is None or PrincipalClause(pin.principals).truth(who) is True
 

@@ -9,10 +9,12 @@ import click
 
 _MODULE_BY_COMMAND: Final = {
     "alarms": "dynaguard.cli.alarms",
+    "approvals": "dynaguard.cli.approvals",
     "audit": "dynaguard.cli.audit",
     "check": "dynaguard.cli.check",
     "demo": "dynaguard.cli.demo",
     "explain": "dynaguard.cli.explain",
+    "grants": "dynaguard.cli.grants",
     "init": "dynaguard.cli.init",
     "key-hash": "dynaguard.cli.key_hash",
     "run": "dynaguard.cli.run",
