@@ -226,6 +226,7 @@ FOUND: Final[dict[str, list[Any]]] = {
     "DG603": [
         _document(allow("DeleteItem BatchWriteItem"), asks("DeleteItem"), **_MANAGED),
         _document(allow("*", "*"), asks("PutItem"), **_MANAGED),
+        _document(allow("Scan", [TABLE, INDEX]), asks("Scan"), **_MANAGED),
         _document(asks("UpdateItem"), default="allow", govern=["dynamodb"], **_MANAGED),
         _document(
             allow("BatchWriteItem"),
@@ -422,6 +423,15 @@ NOT_FOUND: Final[dict[str, list[Any]]] = {
         _document(asks("DeleteItem", Approval={"all_of": "managers"}), **_MANAGED),
     ],
     "DG603": [
+        _document(allow("Scan", [TABLE, INDEX]), asks("Scan", [TABLE, INDEX]), **_MANAGED),
+        _document(allow("Scan", [TABLE, INDEX]), asks("Scan", f"{TABLE}*"), **_MANAGED),
+        _document(allow("Scan", TABLE), asks("Scan"), **_MANAGED),
+        _document(
+            allow("Scan", [TABLE, INDEX]),
+            {"Effect": "RequireApproval", "Action": "dynamodb:Scan", "NotResource": OTHER},
+            **_MANAGED,
+        ),
+        _document(allow("Scan", [TABLE, INDEX]), asks("Scan"), deny("Scan", INDEX), **_MANAGED),
         _document(allow("DeleteItem"), asks("DeleteItem"), **_MANAGED),
         _document(allow("*", "*"), asks("DeleteItem BatchWriteItem PartiQLDelete"), **_MANAGED),
         _document(

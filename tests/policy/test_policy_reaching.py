@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dynaguard.policy.describing import conditions_text, people_text, terms_text
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.model import ApprovalTerms, PolicyDocument, Threshold
 from dynaguard.policy.reaching import Reach, Way, reach_of
+from dynaguard.policy.trace import trace
+from tests.policy.random_policies import random_document, random_request
 
 ORDERS = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders"
 GROUPS = {"etl": ["arn:aws:iam::*:role/etl-*"], "managers": ["sso:role=Manager"]}
@@ -209,6 +214,22 @@ def test_conditions_of_a_grant_are_told() -> None:
     ).allowing
 
     assert way.when.startswith("`dynaguard:Job` StringEquals `nightly`, from ")
+
+
+@given(st.randoms(use_true_random=False))
+def test_whatever_takes_effect_on_somebody_is_listed(rng: random.Random) -> None:
+    """In random policies: a statement that certainly matches a request is never left out."""
+    document, request = random_document(rng), random_request(rng)
+    need = request.authorization
+    found = trace(document, need, request.principal, request.lookup)
+    matching = {
+        each.statement.sid for each in found if each.match == "yes" and not each.is_observed
+    }
+
+    reach = reach_of(document, need.action, need.resource)
+
+    listed = {way.name for way in (*reach.allowing, *reach.asking, *reach.denying)}
+    assert matching <= listed
 
 
 def test_it_is_plain_data_too() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dynaguard.call import StatementRef
-from dynaguard.policy.lint.actions import OTHER_WAYS
+from dynaguard.policy.lint.actions import INDEX_ACTIONS, OTHER_WAYS
 from dynaguard.policy.lint.allow_lists import named
 from dynaguard.policy.lint.covering import covers
+from dynaguard.policy.lint.detours import is_table, on_index
 from dynaguard.policy.lint.findings import Finding
 from dynaguard.policy.lint.grants import Grants, is_about, only
 from dynaguard.policy.lint.rules import RULES
@@ -57,7 +59,7 @@ def check_approvers(document: PolicyDocument) -> Iterator[Finding]:
 
 
 def check_detours_around_approvals(grants: Grants) -> Iterator[Finding]:
-    """DG603: what requires an approval can be done by another action without one."""
+    """DG603: what requires an approval can be done in another way without one."""
     for asking in grants.approvals:
         for name, ways in OTHER_WAYS.items():
             if not is_about(asking, name) or grants.is_denied(only(asking, name)):
@@ -73,6 +75,27 @@ def check_detours_around_approvals(grants: Grants) -> Iterator[Finding]:
                 fix = f"add {named(found)} to this statement, or do not allow what goes around it"
                 path = "NotAction" if asking.is_not_action else "Action"
                 yield RULES["DG603"].finding(asking.ref, message, fix, path)
+        yield from _by_index(asking, grants)
+
+
+def _by_index(asking: Statement, grants: Grants) -> Iterator[Finding]:
+    """DG603: reads of a table require an approval, those of its indexes do not."""
+    for at, resource in enumerate(() if asking.is_not_resource else asking.resources):
+        if not is_table(resource):
+            continue
+        index = f"{resource}/index/*"
+        found = []
+        for name in INDEX_ACTIONS:
+            forgotten = replace(only(asking, name), resources=(index,))
+            ways = (on_index(way, forgotten) for way in grants.ways(forgotten, name))
+            if is_about(asking, name) and any(
+                not grants.is_denied(way) and not grants.is_asked_for(way) for way in ways
+            ):
+                found.append(name)
+        if found:
+            message = f"{named(found)} on an index of the table goes without an approval"
+            fix = f"add the resource `{index}`"
+            yield RULES["DG603"].finding(asking.ref, message, fix, f"Resource[{at}]")
 
 
 def _is_open(asking: Statement, way: str, grants: Grants) -> bool:

@@ -346,14 +346,15 @@ _ALL_RULES: Final = (
         "DG603",
         "approval-has-another-way",
         "warning",
-        "an approval of an action, while another action that does the same needs none",
-        "As DG204: a batch write and PartiQL have actions of their own, so that the approval of "
-        "`DeleteItem` alone is asked of nobody who deletes by `BatchWriteItem`.",
+        "an approval of an action, while another way to do the same needs none",
+        "As DG204 and DG206: a batch write and PartiQL have actions of their own, so that the "
+        "approval of `DeleteItem` alone is asked of nobody who deletes by `BatchWriteItem`. An "
+        "index is a resource of its own.",
         _statement(*_access('"dynamodb:*Item"'))
         + "\n\n"
         + _statement(*_DELETE, 'Approval = { any_of = ["managers"] }', effect="RequireApproval")
         + '\n\n[groups]\nmanagers = ["arn:aws:iam::*:role/manager"]',
-        "Let the statement name the other actions too, or do not allow them.",
+        "Let the statement name the other actions and indexes too, or do not allow them.",
     ),
 )
 
