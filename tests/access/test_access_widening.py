@@ -422,7 +422,7 @@ def test_a_further_attempt_while_nothing_is_known_is_refused(desk: Desk) -> None
 
 @given(st.integers(0, 2**32))
 def test_grants_are_allow_statements_that_come_last(seed: int) -> None:
-    """Deny first, then statements, then the grants that are for the identity and in force."""
+    """Deny first, then what requires an approval, then statements, then the grants in force."""
     rng = random.Random(seed)
     document, request = random_document(rng), random_request(rng)
     who, need = replace(request.principal, name="etl"), request.authorization
@@ -469,8 +469,9 @@ def test_grants_are_allow_statements_that_come_last(seed: int) -> None:
     def widen(need: Authorization, asked: Principal, ruling: Ruling) -> Ruling | None:
         view = View(asked, None, is_acting=False)
         span_s = now_s, now_s + SKEW_TOLERANCE_S
+        is_emergency = ruling.verdict is Verdict.REQUIRE_APPROVAL
         return snapshot.rule(
-            need, view, asked, lambda *_: request.lookup, span_s, is_emergency=False
+            need, view, asked, lambda *_: request.lookup, span_s, is_emergency=is_emergency
         )
 
     decision = decide(
