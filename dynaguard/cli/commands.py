@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 _MODULE_BY_COMMAND: Final = {
+    "access": "dynaguard.cli.access",
     "alarms": "dynaguard.cli.alarms",
     "audit": "dynaguard.cli.audit",
     "check": "dynaguard.cli.check",
