@@ -58,6 +58,20 @@ def test_nothing_is_claimed_of_a_grant_that_is_over() -> None:
     assert _left(desk, revoked.id) == 3
 
 
+def test_a_claim_that_was_overtaken_by_the_last_one_takes_nothing() -> None:
+    """What was about to be taken when somebody else took it does not count."""
+
+    class Overtaken(MemoryStore):
+        def replace(self, record: StoredRecord) -> bool:
+            super().replace(record)  # by somebody else, a moment earlier
+            return False
+
+    desk = Desk(store=Overtaken())
+    given = desk.give(uses=1)
+
+    assert not _claim(desk, given.id)
+
+
 def test_threads_that_race_take_each_use_once() -> None:
     """Twenty of them, thirteen uses."""
     desk = Desk()

@@ -139,6 +139,13 @@ def test_without_end_and_reason_nothing_is_granted() -> None:
             "are empty, say which actions on which resources it opens",
         ),
         ({"acting_as": ""}, "acting_as", "is missing, name who acts"),
+        ({"reason": 5}, "reason", "must be text, this is a number"),
+        ({"is_break_glass": "no"}, "is_break_glass", "must be a boolean, this is text"),
+        (
+            {"statements": json.dumps([READ] * 400)},
+            "statements",
+            "have 47600 characters, at most 32768 will do",
+        ),
     ],
 )
 def test_terms_that_are_refused(changes: dict[str, Any], path: str, message: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynaguard.access.claiming import claim_use
 from dynaguard.access.clock import SKEW_TOLERANCE_S
 from dynaguard.access.grants import Grant
 from dynaguard.access.snapshot import LiveGrant, Snapshot, View
@@ -168,6 +169,17 @@ def test_a_clock_put_back_revives_nothing(desk: Desk) -> None:
     assert not desk.allows()
 
 
+def test_what_has_begun_has_not_by_a_clock_put_back(desk: Desk) -> None:
+    """The earlier clock counts for a beginning, for one that was seen too."""
+    desk.give(begins_epoch_s=BEGIN_S + 600)
+    desk.passes(700)
+    assert desk.allows()
+
+    desk.wall_s -= 3600
+
+    assert not desk.allows()
+
+
 def test_a_clock_put_forward_begins_nothing_and_ends_early(desk: Desk) -> None:
     """Another hour."""
     desk.give(duration_s=60.0)
@@ -200,6 +212,14 @@ def test_a_revoked_grant_opens_nothing(desk: Desk) -> None:
     desk.revoke(gone)
 
     assert [ref.id for ref in desk.decide().grants] == [kept.id]
+
+
+def test_a_grant_that_is_used_up_is_not_asked(desk: Desk) -> None:
+    """Its document says so: nothing is claimed to find out."""
+    given = desk.give(uses=1)
+    claim_use(desk.store, given.id, desk.clock, max_duration_s=900.0)
+
+    assert not desk.decide().verdict.is_allowed
 
 
 def test_a_deny_is_never_widened(desk: Desk) -> None:
