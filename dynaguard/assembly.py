@@ -48,7 +48,7 @@ from dynaguard.telemetry.telemetry import Telemetry
 if TYPE_CHECKING:
     from dynaguard.access.store import AccessStore
     from dynaguard.access.table_calls import MakeTableCalls
-    from dynaguard.access.widening import Grants
+    from dynaguard.access.thresholds import Thresholds
     from dynaguard.audit.sinks import Ship
     from dynaguard.audit.writer import Signs
     from dynaguard.budgets.coordination import Coordinator
@@ -150,6 +150,7 @@ def build_guard(
     """
     settings, document = configuration.resolved.settings, configuration.document
     context = _context(document, settings, time_ns, describe)
+    access = _access(document, settings, time_ns, monotonic, table_calls)
     rooms = Rooms(
         resolver=IdentityResolver(
             identity=settings.identity,
@@ -166,11 +167,13 @@ def build_guard(
         telemetry=Telemetry(logs=CallLogs(time_ns=time_ns) if settings.audit_logs else None),
         audit=_open_audit(settings, document, time_ns, ship),
         context=context,
-        access=_access(document, settings, time_ns, monotonic, table_calls),
+        access=access,
         policy=None if document is None else CompiledPolicy(document),
         masks=_masks(document, settings, time_ns),
         budgets=_budgets(document, settings, monotonic),
-        consumption=_consumption(document, settings, context.schemas, monotonic),
+        consumption=_consumption(
+            document, settings, context.schemas, monotonic, access.thresholds
+        ),
     )
     return Guard(configuration.resolved, document, rooms, monotonic=monotonic)
 
@@ -239,27 +242,27 @@ def _access(
     # Durations may stand still while the machine sleeps, ends may not.
     steady = steady_s if monotonic is time.monotonic else monotonic
     clock = StrictClock(lambda: time_ns() / 1e9, steady)
-    store = _access_store(settings, table_calls, monotonic)
+    store, grants = _access_store(settings, table_calls, monotonic), None
+    if store is not None:
+        from dynaguard.access.widening import make_grants  # only with a store
+
+        grants = make_grants(settings, store, clock)
     return Access(
         Boundaries(clock),
         {} if document is None else document.runbooks,
+        None if document is None else _thresholds(document, monotonic),
         store=store,
-        grants=None if store is None else _grants(settings, store, clock),
+        grants=grants,
     )
 
 
-def _grants(settings: Settings, store: AccessStore, clock: StrictClock) -> Grants:
-    """The grants of the store, read when a call first needs one."""
-    from dynaguard.access.book import Book  # only with a store
-    from dynaguard.access.widening import Grants
+def _thresholds(document: PolicyDocument, monotonic: Callable[[], float]) -> Thresholds | None:
+    """What goes without an approval; None where no statement has a threshold."""
+    if not any(each.approval and each.approval.threshold for each in document.statements):
+        return None
+    from dynaguard.access.thresholds import Thresholds  # few documents need it
 
-    book = Book(
-        store,
-        clock,
-        max_age_s=settings.access_max_age_s,
-        max_duration_s=settings.access_max_duration_s,
-    )
-    return Grants(book, is_enforcing=settings.mode is Mode.ENFORCE)
+    return Thresholds(document.statements, monotonic)
 
 
 def _access_store(
@@ -295,6 +298,7 @@ def _context(
         environment=settings.environment or given.environment,
         schemas=KeySchemas(given.tables, describe=describe if is_asking else None),
         utcnow=lambda: datetime.fromtimestamp(time_ns() / 1e9, UTC),
+        trusts_labels=given.has_standing_access,
     )
 
 
@@ -353,6 +357,7 @@ def _consumption(
     settings: Settings,
     schemas: KeySchemas,
     monotonic: Callable[[], float],
+    thresholds: Thresholds | None,
 ) -> Consumption | None:
     """The books, or None where no setting and no capacity limit asks for any.
 
@@ -361,7 +366,8 @@ def _consumption(
     """
     limits = document.capacity_limits if document is not None else ()
     asks = settings.consumed_capacity != "off"
-    if not (asks or limits or settings.key_statistics or settings.query_warnings):
+    counts = thresholds is not None and thresholds.counts_units
+    if not (asks or limits or counts or settings.key_statistics or settings.query_warnings):
         return None
     keys = None
     if settings.key_statistics:
@@ -371,6 +377,7 @@ def _consumption(
         schemas,
         is_asking=asks,
         limits=CapacityLimits(limits) if limits else None,
+        thresholds=thresholds if counts else None,
         keys=keys,
         queries=QueryWatch() if settings.query_warnings else None,
     )

@@ -25,6 +25,7 @@ from dynaguard.policy.principals import facts_of
 
 if TYPE_CHECKING:
     from dynaguard.access.access import Access
+    from dynaguard.access.thresholds import Allowance
     from dynaguard.access.widening import Grants
     from dynaguard.aws.context import ContextSource
     from dynaguard.identity.resolver import IdentityResolver
@@ -123,12 +124,37 @@ class Authorising:
         def lookup_for(authorization: Authorization, who: Principal) -> ContextLookup:
             return context.lookup_for(call, who, authorization)
 
-        if policy is None:
-            decision = Decision(Verdict.UNGOVERNED, needs)
-        else:
-            widen = access.widen_for(call, lookup_for)
-            decision = decide(policy, call, principal, needs, lookup_for, widen)
-        passage.decision = decision = access.narrowed(call, principal, decision, lookup_for)
+        def decided(allowance: Allowance | None) -> Decision:
+            if policy is None:
+                decision = Decision(Verdict.UNGOVERNED, needs)
+            else:
+                widen = access.widen_for(call, lookup_for, allowance)
+                decision = decide(policy, call, principal, needs, lookup_for, widen)
+            return access.narrowed(call, principal, decision, lookup_for)
+
+        allowance = access.allowance_for(call)
+        decision = decided(allowance)
+        if allowance is not None:
+            decision = self._taken(passage, decision, allowance, decided)
+        passage.decision = decision
+        return decision
+
+    def _taken(
+        self,
+        passage: Passage,
+        decision: Decision,
+        allowance: Allowance,
+        decided: Callable[[None], Decision],
+    ) -> Decision:
+        """The decision, once what goes without an approval is counted: whole or not at all."""
+        if decision.verdict is Verdict.ALLOW and not allowance.take():
+            decision = decided(None)  # other calls were faster
+        if decision.verdict is Verdict.REQUIRE_APPROVAL and allowance.excess is not None:
+            reason = f"{decision.reason}: {allowance.excess}"
+            return decision._replace(reason=reason)
+        if decision.verdict is Verdict.ALLOW and decision.required_by:
+            thresholds = self._access.thresholds
+            passage.is_limited = thresholds is not None and thresholds.counts_units
         return decision
 
     def _with_uses(self, passage: Passage, decision: Decision, grants: Grants) -> Decision:

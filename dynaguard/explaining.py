@@ -27,6 +27,7 @@ from dynaguard.call import (
 from dynaguard.errors import ConfigurationError, readable_arn
 from dynaguard.identity.resolver import IdentityResolver
 from dynaguard.policy.decision import decide, denial_message
+from dynaguard.policy.describing import terms_text
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.principals import views_of
 from dynaguard.policy.suggestion import nearest_allow, smallest_statements
@@ -83,10 +84,12 @@ class Explanation:
     Attributes:
         service, operation: The call.
         identity: Label of the identity that it was explained for.
-        verdict: `allow`, `deny`, `implicit_deny` or `ungoverned`.
+        verdict: `allow`, `deny`, `implicit_deny`, `require_approval` or `ungoverned`.
         is_allowed: Whether it would go on.
         statement: The statement behind the verdict as text, or None for the default.
         sid: Its Sid, or None.
+        approvals: Of `require_approval`: each statement that asks, and whose approval it takes
+            and for how long, in words. A threshold that it has is not looked at.
         message: As the denial would say it; empty when allowed.
         unknown_keys: Condition keys and facts that are not known and mattered.
         authorizations: Every permission that it needs.
@@ -107,6 +110,7 @@ class Explanation:
     authorizations: tuple[ExplainedAuthorization, ...]
     suggestions: tuple[Mapping[str, Any], ...] = ()
     sid: str | None = None
+    approvals: tuple[str, ...] = ()
     grants: tuple[ExplainedGrant, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -210,6 +214,7 @@ def _explain(
         environment=settings.environment or document.environment,
         schemas=KeySchemas(document.tables),
         utcnow=lambda: now,
+        trusts_labels=document.has_standing_access,
     )
     principal = resolver.resolve(call.credentials, call.scope)
     return explain_call(
@@ -251,20 +256,30 @@ def explain_call(
     explained = []
     for need in needs:
         # While somebody acts, statements are shown as they bear on whom they refuse.
-        refusing = [
-            each
+        verdicts = [
+            (each, decide(policy, call, each, (need,), lookup_for, widen).verdict)
             for each in views_of(principal)
-            if not decide(policy, call, each, (need,), lookup_for, widen).verdict.is_allowed
         ]
+        refusing = [each for each, verdict in verdicts if not verdict.is_allowed]
         who = refusing[0] if refusing else principal
-        refused += (need,) if refusing else ()
+        # What requires an approval is allowed by it: no further statement is missing.
+        if any(verdict is Verdict.IMPLICIT_DENY for _, verdict in verdicts):
+            refused.append(need)
         explained.append(
             _explain_need(document, need, who, lookup_for(need, who), is_allowed=not refusing)
         )
     is_helped = decision.verdict is Verdict.IMPLICIT_DENY and not any(n.problem for n in refused)
     suggested = smallest_statements(refused, principal, expires=expires) if is_helped else ()
     found = _explanation(call, principal, decision, tuple(explained), suggested)
+    found = replace(found, approvals=_approvals(document, decision))
     return found if held is None else replace(found, grants=held.explained(principal, decision))
+
+
+def _approvals(document: PolicyDocument, decision: Decision) -> tuple[str, ...]:
+    """Whose approval each statement takes that requires one."""
+    terms_by_ref = {each.ref: each.approval for each in document.statements}
+    asked = [(ref, terms_by_ref.get(ref)) for ref in decision.required_by]
+    return tuple(f"{ref}: {terms_text(terms)}" for ref, terms in asked if terms is not None)
 
 
 class _Held:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from dynaguard.access.boundaries import Boundaries
 from dynaguard.call import Authorization, Call, Decision, Principal, Ruling, StatementRef, Verdict
+from dynaguard.policy.principals import PrincipalClause
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dynaguard.access.store import AccessStore
+    from dynaguard.access.thresholds import Allowance, Thresholds
     from dynaguard.access.widening import Grants
+    from dynaguard.boundary import Boundary
     from dynaguard.policy.decision import LookupFor, Widen
     from dynaguard.policy.model import RunbookPin
 
@@ -22,43 +25,56 @@ class Access:
     Args:
         boundaries: Holds calls against the boundaries of their scope.
         runbooks: The runbooks that the policy trusts, by name.
+        thresholds: What goes without an approval; None where every statement wants one at once.
         store: Where grants and tickets are kept; None: there are none.
         grants: The grants of the store; None without one.
     """
 
-    __slots__ = ("_runbooks", "boundaries", "grants", "store")
+    __slots__ = ("_runbooks", "boundaries", "grants", "store", "thresholds")
 
     def __init__(
         self,
         boundaries: Boundaries,
         runbooks: Mapping[str, RunbookPin],
+        thresholds: Thresholds | None = None,
+        *,
         store: AccessStore | None = None,
         grants: Grants | None = None,
     ) -> None:
         self.boundaries = boundaries
+        self.thresholds = thresholds
         self.store = store
         self.grants = grants
         self._runbooks = runbooks
 
-    def widen_for(self, call: Call, lookup_for: LookupFor) -> Widen | None:
+    def widen_for(
+        self, call: Call, lookup_for: LookupFor, allowance: Allowance | None = None
+    ) -> Widen | None:
         """What may allow that which no statement does; None where nothing can.
 
         Args:
             call: The call.
             lookup_for: Makes the context of one authorisation.
+            allowance: What the call may do without an approval, see `allowance_for`.
         """
         grants = self.grants
-        has_runbooks = bool(self._runbooks and call.scope.boundaries)
-        if grants is None and not has_runbooks:
-            return None
+        is_run = bool(self._runbooks and call.scope.boundaries)
+        if grants is None and not is_run:
+            return None if allowance is None else allowance.widen
 
         def widen(need: Authorization, who: Principal, ruling: Ruling) -> Ruling | None:
-            found = self._by_runbook(call, need, who, ruling, lookup_for) if has_runbooks else None
-            if found is None and grants is not None:
-                found = grants.rule(call, need, who, ruling, lookup_for)
-            return found
+            better = self._by_runbook(call, need, who, ruling, lookup_for) if is_run else None
+            if better is None and allowance is not None:
+                better = allowance.widen(need, who, ruling)
+            if better is None and grants is not None:
+                better = grants.rule(call, need, who, ruling, lookup_for)
+            return better
 
         return widen
+
+    def allowance_for(self, call: Call) -> Allowance | None:
+        """What a call may do without an approval, to be taken once it is allowed; or None."""
+        return None if self.thresholds is None else self.thresholds.allowance(call)
 
     def learns_more(self, decision: Decision) -> bool:
         """Whether what widens changed just now, so that a refused call may be allowed after all.
@@ -102,11 +118,20 @@ class Access:
             return None
         for boundary in call.scope.boundaries:
             pin = self._runbooks.get(boundary.name) if boundary.kind == "runbook" else None
-            if pin is None or pin.sha256 != boundary.runbook_sha256:
+            if pin is None or not _is_trusted(pin, boundary, who):
                 continue
             if self.boundaries.allows(boundary, need, who, lookup_for):
                 return Ruling(Verdict.ALLOW, StatementRef(pin.name, "runbook"))
         return None
+
+
+def _is_trusted(pin: RunbookPin, boundary: Boundary, who: Principal) -> bool:
+    """Whether a boundary is of the runbook as pinned, run by who may, and has its ticket."""
+    if pin.sha256 != boundary.runbook_sha256:
+        return False
+    if pin.approval is not None and boundary.ticket is None:
+        return False
+    return pin.principals is None or PrincipalClause(pin.principals).truth(who) is True
 
 
 _REFUSED = frozenset({Verdict.DENY, Verdict.IMPLICIT_DENY})

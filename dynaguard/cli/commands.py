@@ -20,6 +20,7 @@ _MODULE_BY_COMMAND: Final = {
     "status": "dynaguard.cli.status",
     "test": "dynaguard.cli.test",
     "top": "dynaguard.cli.top",
+    "who-can": "dynaguard.cli.who_can",
 }
 
 

@@ -21,6 +21,12 @@ from dynaguard.policy.suggestion import statement_toml
 if TYPE_CHECKING:
     from dynaguard.access.grants import Grant
 
+_IN_WORDS = {
+    "allow": "allowed",
+    "ungoverned": "allowed",
+    "require_approval": "refused until it is approved, as required",
+}
+
 
 @click.command("explain")
 @click.argument("service")
@@ -62,7 +68,7 @@ def command(
     OPERATION is the operation or the client's method (`Scan`, `scan`). Parameters that botocore
     would refuse are named as warnings.
 
-    Exits 0 when the call would be allowed, 1 when it would be refused.
+    Exits 0 when the call would be allowed, 1 when it would be refused or needs an approval.
     """
     operation = known_operation(service, operation)
     given = _read_params(params)
@@ -125,13 +131,15 @@ def _read_params(text: str) -> dict[str, Any]:
 def _print_text(found: Explanation, *, show_all: bool) -> None:
     """For people."""
     out = console()
-    verdict = "allowed" if found.is_allowed else "refused"
+    verdict = _IN_WORDS.get(found.verdict, "refused")
     by = f" by {found.statement}" if found.statement else ", by the default"
     if found.verdict == "ungoverned":
         by = ", the policy does not govern this service"
     out.print(f"{found.service} {found.operation} for {found.identity}: {verdict}{by}")
     if found.message:
         out.print(f"  {found.message}", markup=False)
+    for approval in found.approvals:
+        out.print(f"  approval for {approval}", markup=False)
     for authorization in found.authorizations:
         _print_authorization(authorization, show_all=show_all)
     if found.grants:

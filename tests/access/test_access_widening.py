@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from dynaguard.access.claiming import claim_use
 from dynaguard.access.clock import SKEW_TOLERANCE_S
 from dynaguard.access.grants import Grant
-from dynaguard.access.snapshot import LiveGrant, Snapshot, View
+from dynaguard.access.snapshot import LiveGrant, Snapshot
+from dynaguard.access.widening import rule_by
 from dynaguard.call import Authorization, Principal, Ruling, StatementRef, Verdict
 from dynaguard.policy.decision import decide
 from dynaguard.policy.matcher import CompiledPolicy
@@ -487,11 +488,8 @@ def test_grants_are_allow_statements_that_come_last(seed: int) -> None:
     snapshot = Snapshot(live)
 
     def widen(need: Authorization, asked: Principal, ruling: Ruling) -> Ruling | None:
-        view = View(asked, None, is_acting=False)
         span_s = now_s, now_s + SKEW_TOLERANCE_S
-        return snapshot.rule(
-            need, view, asked, lambda *_: request.lookup, span_s, is_emergency=False
-        )
+        return rule_by(snapshot, call(), need, asked, ruling, lambda *_: request.lookup, span_s)
 
     decision = decide(
         CompiledPolicy(document), call(), who, (need,), lambda *_: request.lookup, widen
