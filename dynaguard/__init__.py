@@ -26,6 +26,7 @@ from dynaguard.errors import (
     Problem,
     RunbookError,
     TamperedRequest,
+    TicketError,
 )
 from dynaguard.hooks.lifecycle import attach, detach, install, uninstall
 from dynaguard.scope import correlation, deadline, job
@@ -38,17 +39,20 @@ if _typing.TYPE_CHECKING:
     from dynaguard.hooks.granting import grant, grants, revoke_grant
     from dynaguard.hooks.items import mask_item, unmask_item
     from dynaguard.hooks.keys import key_hash
+    from dynaguard.hooks.requesting import Approval, approval, request_access
     from dynaguard.hooks.status import GuardStatus, status
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
     from dynaguard.propagation.carrying import carry, scope_environ
     from dynaguard.propagation.invocations import invocation
 
 _MODULE_BY_LAZY_NAME = {
+    "Approval": "dynaguard.hooks.requesting",
     "Detector": "dynaguard.masking.registry",
     "Explanation": "dynaguard.explaining",
     "Grant": "dynaguard.access.grants",
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
+    "approval": "dynaguard.hooks.requesting",
     "carry": "dynaguard.propagation.carrying",
     "explain": "dynaguard.explaining",
     "grant": "dynaguard.hooks.granting",
@@ -58,6 +62,7 @@ _MODULE_BY_LAZY_NAME = {
     "mask_item": "dynaguard.hooks.items",
     "register_detector": "dynaguard.masking.registry",
     "register_strategy": "dynaguard.masking.registry",
+    "request_access": "dynaguard.hooks.requesting",
     "revoke_grant": "dynaguard.hooks.granting",
     "scope_environ": "dynaguard.propagation.carrying",
     "status": "dynaguard.hooks.status",
@@ -67,6 +72,7 @@ _MODULE_BY_LAZY_NAME = {
 
 __all__ = [
     "AccessStoreError",
+    "Approval",
     "ApprovalRequired",
     "AuditUnavailable",
     "CapacityLimitReached",
@@ -88,7 +94,9 @@ __all__ = [
     "Problem",
     "RunbookError",
     "TamperedRequest",
+    "TicketError",
     "acting_as",
+    "approval",
     "attach",
     "carry",
     "correlation",
@@ -104,6 +112,7 @@ __all__ = [
     "mask_item",
     "register_detector",
     "register_strategy",
+    "request_access",
     "revoke_grant",
     "scope_environ",
     "status",

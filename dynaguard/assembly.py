@@ -11,9 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from dynaguard.access.access import Access
-from dynaguard.access.boundaries import Boundaries
-from dynaguard.access.clock import StrictClock, steady_s
+from dynaguard.access.assembling import build_access
 from dynaguard.audit.log import AuditLog
 from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb.schemas import Describe, KeySchemas
@@ -46,7 +44,6 @@ from dynaguard.telemetry.logs import CallLogs
 from dynaguard.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from dynaguard.access.store import AccessStore
     from dynaguard.access.table_calls import MakeTableCalls
     from dynaguard.access.thresholds import Thresholds
     from dynaguard.audit.sinks import Ship
@@ -150,7 +147,7 @@ def build_guard(
     """
     settings, document = configuration.resolved.settings, configuration.document
     context = _context(document, settings, time_ns, describe)
-    access = _access(document, settings, time_ns, monotonic, table_calls)
+    access = build_access(document, settings, time_ns, monotonic, table_calls)
     rooms = Rooms(
         resolver=IdentityResolver(
             identity=settings.identity,
@@ -229,59 +226,6 @@ def _signer(path: Path) -> Signs:
     from dynaguard.audit.signing import Signer
 
     return Signer(path)
-
-
-def _access(
-    document: PolicyDocument | None,
-    settings: Settings,
-    time_ns: Callable[[], int],
-    monotonic: Callable[[], float],
-    table_calls: MakeTableCalls | None,
-) -> Access:
-    """What changes the policy's answer for a while."""
-    # Durations may stand still while the machine sleeps, ends may not.
-    steady = steady_s if monotonic is time.monotonic else monotonic
-    clock = StrictClock(lambda: time_ns() / 1e9, steady)
-    store, grants = _access_store(settings, table_calls, monotonic), None
-    if store is not None:
-        from dynaguard.access.widening import make_grants  # only with a store
-
-        grants = make_grants(settings, store, clock)
-    return Access(
-        Boundaries(clock),
-        {} if document is None else document.runbooks,
-        None if document is None else _thresholds(document, monotonic),
-        store=store,
-        grants=grants,
-    )
-
-
-def _thresholds(document: PolicyDocument, monotonic: Callable[[], float]) -> Thresholds | None:
-    """What goes without an approval; None where no statement has a threshold."""
-    if not any(each.approval and each.approval.threshold for each in document.statements):
-        return None
-    from dynaguard.access.thresholds import Thresholds  # few documents need it
-
-    return Thresholds(document.statements, monotonic)
-
-
-def _access_store(
-    settings: Settings,
-    table_calls: MakeTableCalls | None,
-    monotonic: Callable[[], float],
-) -> AccessStore | None:
-    """The store that the settings name, or None. Nothing is opened before it is used."""
-    location = settings.access_store
-    if location is None:
-        return None
-    from dynaguard.access.opening import open_store  # only with a store
-    from dynaguard.access.watched_store import WatchedStore
-
-    store = location
-    if isinstance(location, str):
-        key_file = settings.access_verify_key_file
-        store = open_store(location, make_table_calls=table_calls, verify_key_file=key_file)
-    return WatchedStore(store, monotonic=monotonic)
 
 
 def _context(

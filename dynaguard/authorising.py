@@ -78,6 +78,9 @@ class Authorising:
             decision = self._decide(passage)
         if not decision.verdict.is_allowed and access.learns_more(decision):
             decision = self._decide(passage)
+        if decision.verdict is Verdict.REQUIRE_APPROVAL and access.approvals is not None:
+            decision = access.approvals.settle(passage, decision, lambda: self._decide(passage))
+            passage.decision = decision
         if decision.grants and decision.verdict.is_allowed and access.grants is not None:
             decision = self._with_uses(passage, decision, access.grants)
         if not decision.verdict.is_allowed:

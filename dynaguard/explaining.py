@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from dynaguard.policy.model import PolicyDocument
 
 
+_NOT_MISSING = frozenset({Verdict.ALLOW, Verdict.UNGOVERNED, Verdict.REQUIRE_APPROVAL})
+
+
 @dataclass(frozen=True, slots=True)
 class ExplainedAuthorization:
     """One permission that the call needs, and how each statement bears on it.
@@ -265,21 +268,22 @@ def explain_call(
         # What requires an approval is allowed by it: no further statement is missing.
         if any(verdict is Verdict.IMPLICIT_DENY for _, verdict in verdicts):
             refused.append(need)
+        is_missing = any(each not in _NOT_MISSING for _, each in verdicts)
         explained.append(
-            _explain_need(document, need, who, lookup_for(need, who), is_allowed=not refusing)
+            _explain_need(
+                document,
+                need,
+                who,
+                lookup_for(need, who),
+                is_allowed=not refusing,
+                is_missing=is_missing,
+            )
         )
     is_helped = decision.verdict is Verdict.IMPLICIT_DENY and not any(n.problem for n in refused)
     suggested = smallest_statements(refused, principal, expires=expires) if is_helped else ()
     found = _explanation(call, principal, decision, tuple(explained), suggested)
     found = replace(found, approvals=_approvals(document, decision))
     return found if held is None else replace(found, grants=held.explained(principal, decision))
-
-
-def _approvals(document: PolicyDocument, decision: Decision) -> tuple[str, ...]:
-    """Whose approval each statement takes that requires one."""
-    terms_by_ref = {each.ref: each.approval for each in document.statements}
-    asked = [(ref, terms_by_ref.get(ref)) for ref in decision.required_by]
-    return tuple(f"{ref}: {terms_text(terms)}" for ref, terms in asked if terms is not None)
 
 
 class _Held:
@@ -327,6 +331,13 @@ class _Held:
         )
 
 
+def _approvals(document: PolicyDocument, decision: Decision) -> tuple[str, ...]:
+    """Whose approval each statement takes that requires one."""
+    terms_by_ref = {each.ref: each.approval for each in document.statements}
+    asked = [(ref, terms_by_ref.get(ref)) for ref in decision.required_by]
+    return tuple(f"{ref}: {terms_text(terms)}" for ref, terms in asked if terms is not None)
+
+
 def _explain_need(
     document: PolicyDocument,
     need: Authorization,
@@ -334,8 +345,9 @@ def _explain_need(
     lookup: ContextLookup,
     *,
     is_allowed: bool,
+    is_missing: bool,
 ) -> ExplainedAuthorization:
-    """One permission."""
+    """One permission; where it is missing or denied, an Allow that comes near is looked for."""
     considered = trace(document, need, principal, lookup)
     return ExplainedAuthorization(
         need.action,
@@ -343,7 +355,7 @@ def _explain_need(
         need.problem,
         is_allowed,
         considered,
-        None if is_allowed else nearest_allow(considered),
+        nearest_allow(considered) if is_missing else None,
     )
 
 

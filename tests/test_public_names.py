@@ -12,6 +12,7 @@ from dynaguard import errors
 
 FUNCTIONS = {
     "acting_as",
+    "approval",
     "attach",
     "carry",
     "correlation",
@@ -27,6 +28,7 @@ FUNCTIONS = {
     "mask_item",
     "register_detector",
     "register_strategy",
+    "request_access",
     "revoke_grant",
     "scope_environ",
     "status",
@@ -35,7 +37,7 @@ FUNCTIONS = {
     "unwritten",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
-VALUES = {"Detector", "Explanation", "Grant", "Guard", "GuardStatus", "Problem"}
+VALUES = {"Approval", "Detector", "Explanation", "Grant", "Guard", "GuardStatus", "Problem"}
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)
 
 

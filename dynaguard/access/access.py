@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dynaguard.access.boundaries import Boundaries
@@ -11,12 +12,13 @@ from dynaguard.policy.principals import PrincipalClause
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dynaguard.access.approvals import Approvals
     from dynaguard.access.store import AccessStore
     from dynaguard.access.thresholds import Allowance, Thresholds
     from dynaguard.access.widening import Grants
     from dynaguard.boundary import Boundary
     from dynaguard.policy.decision import LookupFor, Widen
-    from dynaguard.policy.model import RunbookPin
+    from dynaguard.policy.model import ApprovalTerms, RunbookPin
 
 
 class Access:
@@ -25,26 +27,28 @@ class Access:
     Args:
         boundaries: Holds calls against the boundaries of their scope.
         runbooks: The runbooks that the policy trusts, by name.
-        thresholds: What goes without an approval; None where every statement wants one at once.
         store: Where grants and tickets are kept; None: there are none.
         grants: The grants of the store; None without one.
+        approvals: Has people asked where an approval is required; None where nobody can be.
+        thresholds: What goes without an approval; None where every statement wants one at once.
     """
 
-    __slots__ = ("_runbooks", "boundaries", "grants", "store", "thresholds")
+    __slots__ = ("_runbooks", "approvals", "boundaries", "grants", "store", "thresholds")
 
     def __init__(
         self,
         boundaries: Boundaries,
         runbooks: Mapping[str, RunbookPin],
-        thresholds: Thresholds | None = None,
-        *,
         store: AccessStore | None = None,
         grants: Grants | None = None,
+        approvals: Approvals | None = None,
+        thresholds: Thresholds | None = None,
     ) -> None:
+        self.approvals = approvals
         self.boundaries = boundaries
-        self.thresholds = thresholds
         self.store = store
         self.grants = grants
+        self.thresholds = thresholds
         self._runbooks = runbooks
 
     def widen_for(
@@ -58,17 +62,18 @@ class Access:
             allowance: What the call may do without an approval, see `allowance_for`.
         """
         grants = self.grants
-        is_run = bool(self._runbooks and call.scope.boundaries)
-        if grants is None and not is_run:
+        has_runbooks = bool(self._runbooks and call.scope.boundaries)
+        if grants is None and not has_runbooks:
             return None if allowance is None else allowance.widen
 
         def widen(need: Authorization, who: Principal, ruling: Ruling) -> Ruling | None:
-            better = self._by_runbook(call, need, who, ruling, lookup_for) if is_run else None
-            if better is None and allowance is not None:
-                better = allowance.widen(need, who, ruling)
-            if better is None and grants is not None:
-                better = grants.rule(call, need, who, ruling, lookup_for)
-            return better
+            found = self._by_runbook(call, need, who, ruling, lookup_for) if has_runbooks else None
+            if found is None and allowance is not None:
+                found = allowance.widen(need, who, ruling)
+            # Break-glass, which stands in for an approval too, serves where nothing else does.
+            if found is None and grants is not None:
+                found = grants.rule(call, need, who, ruling, lookup_for)
+            return found
 
         return widen
 
@@ -120,16 +125,31 @@ class Access:
             pin = self._runbooks.get(boundary.name) if boundary.kind == "runbook" else None
             if pin is None or not _is_trusted(pin, boundary, who):
                 continue
+            if pin.approval is not None and not self._is_approved(
+                pin.approval, boundary, call, who
+            ):
+                continue
             if self.boundaries.allows(boundary, need, who, lookup_for):
                 return Ruling(Verdict.ALLOW, StatementRef(pin.name, "runbook"))
         return None
 
+    def _is_approved(
+        self, terms: ApprovalTerms, boundary: Boundary, call: Call, who: Principal
+    ) -> bool:
+        """Whether the run that a boundary is of was approved, for who runs it.
+
+        While somebody acts, the one approval is for both whom the call is decided for.
+        """
+        if self.approvals is None:
+            return False
+        acting = replace(who, acting_name=call.scope.acting_name)
+        ticket, subject = boundary.ticket, boundary.subject_sha256
+        return self.approvals.is_run_approved(ticket, subject, acting, terms)
+
 
 def _is_trusted(pin: RunbookPin, boundary: Boundary, who: Principal) -> bool:
-    """Whether a boundary is of the runbook as pinned, run by who may, and has its ticket."""
+    """Whether a boundary is of the runbook as it was pinned, run by who may."""
     if pin.sha256 != boundary.runbook_sha256:
-        return False
-    if pin.approval is not None and boundary.ticket is None:
         return False
     return pin.principals is None or PrincipalClause(pin.principals).truth(who) is True
 

@@ -14,11 +14,8 @@ from dynaguard.access.snapshot import Snapshot, View
 from dynaguard.call import Authorization, Call, Decision, GrantRef, Principal, Ruling, Verdict
 from dynaguard.errors import AccessStoreError
 from dynaguard.policy.advice import as_pattern, one_line
-from dynaguard.settings import Mode, Settings
 
 if TYPE_CHECKING:
-    from dynaguard.access.clock import StrictClock
-    from dynaguard.access.store import AccessStore
     from dynaguard.policy.decision import LookupFor
 
 _HELPED: Final = frozenset({Verdict.IMPLICIT_DENY, Verdict.REQUIRE_APPROVAL})
@@ -158,17 +155,6 @@ class Grants:
                 is_break_glass=True,
             )
         )
-
-
-def make_grants(settings: Settings, store: AccessStore, clock: StrictClock) -> Grants:
-    """The grants of a store, read when a call first needs one."""
-    book = Book(
-        store,
-        clock,
-        max_age_s=settings.access_max_age_s,
-        max_duration_s=settings.access_max_duration_s,
-    )
-    return Grants(book, is_enforcing=settings.mode is Mode.ENFORCE)
 
 
 def rule_by(

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from dynaguard.assembly import read_configuration
+from dynaguard.cli.held_grants import held_grants
 from dynaguard.cli.output import FINDINGS, console, fail, output_option, print_json, reports_errors
 from dynaguard.explaining import ExplainedAuthorization, Explanation, explain
 from dynaguard.hooks.models import known_operation, parameter_faults
 from dynaguard.policy.suggestion import statement_toml
-
-if TYPE_CHECKING:
-    from dynaguard.access.grants import Grant
 
 _IN_WORDS = {
     "allow": "allowed",
@@ -83,7 +78,7 @@ def command(
         identity=identity,
         account_id=account_id,
         expires_in=timedelta(hours=expires_in),
-        grants=_grants(policy),
+        grants=held_grants(policy),
     )
     if output == "json":
         print_json(found.as_dict())
@@ -91,20 +86,6 @@ def command(
         _print_text(found, show_all=show_all)
     if not found.is_allowed:
         sys.exit(FINDINGS)
-
-
-def _grants(policy: str | None) -> tuple[Grant, ...]:
-    """The grants of the store that the settings name; none where they name none."""
-    configuration = read_configuration(
-        policy, {}, environ=os.environ, working_directory=Path.cwd()
-    )
-    if configuration.resolved.settings.access_store is None:
-        return ()
-    from dynaguard.access.granting import list_grants  # only with a store
-    from dynaguard.hooks.granting import opened_store
-
-    with opened_store(None, policy) as (store, _):
-        return list_grants(store, now_epoch_s=time.time()).grants
 
 
 def _read_params(text: str) -> dict[str, Any]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from dynaguard.assembly import read_configuration
+from dynaguard.cli.held_grants import held_grants
 from dynaguard.cli.output import console, output_option, print_json, reports_errors
 from dynaguard.errors import ConfigurationError
-from dynaguard.policy.reaching import LiveGrant, Reach, Way, reach_of
+from dynaguard.policy.reaching import Reach, Way, reach_of
 
 _TITLES = {
     "denying": "Refused, whatever else stands here:",
@@ -34,7 +34,8 @@ def command(action: str, resource: str | None, policy: str | None, output: str) 
       dynaguard who-can s3:DeleteObject 'arn:aws:s3:::prod-invoices/*'
 
     Lists the statements that allow it, the approvals that they need, the runbooks that the policy
-    trusts, grants that are in force, and what refuses it. Sends nothing to AWS.
+    trusts, the grants of the access store, and what refuses it. Makes no call to AWS but those to
+    an access store in DynamoDB.
     """
     service, colon, _ = action.partition(":")
     if not colon or "*" in service:
@@ -50,16 +51,11 @@ def command(action: str, resource: str | None, policy: str | None, output: str) 
         raise ConfigurationError(
             "no policy is found, pass `--policy`, set DYNAGUARD_POLICY or write `dynaguard.toml`"
         )
-    reach = reach_of(configuration.document, action, resource, grants=live_grants())
+    reach = reach_of(configuration.document, action, resource, grants=held_grants(policy))
     if output == "json":
         print_json(reach.as_dict())
     else:
         _print_text(reach)
-
-
-def live_grants() -> Iterable[LiveGrant]:
-    """The grants that are in force now, of the access store that the settings name."""
-    return ()
 
 
 def _print_text(reach: Reach) -> None:

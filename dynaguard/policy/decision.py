@@ -96,25 +96,26 @@ def decide(
         decision = Decision(
             verdict, authorizations, None, statement, "", "", unknown_keys, observed
         )
-        return decision if widen is None else _resting(decision, rulings, granted)
+        decision = decision if widen is None else _with_required(decision, rulings)
+        return _with_grants(decision, granted) if granted else decision
     reason = reason_for(offending, worst) + _others_refused(rulings)
     advice = how_to_allow(offending, worst)
     decision = Decision(
         verdict, authorizations, offending, statement, reason, advice, unknown_keys, observed
     )
-    return _resting(decision, rulings, granted) if verdict in _LET_THROUGH else decision
+    if verdict is Verdict.REQUIRE_APPROVAL:
+        decision = _with_required(decision, rulings)
+    return _with_grants(decision, granted) if granted else decision
 
 
-def _resting(
-    decision: Decision,
-    rulings: list[tuple[Authorization, Ruling]],
-    granted: list[GrantRef],
-) -> Decision:
-    """The decision with what it rests on: grants, statements that (may) require an approval."""
-    required_by = dict.fromkeys(ref for _, each in rulings for ref in each.required_by)
-    if required_by:
-        decision = decision._replace(required_by=tuple(required_by))
-    return decision._replace(grants=tuple(dict.fromkeys(granted))) if granted else decision
+def _with_required(decision: Decision, rulings: list[tuple[Authorization, Ruling]]) -> Decision:
+    """The decision with the statements that require an approval, below a threshold or not.
+
+    What is below one counts where another part of the call is not: a call is approved whole, and
+    only one that needs no approval at all is counted.
+    """
+    required_by = tuple(dict.fromkeys(ref for _, each in rulings for ref in each.required_by))
+    return decision._replace(required_by=required_by) if required_by else decision
 
 
 def _noting(widen: Widen, granted: list[GrantRef]) -> Widen:
@@ -132,6 +133,13 @@ def _noting(widen: Widen, granted: list[GrantRef]) -> Widen:
         return replace(found, observed=ruling.observed) if ruling.observed else found
 
     return noting
+
+
+def _with_grants(decision: Decision, granted: list[GrantRef]) -> Decision:
+    """The decision with the grants that it rests on; a refusal rests on none."""
+    if decision.verdict not in _LET_THROUGH:
+        return decision
+    return decision._replace(grants=tuple(dict.fromkeys(granted)))
 
 
 def _governed(
@@ -176,7 +184,7 @@ def _rule(
     worse = max((signers, ruling), key=lambda each: _SEVERITY[each.verdict])
     observed = tuple(dict.fromkeys((*signers.observed, *ruling.observed)))
     required_by: tuple[StatementRef, ...] = ()
-    if worse.verdict is Verdict.REQUIRE_APPROVAL:
+    if worse.verdict in _LET_THROUGH:
         required_by = tuple(dict.fromkeys((*signers.required_by, *ruling.required_by)))
     if observed == worse.observed and required_by == worse.required_by:
         return worse

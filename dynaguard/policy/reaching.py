@@ -29,7 +29,7 @@ WayKind = Literal["statement", "default", "runbook", "grant"]
 
 
 class LiveGrant(Protocol):
-    """What is asked of a grant that is in force; `access/` has the value."""
+    """What is asked of a grant that is in force or to come; `access/` has the value."""
 
     @property
     def id(self) -> str:
@@ -59,6 +59,11 @@ class LiveGrant(Protocol):
     @property
     def reason(self) -> str:
         """Why."""
+        ...
+
+    @property
+    def not_before_epoch_s(self) -> float:
+        """When it begins, in seconds since the epoch."""
         ...
 
     @property
@@ -141,7 +146,7 @@ def reach_of(
         action: An IAM action; in its name `*` and `?` stand for what does not matter:
             `s3:Delete*`.
         resource: An ARN, likewise; None: any.
-        grants: Those that are in force now.
+        grants: Those that are in force, or will be.
 
     Returns:
         What bears on it, in document order; statements with `Mode = "observe"` are left out.
@@ -215,9 +220,12 @@ def _of_grant(
 ) -> Iterator[Way]:
     """A grant, where one of its statements may match."""
     source = {"Version": "2012-10-17", "Statement": json.loads(grant.statements)}
-    ends = datetime.fromtimestamp(grant.expires_epoch_s, UTC)
+    begins, ends = (
+        f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        for epoch_s in (grant.not_before_epoch_s, grant.expires_epoch_s)
+    )
     acting = f" while `{grant.acting_as}` acts" if grant.acting_as is not None else ""
-    until = f"until {ends:%Y-%m-%dT%H:%M:%SZ}, since `{grant.owner}` gave it: {grant.reason}"
+    until = f"from {begins} until {ends}, since `{grant.owner}` gave it: {grant.reason}"
     for way in _of_statements(load_policy(source, environ={}), document, need, lookup):
         yield Way(
             kind="grant",

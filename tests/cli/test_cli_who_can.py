@@ -66,6 +66,28 @@ def test_text_names_statements_people_conditions_and_approvals(run: Run) -> None
     ]
 
 
+def test_grants_of_the_access_store_are_listed(run: Run, tmp_path: Path) -> None:
+    """With who gave them, why and until when."""
+    settings = '[settings]\naccess_store = "access.sqlite"\n'
+    (tmp_path / "dynaguard.toml").write_text(POLICY + settings)
+    made = CliRunner().invoke(
+        cli,
+        [
+            *("grants", "create", "--identity", "etl", "--owner", "ann", "--expires", "15m"),
+            *("--action", "dynamodb:Query", "--reason", "INC-4711"),
+            *("--resource", "arn:aws:dynamodb:*:*:table/orders"),
+        ],
+    )
+    assert made.exit_code == 0, made.output
+
+    found = run("dynamodb:Query").output
+    other = run("dynamodb:UpdateItem", "arn:aws:dynamodb:*:*:table/others").output
+
+    assert "who: `etl`" in found
+    assert "since `ann` gave it: INC-4711" in found
+    assert "INC-4711" not in other
+
+
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [

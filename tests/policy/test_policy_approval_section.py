@@ -279,8 +279,10 @@ def test_a_default_that_allows_is_standing_access() -> None:
 
 
 def test_a_context_that_names_a_runbook_is_standing_access() -> None:
-    """Every call would be one of a run."""
-    (found,) = faults(**without_standing(context={"dynaguard:runbook": "cleanup"}))
+    """Every call would be one of a run; other keys may be known."""
+    context = {"aws:PrincipalTag/team": "etl", "dynaguard:runbook": "cleanup"}
+
+    (found,) = faults(**without_standing(context=context))
 
     assert found.startswith("context.dynaguard:runbook: would make every call one of a run")
 

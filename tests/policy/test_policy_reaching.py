@@ -63,6 +63,7 @@ class Grant:
     acting_as: str | None = None
     owner: str = "ann"
     reason: str = "backfill"
+    not_before_epoch_s: float = 1_763_996_400.0
     expires_epoch_s: float = 1_764_000_000.0
     is_break_glass: bool = False
 
@@ -189,7 +190,7 @@ def test_grants_are_listed_where_they_bear_on_it() -> None:
     found = reach("dynamodb:PutItem", ORDERS, grants=[Grant(), acting])
 
     first, second = found.allowing
-    until = "until 2025-11-24T16:00:00Z, since `ann` gave it: backfill"
+    until = "from 2025-11-24T15:00:00Z until 2025-11-24T16:00:00Z, since `ann` gave it: backfill"
     assert (first.kind, first.who, first.when) == ("grant", "`group:etl`", until)
     assert second.who == "`group:etl` while `bot` acts"
     assert second.approval == "none, it was taken in an emergency"
@@ -207,7 +208,7 @@ def test_conditions_of_a_grant_are_told() -> None:
         "dynamodb:PutItem", ORDERS, grants=[Grant(statements=json.dumps([statement]))]
     ).allowing
 
-    assert way.when.startswith("`dynaguard:Job` StringEquals `nightly`, until ")
+    assert way.when.startswith("`dynaguard:Job` StringEquals `nightly`, from ")
 
 
 def test_it_is_plain_data_too() -> None:
