@@ -170,7 +170,7 @@ class Authorising:
             passage.claimed = claimed.ids
             if claimed.decision is not None:
                 return claimed.decision
-            decision = self._decide(passage)
+            decision = _approved_as(decision, self._decide(passage))
             if not (decision.verdict.is_allowed and decision.grants):
                 return decision
         return decision._replace(
@@ -191,6 +191,17 @@ class Authorising:
         before = passage.principal
         passage.principal = self._resolver.settled(call.credentials, call.scope) or before
         return passage.principal is not before
+
+
+def _approved_as(before: Decision, again: Decision) -> Decision:
+    """A decision that was made again, with the approval that the call has got already."""
+    if before.approval is None or again.verdict is not Verdict.REQUIRE_APPROVAL:
+        return again
+    if again.required_by != before.required_by:
+        return again
+    return again._replace(
+        verdict=Verdict.ALLOW, offending=None, reason="", how_to_allow="", approval=before.approval
+    )
 
 
 def _told(principal: Principal) -> tuple[object, ...]:

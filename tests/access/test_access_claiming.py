@@ -291,8 +291,8 @@ def test_break_glass_is_told_when_it_is_made_and_when_it_is_first_used(
         _outcomes(dynamodb.get_item, 3, TableName="orders", Key=KEY)
 
     assert [message.partition(":")[0] for message in caplog.messages] == [
-        "BREAK-GLASS, grant created",
-        "BREAK-GLASS, break-glass used",
+        "BREAK-GLASS grant created",
+        "BREAK-GLASS break-glass used",
     ]
 
 

@@ -9,6 +9,8 @@ import boto3
 import pytest
 
 import dynaguard
+from dynaguard.authorising import _approved_as
+from dynaguard.call import ApprovalRef, Decision, StatementRef, Verdict
 from dynaguard.testing import MemoryStore
 
 TABLE = "arn:aws:dynamodb:*:*:table/orders"
@@ -108,6 +110,24 @@ def test_an_approval_is_not_saved_by_a_grant_but_by_break_glass(
     assert _verdict(dynamodb.delete_item, Key=KEY) == verdict
     (left,) = [each.uses_left for each in dynaguard.grants() if each.id == given.id]
     assert left == (2 if is_break_glass else 3)
+
+
+def test_an_approval_is_not_asked_for_twice_when_a_grant_was_used_up() -> None:
+    """The call has it; only what requires another one is refused."""
+    required = (StatementRef("Deletes"),)
+    approval = ApprovalRef("ticket-1", "0" * 64, ("ada",), 1.0, 2.0)
+    before = Decision(Verdict.ALLOW, required_by=required, approval=approval)
+    again = Decision(Verdict.REQUIRE_APPROVAL, required_by=required, reason="required")
+
+    kept = _approved_as(before, again)
+
+    assert (kept.verdict, kept.approval, kept.reason) == (Verdict.ALLOW, approval, "")
+    for other in (
+        again._replace(required_by=(*required, StatementRef("Others"))),
+        again._replace(verdict=Verdict.IMPLICIT_DENY),
+    ):
+        assert _approved_as(before, other) is other
+    assert _approved_as(before._replace(approval=None), again) is again
 
 
 def test_below_a_threshold_break_glass_is_left_alone(dynamodb: Any, store: MemoryStore) -> None:
