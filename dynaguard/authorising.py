@@ -84,7 +84,7 @@ class Authorising:
         if decision.grants and decision.verdict.is_allowed and access.grants is not None:
             decision = self._with_uses(passage, decision, access.grants)
         if not decision.verdict.is_allowed:
-            passage.decision = decision = access.told(decision, passage.principal)
+            passage.decision = decision = access.told(passage.call, decision, passage.principal)
             self._refuse(passage, decision)
 
     def name_table(self, passage: Passage) -> None:

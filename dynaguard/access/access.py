@@ -97,9 +97,9 @@ class Access:
             self.grants is not None and self.grants.is_still_granted(decision)
         )
 
-    def told(self, decision: Decision, principal: Principal) -> Decision:
+    def told(self, call: Call, decision: Decision, principal: Principal) -> Decision:
         """A refusal that also says how to ask for a grant."""
-        return decision if self.grants is None else self.grants.told(decision, principal)
+        return decision if self.grants is None else self.grants.told(call, decision, principal)
 
     def narrowed(
         self, call: Call, principal: Principal, decision: Decision, lookup_for: LookupFor

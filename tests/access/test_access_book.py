@@ -13,7 +13,7 @@ import pytest
 from dynaguard.access.book import AT_ONCE_AFTER_S, REFRESH_AFTER_S, Book, start_thread
 from dynaguard.access.store import RecordKind, StoredRecord
 from dynaguard.forks import renew_all
-from tests.access.desk import ETL, Desk
+from tests.access.desk import ETL, Desk, call
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_an_unreachable_store_is_survived_while_what_is_known_is_young(desk: Des
     desk.passes(2)
     assert not desk.allows()
 
-    told = desk.grants.told(desk.decide(), ETL)
+    told = desk.grants.told(call(), desk.decide(), ETL)
     assert told.reason.endswith(
         "whether a grant does is not known: access store `memory` cannot be used: the network is "
         "down"

@@ -118,8 +118,16 @@ def test_without_end_and_reason_nothing_is_granted() -> None:
             {"identity": "*"},
             "identity",
             (
-                "`*` is nobody in particular, write an ARN pattern, `group:NAME` or the label of "
-                "an identity"
+                "`*` is nobody in particular, write an ARN pattern, `group:NAME` or a label "
+                "that the setting `identity` gives"
+            ),
+        ),
+        (
+            {"identity": "ec2-instance"},
+            "identity",
+            (
+                "`ec2-instance` is nobody in particular, write an ARN pattern, `group:NAME` or a "
+                "label that the setting `identity` gives"
             ),
         ),
         (

@@ -366,7 +366,7 @@ def test_a_refusal_says_how_to_ask(desk: Desk) -> None:
     """One command, ready to be completed, safe to paste."""
     need = Authorization("s3:GetObject", "arn:aws:s3:::b/it's; rm -rf ~")
 
-    told = desk.grants.told(desk.decide(ETL, need), ETL)
+    told = desk.grants.told(call(), desk.decide(ETL, need), ETL)
 
     assert told.how_to_allow.endswith(
         "or ask for a grant: `dynaguard grants create --action s3:GetObject --resource "
@@ -377,9 +377,25 @@ def test_a_refusal_says_how_to_ask(desk: Desk) -> None:
 
 def test_the_refusal_of_who_acts_names_both(desk: Desk) -> None:
     """The grant that helps is for the identity, and for who acts with it."""
-    told = desk.grants.told(desk.decide(BOT, scope=AS_BOT), BOT)
+    told = desk.grants.told(call(), desk.decide(BOT, scope=AS_BOT), BOT)
 
     assert f"--identity {SESSION} --acting-as bot --expires" in told.how_to_allow
+
+
+def test_a_refusal_names_nobody_that_is_not_known(desk: Desk) -> None:
+    """A label of many is none that a grant could name."""
+    who = Principal("static-key")
+
+    told = desk.grants.told(call(), desk.decide(who), who)
+
+    assert "--identity ... --expires" in told.how_to_allow
+
+
+def test_presigning_does_not_say_that_a_grant_would_help(desk: Desk) -> None:
+    """It would not."""
+    decision = desk.decide(is_presign=True)
+
+    assert desk.grants.told(call(is_presign=True), decision, ETL) is decision
 
 
 def test_a_deny_does_not_say_that_a_grant_would_help(desk: Desk) -> None:
@@ -387,7 +403,7 @@ def test_a_deny_does_not_say_that_a_grant_would_help(desk: Desk) -> None:
     policy = CompiledPolicy(document_of({"Effect": "Deny", "Action": "*", "Resource": "*"}))
     decision = desk.decide(policy=policy)
 
-    assert desk.grants.told(decision, ETL) is decision
+    assert desk.grants.told(call(), decision, ETL) is decision
 
 
 def test_thousands_of_grants_are_one_question(desk: Desk) -> None:
