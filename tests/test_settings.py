@@ -112,6 +112,7 @@ BY_DOCUMENT = [
         "audit_sign_key_file",
         "mask_key",
         "mask_key_file",
+        "approval_webhooks",
         "coordinator",
         "disabled",
     }

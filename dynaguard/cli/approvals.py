@@ -55,7 +55,7 @@ def list_(with_ended: bool, store: str | None, output: str) -> None:
     if output == "json":
         print_json({"tickets": [as_json(each, now_s) for each in shown]})
     elif shown:
-        _print_table(shown, now_s)
+        _print_list(shown, now_s)
     else:
         console().print("nothing waits for an approval")
     if not shown:
@@ -288,15 +288,13 @@ def _show(ticket: Ticket, now_s: float, output: str) -> None:
     console().print(rows)
 
 
-def _print_table(tickets: list[Ticket], now_s: float) -> None:
-    """Tickets, one a line."""
-    rows = table("ticket", "state", "asks for", "by", "until")
+def _print_list(tickets: list[Ticket], now_s: float) -> None:
+    """Tickets, two lines each: ids stay whole however narrow the terminal is."""
+    out = console()
     for each in tickets:
         state = each.state_at(now_s).value
-        until = iso_utc(each.end_epoch_s)
-        cells = (each.id, state, each.summary.title, str(each.requester), until)
-        rows.add_row(*map(_plain, cells))
-    console().print(rows)
+        out.print(_plain(f"{each.id}  {state} until {iso_utc(each.end_epoch_s)}"))
+        out.print(_plain(f"    {each.summary.title}, asked by {each.requester}"))
 
 
 def _plain(text: str) -> Text:
