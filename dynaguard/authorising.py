@@ -84,7 +84,7 @@ class Authorising:
         if decision.grants and decision.verdict.is_allowed and access.grants is not None:
             decision = self._with_uses(passage, decision, access.grants)
         if not decision.verdict.is_allowed:
-            passage.decision = decision = access.told(decision, passage.principal)
+            passage.decision = decision = access.told(passage.call, decision, passage.principal)
             self._refuse(passage, decision)
 
     def name_table(self, passage: Passage) -> None:
@@ -170,7 +170,7 @@ class Authorising:
             passage.claimed = claimed.ids
             if claimed.decision is not None:
                 return claimed.decision
-            decision = self._decide(passage)
+            decision = _approved_as(decision, self._decide(passage))
             if not (decision.verdict.is_allowed and decision.grants):
                 return decision
         return decision._replace(
@@ -191,6 +191,17 @@ class Authorising:
         before = passage.principal
         passage.principal = self._resolver.settled(call.credentials, call.scope) or before
         return passage.principal is not before
+
+
+def _approved_as(before: Decision, again: Decision) -> Decision:
+    """A decision that was made again, with the approval that the call has got already."""
+    if before.approval is None or again.verdict is not Verdict.REQUIRE_APPROVAL:
+        return again
+    if again.required_by != before.required_by:
+        return again
+    return again._replace(
+        verdict=Verdict.ALLOW, offending=None, reason="", how_to_allow="", approval=before.approval
+    )
 
 
 def _told(principal: Principal) -> tuple[object, ...]:

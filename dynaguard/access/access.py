@@ -68,10 +68,11 @@ class Access:
 
         def widen(need: Authorization, who: Principal, ruling: Ruling) -> Ruling | None:
             found = self._by_runbook(call, need, who, ruling, lookup_for) if has_runbooks else None
-            if found is None and grants is not None:
-                found = grants.rule(call, need, who, ruling, lookup_for)
             if found is None and allowance is not None:
                 found = allowance.widen(need, who, ruling)
+            # Break-glass, which stands in for an approval too, serves where nothing else does.
+            if found is None and grants is not None:
+                found = grants.rule(call, need, who, ruling, lookup_for)
             return found
 
         return widen
@@ -96,9 +97,9 @@ class Access:
             self.grants is not None and self.grants.is_still_granted(decision)
         )
 
-    def told(self, decision: Decision, principal: Principal) -> Decision:
+    def told(self, call: Call, decision: Decision, principal: Principal) -> Decision:
         """A refusal that also says how to ask for a grant."""
-        return decision if self.grants is None else self.grants.told(decision, principal)
+        return decision if self.grants is None else self.grants.told(call, decision, principal)
 
     def narrowed(
         self, call: Call, principal: Principal, decision: Decision, lookup_for: LookupFor
