@@ -369,6 +369,30 @@ def test_a_grant_that_was_left_undone_is_repaired(
     assert dynaguard.grants() == ()
 
 
+@pytest.mark.parametrize("is_made", [True, False])
+def test_an_approval_of_access_is_taken_back_with_its_grant(
+    place: Path, monkeypatch: pytest.MonkeyPatch, is_made: bool
+) -> None:
+    """Even where the grant was not made yet: it never comes into force."""
+    monkeypatch.setenv("DYNAGUARD_IDENTITY", ETL_ARN)
+    asked = dynaguard.request_access(
+        actions="dynamodb:GetItem", resources="arn:aws:s3:::a", reason="x", duration_s=60
+    )
+    monkeypatch.setenv("DYNAGUARD_IDENTITY", ANN)
+    with pytest.MonkeyPatch.context() as patch:
+        if not is_made:
+            patch.setattr("dynaguard.access.deciding.ensure_grant", lambda *_, **__: None)
+        assert run("approve", asked.id, "--reason", "fine").exit_code == 0
+    assert len(dynaguard.grants()) == is_made
+
+    assert run("cancel", asked.id, "--reason", "wrong table").exit_code == 0
+
+    assert asked.state == "cancelled"
+    assert dynaguard.grants() == ()
+    (grant,) = dynaguard.grants(include_ended=True)
+    assert (grant.revoked_by, grant.revoked_why) == ("Leads (ann)", "wrong table")
+
+
 def test_access_on_other_terms_than_the_policys_is_not_approved(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
