@@ -193,6 +193,20 @@ def test_old_records_go_a_day_after_their_end(path: Path) -> None:
     assert [record.id for record in found] == ["g-day", "g-new"]
 
 
+def test_a_clock_that_jumps_takes_no_record_with_it(path: Path) -> None:
+    """Ahead by years, or back: what was stored stays."""
+    now_s, monotonic_s = [1_000_000.0], [0.0]
+    store = SqliteStore(path, time_s=lambda: now_s[0], monotonic=lambda: monotonic_s[0])
+    store.add(grant("g-1", end_s=1_000_600.0))
+
+    for jumped_s in (9e9, 0.0):
+        now_s[0] = jumped_s
+        monotonic_s[0] += 3600.0
+        store.add(grant(f"g-{jumped_s}", end_s=1_000_600.0))
+
+    assert store.get("grant", "g-1") is not None
+
+
 # --- what can be wrong -------------------------------------------------------------------------
 
 
@@ -436,6 +450,18 @@ def test_forked_children_lose_no_change(store: SqliteStore, path: Path) -> None:
     found = store.get("grant", "g-1")
     assert found is not None
     assert found.body == f'{{"n":{10 * 15}}}'
+    check_integrity(path)
+
+
+def test_a_parent_that_closes_takes_nothing_from_its_child(path: Path) -> None:
+    """Nor the journal that the child writes to, as SQLite would that believed itself alone."""
+    store = SqliteStore(path)
+    store.add(grant())
+
+    told = run("forked_close", path)
+
+    assert told == "50\n"
+    assert len(store.records("grant", after_epoch_s=0)) == 1 + 1 + 50
     check_integrity(path)
 
 
