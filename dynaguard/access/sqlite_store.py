@@ -23,7 +23,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
@@ -31,6 +31,7 @@ from urllib.parse import quote
 from dynaguard.access.clock import SKEW_TOLERANCE_S, StrictClock
 from dynaguard.access.forking import pause_for_forks
 from dynaguard.access.sqlite_errors import explained, is_busy, refused
+from dynaguard.access.sqlite_schema import prepare
 from dynaguard.access.store import RecordKind, StoredRecord
 from dynaguard.errors import AccessStoreError
 
@@ -39,27 +40,13 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_S: Final = 5.0
 """How long a writer waits for the others."""
+_THREADS_WAIT_S: Final = 30.0
 PURGE_AFTER_S: Final = 86_400.0
 _PURGE_INTERVAL_S: Final = 3600.0
-_APPLICATION_ID: Final = 0x64796761
-SCHEMA_VERSION: Final = 1
 _MODE: Final = 0o600
 _HANDLER_WAIT_S: Final = 0.005
 """How long SQLite waits by itself: its waits grow, and who waits longest would come last."""
 _RETRY_INTERVAL_S: Final = 0.004
-_SCHEMA: Final = (
-    """CREATE TABLE records (
-        kind TEXT NOT NULL,
-        id TEXT NOT NULL,
-        version INTEGER NOT NULL,
-        expires_epoch_s REAL NOT NULL,
-        body TEXT NOT NULL,
-        PRIMARY KEY (kind, id)
-    ) WITHOUT ROWID""",
-    "CREATE INDEX records_by_expiry ON records (kind, expires_epoch_s)",
-    f"PRAGMA application_id = {_APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
-)
 _COLUMNS: Final = "kind, id, version, body, expires_epoch_s"
 _ValueT = TypeVar("_ValueT")
 
@@ -180,7 +167,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """As `AccessStore.close`; the next use opens it again."""
-        with self._lock:
+        with suppress(AccessStoreError), self._alone():
             self._drop()
 
     def before_fork(self) -> bool:
@@ -198,6 +185,17 @@ class SqliteStore:
         elif was_paused:
             self._lock.release()
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keeps the other threads out; ends where one never comes out, as a handler in a write."""
+        lock = self._lock
+        if not lock.acquire(timeout=_THREADS_WAIT_S):
+            raise refused(self.name, "other threads of this process use it for too long")
+        try:
+            yield
+        finally:
+            lock.release()
+
     def _read(self, find: Callable[[sqlite3.Connection], _ValueT], missing: _ValueT) -> _ValueT:
         """What a query finds; a file that is not there holds nothing."""
 
@@ -205,7 +203,7 @@ class SqliteStore:
             connection = self._opened(is_writing=False)
             return missing if connection is None else find(connection)
 
-        with self._lock:
+        with self._alone():
             try:
                 return self._patiently(look)
             except BaseException as err:
@@ -228,7 +226,7 @@ class SqliteStore:
             connection.execute("COMMIT")
             return done
 
-        with self._lock:
+        with self._alone():
             try:
                 done = self._patiently(make)
             except BaseException as err:
@@ -290,9 +288,11 @@ class SqliteStore:
         """Opens the file and checks that it is an access store; leaves none open that is not."""
         if is_writing:
             self._make_file()
+        # before it is opened: if it is replaced meanwhile, the next use finds another file
+        file_id = self._found_file()
         connection = self._connected()
         try:
-            is_ready = _prepare(connection, self.name, is_writing=is_writing)
+            is_ready = prepare(connection, self.name, is_writing=is_writing)
         except BaseException:
             connection.close()
             raise
@@ -300,7 +300,7 @@ class SqliteStore:
             connection.close()
             return
         self._connection, self._pid = connection, os.getpid()
-        self._file_id = self._found_file()
+        self._file_id = file_id
         self._openings += 1
 
     def _connected(self) -> sqlite3.Connection:
@@ -328,53 +328,11 @@ class SqliteStore:
 
     def _drop(self) -> None:
         """Closes the connection; what it had not committed is undone."""
+        if self._connection is None or self._pid != os.getpid():
+            return  # a parent's must be kept: it would be closed where nothing refers to it
         connection, self._connection = self._connection, None
-        if connection is not None and self._pid == os.getpid():
-            with suppress(sqlite3.Error):
-                connection.close()
-
-
-def _prepare(connection: sqlite3.Connection, name: str, *, is_writing: bool) -> bool:
-    """Makes a connection fit for use; False where the file is new and nobody writes to it.
-
-    Raises:
-        AccessStoreError: The file is something else, or of another dynaguard.
-    """
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application_id == 0 and version == 0 and tables == 0:
-        if not is_writing:
-            return False
-    elif application_id != _APPLICATION_ID:
-        raise AccessStoreError(
-            f"`{name}` is a SQLite database, but no access store, name another file"
-        )
-    elif version != SCHEMA_VERSION:
-        raise AccessStoreError(
-            f"`{name}` is an access store of version {version}, this dynaguard reads version "
-            f"{SCHEMA_VERSION}, use the same dynaguard everywhere"
-        )
-    connection.execute("PRAGMA trusted_schema = OFF")
-    # for WAL the same as FULL; without WAL, the end of the journal is on disk too
-    connection.execute("PRAGMA synchronous = EXTRA")
-    connection.execute("PRAGMA fullfsync = ON")
-    if is_writing:
-        connection.execute("PRAGMA journal_mode = WAL")
-        _make_tables(connection)
-    return True
-
-
-def _make_tables(connection: sqlite3.Connection) -> None:
-    """Makes the tables where nobody has."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    for statement in () if version else _SCHEMA:
-        connection.execute(statement)
-    connection.execute("COMMIT")
+        with suppress(sqlite3.Error):
+            connection.close()
 
 
 def _read(rows: sqlite3.Cursor) -> Iterator[StoredRecord]:

@@ -107,10 +107,11 @@ def bare_fork(location: str) -> None:
     store.get("grant", "g-1")
     pid = ctypes.CDLL(None).fork()
     if pid == 0:
-        try:
-            store.get("grant", "g-1")
-        except AccessStoreError as err:
-            os.write(1, str(err).encode())
+        for use in (lambda: store.get("grant", "g-1"), lambda: store.add(grant("g-2"))):
+            try:
+                use()
+            except AccessStoreError as err:
+                say(str(err))
         os._exit(0)
     os.waitpid(pid, 0)
 
