@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -221,6 +223,29 @@ def test_without_a_store_the_refusal_says_what_is_missing(client: Any) -> None:
         delete(client)
 
     assert caught.value.ticket is None
+
+
+def test_the_same_policy_elsewhere_finds_the_approval(
+    client: Any, store: MemoryStore, tmp_path: Path
+) -> None:
+    """In another folder, its statements on other lines; with other terms it does not."""
+    text = json.dumps(POLICY)
+    for name, written in (("a", text), ("b", f"\n\n{text}")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "policy.json").write_text(written, encoding="utf-8")
+    settings = {"identity": ETL_ARN, "access_store": store}
+    with dynaguard.install(tmp_path / "a" / "policy.json", **settings):
+        approve(store, ticket_of(client))
+
+    with dynaguard.install(tmp_path / "b" / "policy.json", **settings):
+        delete(client)
+
+    stricter = text.replace('"timeout_s": 600', '"quorum": 2, "timeout_s": 600')
+    (tmp_path / "a" / "policy.json").write_text(stricter, encoding="utf-8")
+    with dynaguard.install(tmp_path / "b" / "policy.json", **settings):
+        approve(store, ticket_of(client), "bob")
+    with dynaguard.install(tmp_path / "a" / "policy.json", **settings):
+        assert ticket_of(client)
 
 
 def test_an_unreachable_store_refuses(
