@@ -38,13 +38,17 @@ from dynaguard.call import (
 from dynaguard.runbooks.calls import StepCall
 from dynaguard.runbooks.filling import LIST, filled, shaped
 from dynaguard.runbooks.model import Origin, Reference, Runbook
+from dynaguard.runbooks.parameters import RESERVED
 from dynaguard.runbooks.secrets import Secret
 from dynaguard.scope import EMPTY_SCOPE
 
 Statement = dict[str, Any]
 
-MARK: Final = "dynaguardUnknownValue0"
-"""Stands for text that only shows while a run goes on; only letters and digits, as in names."""
+MARK: Final = RESERVED
+"""Stands for text that only shows while a run goes on; letters and digits alone, as in names.
+
+INVARIANT: no value of a parameter holds it, or that value would become a wildcard.
+"""
 _MOST_ITEMS: Final = 50
 """Items of a list parameter that statements name one by one."""
 _LEADING: Final = "dynamodb:LeadingKeys"
@@ -117,7 +121,7 @@ def _samples(call: StepCall, values: Mapping[str, Any], place: RunPlace) -> Iter
     items = call.loop.items if call.loop else None
     listed: tuple[Any, ...] = (None,)
     if items is not None and items.origin is Origin.PARAMETER:
-        known = tuple(values[items.path[0]])
+        known = tuple(value_of(items.path[0], values))
         listed = known if len(known) <= _MOST_ITEMS else listed
 
     for item in listed:
@@ -125,7 +129,7 @@ def _samples(call: StepCall, values: Mapping[str, Any], place: RunPlace) -> Iter
         def resolve(reference: Reference, item: Any = item) -> Any:
             value = None
             if reference.origin is Origin.PARAMETER:
-                value = values[reference.path[0]]
+                value = value_of(reference.path[0], values)
             elif reference.origin is Origin.ITEM:
                 value = item
             if value is None or isinstance(value, Secret):
@@ -145,6 +149,17 @@ def _samples(call: StepCall, values: Mapping[str, Any], place: RunPlace) -> Iter
             correlation_id="",
             service_prefix=service_prefix(template.service),
         )
+
+
+def value_of(name: str, values: Mapping[str, Any]) -> Any:
+    """The value of a parameter that a call needs.
+
+    Raises:
+        ValueError: It has none: it need not be given, and this call needs it.
+    """
+    if name not in values:
+        raise ValueError(f"parameter `{name}` has no value, and a step needs it")
+    return values[name]
 
 
 def _mark(wants: str) -> Any:
