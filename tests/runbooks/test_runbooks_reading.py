@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dynaguard.errors import PolicySyntaxError
 from dynaguard.runbooks.model import (
+    ApprovalStep,
     CallTemplate,
     Check,
     Loop,
@@ -298,12 +299,9 @@ approval = { quorum = 2, any_of = ["leads"], duration = "15m", message = "go on"
         "AWS/DynamoDB", "ReadThrottleEvents", {"T": "t"}, "Sum", 300
     )
     assert (wait, look) == (Pause(2.5), Pause(None, "look at the board"))
-    assert (agreed.terms.quorum, agreed.terms.duration_s, a
-    aagreed.message) == (  # type: ignore[union-attra
-        2,
-        900.0,
-        "go on",
-    )
+    assert isinstance(agreed, ApprovalStep)
+    terms = agreed.terms
+    assert (terms.quorum, terms.duration_s, agreed.message) == (2, 900.0, "go on")
 
 
 # --- hash, formats ----------------------------------------------------------------------------
