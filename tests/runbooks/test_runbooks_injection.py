@@ -84,7 +84,9 @@ def _bound(value: str) -> BoundRunbook:
 def _calls(bound: BoundRunbook) -> list[Call]:
     return [
         make_call(
-            each.template.service, each.template.operation, call_params(each.template, bound.values)
+            each.template.service,
+            each.template.operation,
+            call_params(each.template, bound.values),
         )
         for each in calls_of(RUNBOOK)
     ]
