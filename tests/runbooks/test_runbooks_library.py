@@ -49,7 +49,7 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def aws() -> Iterator[Any]:
     """A client; the demo's tables with its items, and the log group of its service."""
     with mock_aws():
