@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from dynaguard.access.canonical import canonical_json
@@ -149,22 +150,11 @@ def _samples(call: StepCall, values: Mapping[str, Any], place: RunPlace) -> Iter
         listed = known if len(known) <= _MOST_ITEMS else listed
 
     for item in listed:
-
-        def resolve(reference: Reference, item: Any = item) -> Any:
-            value = None
-            if reference.origin is Origin.PARAMETER:
-                value = value_of(reference.path[0], values)
-            elif reference.origin is Origin.ITEM:
-                value = item
-            if value is None or isinstance(value, Secret):
-                return _mark(reference.wants)
-            return shaped(value, reference.wants)
-
         template = call.template
         yield Call(
             service=template.service,
             operation=template.operation,
-            params=filled(template.params, resolve),
+            params=filled(template.params, partial(_sample_value, values, item)),
             region=template.region or place.region,
             partition=place.partition,
             endpoint_url=None,
@@ -173,6 +163,18 @@ def _samples(call: StepCall, values: Mapping[str, Any], place: RunPlace) -> Iter
             correlation_id="",
             service_prefix=service_prefix(template.service),
         )
+
+
+def _sample_value(values: Mapping[str, Any], item: Any, reference: Reference) -> Any:
+    """What stands in a place: its value, or the mark where that only shows later or is secret."""
+    value = None
+    if reference.origin is Origin.PARAMETER:
+        value = value_of(reference.path[0], values)
+    elif reference.origin is Origin.ITEM:
+        value = item
+    if value is None or isinstance(value, Secret):
+        return _mark(reference.wants)
+    return shaped(value, reference.wants)
 
 
 def value_of(name: str, values: Mapping[str, Any]) -> Any:
