@@ -11,9 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from dynaguard.access.access import Access
-from dynaguard.access.boundaries import Boundaries
-from dynaguard.access.clock import StrictClock
+from dynaguard.access.assembling import build_access
 from dynaguard.audit.log import AuditLog
 from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb.schemas import Describe, KeySchemas
@@ -46,6 +44,8 @@ from dynaguard.telemetry.logs import CallLogs
 from dynaguard.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from dynaguard.access.table_calls import MakeTableCalls
+    from dynaguard.access.thresholds import Thresholds
     from dynaguard.audit.sinks import Ship
     from dynaguard.audit.writer import Signs
     from dynaguard.budgets.coordination import Coordinator
@@ -125,6 +125,7 @@ def build_guard(
     lookup: LookUpCaller | None = None,
     describe: Describe | None = None,
     ship: Callable[[str], Ship] | None = None,
+    table_calls: MakeTableCalls | None = None,
     time_ns: Callable[[], int] = time.time_ns,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Guard:
@@ -136,6 +137,7 @@ def build_guard(
         lookup: Gives the caller for credentials, used unless `identity_lookup` is `off`.
         describe: Describes a table, used if `key_schema_lookup` is `describe-table`.
         ship: Gives what sends audit records to a remote target.
+        table_calls: Gives the calls of an access store in DynamoDB.
         time_ns: The clock of records and of `aws:CurrentTime`, in nanoseconds since the epoch.
         monotonic: The clock of durations, waits and retry budgets, in seconds.
 
@@ -145,6 +147,7 @@ def build_guard(
     """
     settings, document = configuration.resolved.settings, configuration.document
     context = _context(document, settings, time_ns, describe)
+    access = build_access(document, settings, time_ns, monotonic, table_calls)
     rooms = Rooms(
         resolver=IdentityResolver(
             identity=settings.identity,
@@ -161,11 +164,13 @@ def build_guard(
         telemetry=Telemetry(logs=CallLogs(time_ns=time_ns) if settings.audit_logs else None),
         audit=_open_audit(settings, document, time_ns, ship),
         context=context,
-        access=_access(document, time_ns, monotonic),
+        access=access,
         policy=None if document is None else CompiledPolicy(document),
         masks=_masks(document, settings, time_ns),
         budgets=_budgets(document, settings, monotonic),
-        consumption=_consumption(document, settings, context.schemas, monotonic),
+        consumption=_consumption(
+            document, settings, context.schemas, monotonic, access.thresholds
+        ),
     )
     return Guard(configuration.resolved, document, rooms, monotonic=monotonic)
 
@@ -223,16 +228,6 @@ def _signer(path: Path) -> Signs:
     return Signer(path)
 
 
-def _access(
-    document: PolicyDocument | None,
-    time_ns: Callable[[], int],
-    monotonic: Callable[[], float],
-) -> Access:
-    """What changes the policy's answer for a while."""
-    clock = StrictClock(lambda: time_ns() / 1e9, monotonic)
-    return Access(Boundaries(clock), {} if document is None else document.runbooks)
-
-
 def _context(
     document: PolicyDocument | None,
     settings: Settings,
@@ -247,6 +242,7 @@ def _context(
         environment=settings.environment or given.environment,
         schemas=KeySchemas(given.tables, describe=describe if is_asking else None),
         utcnow=lambda: datetime.fromtimestamp(time_ns() / 1e9, UTC),
+        trusts_labels=given.has_standing_access,
     )
 
 
@@ -305,6 +301,7 @@ def _consumption(
     settings: Settings,
     schemas: KeySchemas,
     monotonic: Callable[[], float],
+    thresholds: Thresholds | None,
 ) -> Consumption | None:
     """The books, or None where no setting and no capacity limit asks for any.
 
@@ -313,7 +310,8 @@ def _consumption(
     """
     limits = document.capacity_limits if document is not None else ()
     asks = settings.consumed_capacity != "off"
-    if not (asks or limits or settings.key_statistics or settings.query_warnings):
+    counts = thresholds is not None and thresholds.counts_units
+    if not (asks or limits or counts or settings.key_statistics or settings.query_warnings):
         return None
     keys = None
     if settings.key_statistics:
@@ -323,6 +321,7 @@ def _consumption(
         schemas,
         is_asking=asks,
         limits=CapacityLimits(limits) if limits else None,
+        thresholds=thresholds if counts else None,
         keys=keys,
         queries=QueryWatch() if settings.query_warnings else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from dynaguard.errors import Problem
@@ -43,7 +44,7 @@ _OF_CALLS: Final = ("threshold", "uses")
 """What makes no sense for a run, which is approved as a whole, once."""
 _DEFAULTS: Final = ApprovalTerms()
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}\Z")
-_RUN_KEY: Final = "dynaguard:runbook"
+_RUN_KEYS: Final = frozenset({"dynaguard:runbook", "dynaguard:runbooksha256"})
 _DEMANDING: Final = frozenset({"StringEquals", "StringEqualsIgnoreCase", "StringLike"})
 
 
@@ -108,6 +109,28 @@ def check_runbooks(
     return pins
 
 
+def check_access_requests(
+    findings: Findings, data: Mapping[str, Any], groups: tuple[str, ...]
+) -> ApprovalTerms | None:
+    """`[access_requests]`: who approves access that is asked for; None: nobody may be asked.
+
+    Its duration is the longest that may be asked for. It has to name a group: what anybody may
+    approve, nobody watches over.
+    """
+    if "access_requests" not in data:
+        return None
+    path: Path_ = ("access_requests",)
+    table = dict(findings.table(data["access_requests"], path))
+    for name in _OF_CALLS:
+        if name in table:
+            findings.add((*path, name), f"`{name}` is for calls, leave it out")
+            del table[name]
+    terms = check_approval(findings, table, path, groups)
+    if not (table.get("any_of") or table.get("all_of")):
+        findings.add(path, "names nobody, write `any_of` or `all_of` with groups of approvers")
+    return replace(terms, uses=None)
+
+
 def check_standing_access(
     findings: Findings, data: Mapping[str, Any], statements: Sequence[Statement]
 ) -> bool:
@@ -130,6 +153,9 @@ def check_standing_access(
             "needs `govern`: without it only services that statements name are decided, and calls "
             'of all others pass; write for example `govern = ["dynamodb"]` or `govern = ["*"]`',
         )
+    for key in findings.table(data.get("context", {}), ("context",)):
+        if key.lower() in _RUN_KEYS:
+            findings.add(("context", key), f"would make every call one of a run, {why} forbids it")
     for statement in statements:
         if statement.effect == "Allow" and not statement.is_observed and not _is_of_run(statement):
             ref = statement.ref
@@ -152,7 +178,7 @@ def _demands_run(condition: Condition) -> bool:
 
     `ForAllValues`, `IfExists` and negated operators hold for an absent key, so they demand none.
     """
-    if condition.key.lower() != _RUN_KEY or condition.if_exists:
+    if condition.key.lower() not in _RUN_KEYS or condition.if_exists:
         return False
     if condition.operator == "Null":
         return {parse_bool(value) for value in condition.values} == {False}

@@ -1,6 +1,6 @@
-"""Tests of policies: cases that users keep beside their documents, run by `dynaguard test`.
+"""What users test with: policies by cases beside their documents, and a store in memory.
 
-Usable from pytest too:
+Cases are run by `dynaguard test`; usable from pytest too:
 
     @pytest.mark.parametrize("case", load_cases(["policy-tests.toml"]), ids=str)
     def test_policy(case):
@@ -13,5 +13,6 @@ from __future__ import annotations
 from dynaguard.testing.cases import Case
 from dynaguard.testing.loading import load_cases
 from dynaguard.testing.running import CaseResult, run_case, run_cases
+from dynaguard.testing.stores import MemoryStore
 
-__all__ = ["Case", "CaseResult", "load_cases", "run_case", "run_cases"]
+__all__ = ["Case", "CaseResult", "MemoryStore", "load_cases", "run_case", "run_cases"]
