@@ -15,7 +15,7 @@ from dynaguard.runbooks.orders import Order
 from dynaguard.runbooks.tasks import TaskManager
 from dynaguard.scope import EMPTY_SCOPE, current_scope
 from tests.hooks.conftest import Wire
-from tests.runbooks.conftest import FakeClock, new_client, wired
+from tests.runbooks.tasks.conftest import FakeClock, new_client, wired
 
 POLICY = {"version": 1, "default": "allow", "govern": ["dynamodb"]}
 ORDERS = "arn:aws:dynamodb:*:*:table/orders"

@@ -24,7 +24,7 @@ from dynaguard.access.sessions import (
 from dynaguard.runbooks.orders import Order
 from dynaguard.runbooks.tasks import TaskManager
 from tests.hooks.conftest import Wire
-from tests.runbooks.conftest import ROLE, FakeClock, FakeSts, wired
+from tests.runbooks.tasks.conftest import ROLE, FakeClock, FakeSts, wired
 
 POLICY = {"version": 1, "default": "allow", "govern": ["dynamodb"]}
 KEY = {"pk": {"S": "1"}}
