@@ -23,7 +23,6 @@ ROOMS = (
     "interruption",  # exceptions of the application's signal handlers
     "boundary",  # what a scope may do at most, as a value
     "scope",
-    "acting",  # one way into a scope; part of scope, split for size
     "caller",  # who calls, as values; part of call, split for size
     "call",
     "settings",
@@ -40,6 +39,7 @@ ROOMS = (
     "passage",
     "attempts",  # what one call carries from step to step; part of guard, split for size
     "access",  # grants, approvals, boundaries; sessions of tasks
+    "acting",  # one way into a scope, with statements that access reads
     "authorising",  # whether a call may go; part of guard likewise
     "concealment",  # what masks do to one call; part of guard likewise
     "accounting",  # what one call does to the books; likewise
