@@ -7,25 +7,26 @@ INVARIANT: names alone, no item value, no parameter value, no secret.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.call import UNKNOWN_CHAR, UNKNOWN_RUN, Verdict
 
 if TYPE_CHECKING:
-    from dynaguard.errors import ApprovalRequired, PolicyDenied
+    from dynaguard.errors import _LocalRefusal as LocalRefusal
 
 SCHEMA_VERSION: Final = 1
-_UNKNOWN: Final = str.maketrans(UNKNOWN_CHAR + UNKNOWN_RUN, "**")
+_UNKNOWN: Final = re.compile(f"[{UNKNOWN_CHAR}{UNKNOWN_RUN}]+")
 
 
-def denial_dict(denial: PolicyDenied) -> dict[str, Any]:
+def denial_dict(denial: LocalRefusal) -> dict[str, Any]:
     """What was refused, why, and how to ask for it.
 
     Returns:
         **Shape**: see `denial.schema.json`; JSON's own types alone.
     """
-    decision, scope = denial.decision, denial.scope
+    decision = denial.decision
     offending = decision.offending if decision is not None else None
     statement = denial.statement
     return {
@@ -44,51 +45,54 @@ def denial_dict(denial: PolicyDenied) -> dict[str, Any]:
         else {"sid": statement.sid, "source": statement.source, "line": statement.line},
         "unknown_keys": list(decision.unknown_keys) if decision is not None else [],
         "identity": denial.identity,
-        "acting_as": scope.acting_name if scope is not None else None,
-        "task": scope.task if scope is not None else None,
-        "runbook": scope.runbook if scope is not None else None,
+        "acting_as": denial.acting_as,
+        "task": denial.task,
+        "runbook": denial.runbook,
         "correlation_id": denial.correlation_id,
         "how_to_allow": denial.how_to_allow,
         "how_to_ask": _how_to_ask(denial),
     }
 
 
-def denial_json(denial: PolicyDenied) -> str:
+def denial_json(denial: LocalRefusal) -> str:
     """The same as one line of JSON."""
     return json.dumps(denial_dict(denial), separators=(",", ":"), ensure_ascii=False)
 
 
-def _how_to_ask(denial: PolicyDenied) -> dict[str, Any]:
-    """What asking could do, and the words for it: a command and a call of the library."""
+def _how_to_ask(denial: LocalRefusal) -> dict[str, Any]:
+    """What asking could do: what the program may call itself, what a person runs to let it."""
     ticket = getattr(denial, "ticket", None)
-    if ticket is not None:
-        return {
-            "can_be_approved": True,
-            "can_be_granted": False,
-            "ticket": ticket,
-            "command": f"dynaguard approvals show {shlex.quote(ticket)}",
-            "call": f"dynaguard.wait_for_approval({ticket!r}, timeout_s=600)",
-        }
-    statements = _missing(denial)
-    if statements is None:
-        return {
-            "can_be_approved": False,
-            "can_be_granted": False,
-            "ticket": None,
-            "command": None,
-            "call": None,
-        }
-    text = json.dumps(statements, separators=(",", ":"))
-    return {
-        "can_be_approved": False,
-        "can_be_granted": True,
-        "ticket": None,
-        "command": f"dynaguard approvals request --statements {shlex.quote(text)} --reason WHY",
-        "call": f"dynaguard.request_access({statements!r}, reason=WHY)",
+    statements = None if ticket is not None else _missing(denial)
+    asked: dict[str, Any] = {
+        "can_be_approved": ticket is not None,
+        "can_be_granted": statements is not None,
+        "ticket": ticket,
+        "statements": statements,
+        "call": None,
+        "command": None,
     }
+    if ticket is not None:
+        asked["call"] = f"dynaguard.approval({ticket!r}).wait()"
+        asked["command"] = f"dynaguard approvals approve {shlex.quote(ticket)} --reason WHY"
+    elif statements is not None:
+        asked["call"] = (
+            f"dynaguard.request_access({statements!r}, reason='WHY', duration_s=900).wait()"
+        )
+        asked["command"] = _grant_command(denial, statements)
+    return asked
 
 
-def _missing(denial: PolicyDenied) -> list[dict[str, Any]] | None:
+def _grant_command(denial: LocalRefusal, statements: list[dict[str, Any]]) -> str:
+    """What somebody runs who may grant it."""
+    words = ["dynaguard", "grants", "create", "--identity", denial.identity]
+    if denial.acting_as is not None:
+        words += ["--acting-as", denial.acting_as]
+    for statement in statements:
+        words += ["--action", statement["Action"], "--resource", statement["Resource"]]
+    return shlex.join([*words, "--expires", "15m", "--reason", "WHY"])
+
+
+def _missing(denial: LocalRefusal) -> list[dict[str, Any]] | None:
     """The statement that a grant would need; None where no grant would let the call through.
 
     A grant widens what no statement allows; it helps against no Deny, no boundary, and not where
@@ -106,7 +110,7 @@ def _missing(denial: PolicyDenied) -> list[dict[str, Any]] | None:
         {
             "Effect": "Allow",
             "Action": need.action,
-            "Resource": need.resource.translate(_UNKNOWN),
+            "Resource": _UNKNOWN.sub("*", need.resource),
         }
         for need in needs
     ]
