@@ -19,6 +19,8 @@ FUNCTIONS = {
     "deadline",
     "detach",
     "explain",
+    "grant",
+    "grants",
     "install",
     "invocation",
     "job",
@@ -26,6 +28,7 @@ FUNCTIONS = {
     "mask_item",
     "register_detector",
     "register_strategy",
+    "revoke_grant",
     "scope_environ",
     "status",
     "task",
@@ -34,7 +37,7 @@ FUNCTIONS = {
     "unwritten",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
-VALUES = {"Detector", "Explanation", "Guard", "GuardStatus", "Problem", "Task"}
+VALUES = {"Detector", "Explanation", "Grant", "Guard", "GuardStatus", "Problem", "Task"}
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)
 
 

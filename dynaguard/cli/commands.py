@@ -13,6 +13,7 @@ _MODULE_BY_COMMAND: Final = {
     "check": "dynaguard.cli.check",
     "demo": "dynaguard.cli.demo",
     "explain": "dynaguard.cli.explain",
+    "grants": "dynaguard.cli.grants",
     "init": "dynaguard.cli.init",
     "key-hash": "dynaguard.cli.key_hash",
     "run": "dynaguard.cli.run",
