@@ -30,6 +30,7 @@ class Task:
         expires_at: When it ends at the latest; an outer boundary that ends before counts.
         correlation_id: Id of its incident, or None where each call has one of its own.
         session_name: Name of its session in CloudTrail; None without a role.
+        link: Address of a page about its runbook, or None.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Task:
     expires_at: datetime
     correlation_id: str | None
     session_name: str | None
+    link: str | None
     life: TaskLife = field(repr=False)
     _sessions: TaskSessions = field(repr=False)
 
