@@ -40,6 +40,7 @@ if _typing.TYPE_CHECKING:
     from dynaguard.hooks.granting import grant, grants, revoke_grant
     from dynaguard.hooks.items import mask_item, unmask_item
     from dynaguard.hooks.keys import key_hash
+    from dynaguard.hooks.requesting import Approval, approval, request_access
     from dynaguard.hooks.status import GuardStatus, status
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
     from dynaguard.propagation.carrying import carry, scope_environ
@@ -48,11 +49,13 @@ if _typing.TYPE_CHECKING:
     from dynaguard.runbooks.tasks import current_task, task
 
 _MODULE_BY_LAZY_NAME = {
+    "Approval": "dynaguard.hooks.requesting",
     "Detector": "dynaguard.masking.registry",
     "Explanation": "dynaguard.explaining",
     "Grant": "dynaguard.access.grants",
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
+    "approval": "dynaguard.hooks.requesting",
     "carry": "dynaguard.propagation.carrying",
     "explain": "dynaguard.explaining",
     "grant": "dynaguard.hooks.granting",
@@ -62,6 +65,7 @@ _MODULE_BY_LAZY_NAME = {
     "mask_item": "dynaguard.hooks.items",
     "register_detector": "dynaguard.masking.registry",
     "register_strategy": "dynaguard.masking.registry",
+    "request_access": "dynaguard.hooks.requesting",
     "revoke_grant": "dynaguard.hooks.granting",
     "scope_environ": "dynaguard.propagation.carrying",
     "status": "dynaguard.hooks.status",
@@ -74,6 +78,7 @@ _MODULE_BY_LAZY_NAME = {
 
 __all__ = [
     "AccessStoreError",
+    "Approval",
     "ApprovalRequired",
     "AuditUnavailable",
     "CapacityLimitReached",
@@ -99,6 +104,7 @@ __all__ = [
     "Task",
     "TicketError",
     "acting_as",
+    "approval",
     "attach",
     "carry",
     "correlation",
@@ -115,6 +121,7 @@ __all__ = [
     "mask_item",
     "register_detector",
     "register_strategy",
+    "request_access",
     "revoke_grant",
     "scope_environ",
     "status",

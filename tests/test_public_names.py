@@ -12,6 +12,7 @@ from dynaguard import errors
 
 FUNCTIONS = {
     "acting_as",
+    "approval",
     "attach",
     "carry",
     "correlation",
@@ -28,6 +29,7 @@ FUNCTIONS = {
     "mask_item",
     "register_detector",
     "register_strategy",
+    "request_access",
     "revoke_grant",
     "scope_environ",
     "status",
@@ -37,7 +39,16 @@ FUNCTIONS = {
     "unwritten",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
-VALUES = {"Detector", "Explanation", "Grant", "Guard", "GuardStatus", "Problem", "Task"}
+VALUES = {
+    "Approval",
+    "Detector",
+    "Explanation",
+    "Grant",
+    "Guard",
+    "GuardStatus",
+    "Problem",
+    "Task",
+}
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)
 
 

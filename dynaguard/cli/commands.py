@@ -9,6 +9,7 @@ import click
 
 _MODULE_BY_COMMAND: Final = {
     "alarms": "dynaguard.cli.alarms",
+    "approvals": "dynaguard.cli.approvals",
     "audit": "dynaguard.cli.audit",
     "check": "dynaguard.cli.check",
     "demo": "dynaguard.cli.demo",
