@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dynaguard.access.sessions import role_partition
+from dynaguard.access.sessions import account_of, role_partition
 from dynaguard.errors import ConfigurationError
 from dynaguard.hooks.lifecycle import current
 from dynaguard.hooks.task_sessions import BaseSession
@@ -17,8 +17,6 @@ from dynaguard.scope import current_scope
 
 if TYPE_CHECKING:
     from dynaguard.guard import Guard
-
-_ACCOUNT_FIELD = 4
 
 
 def bind_runbook(
@@ -90,7 +88,7 @@ def _read(runbook: Any, guard: Guard | None) -> Runbook:
 def _account(role_arn: str | None, guard: Guard | None, base: BaseSession) -> str | None:
     """The account that the calls go to, or None where that is not known."""
     if role_arn is not None:
-        return role_arn.split(":")[_ACCOUNT_FIELD]
+        return account_of(role_arn)
     if guard is None:
         return None
     return guard.rooms.resolver.resolve(base.facts(), current_scope()).account_id

@@ -93,9 +93,12 @@ class Task:
             PolicyDenied: The task is over.
             SessionError: STS refused or did not answer.
         """
-        region = self._sessions.region
-        regions = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
-        return {**regions, **self.credentials().environ(), **environ_of(self.scope)}
+        region, account_id = self._sessions.region, self._sessions.account_id
+        found = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
+        if account_id is not None:
+            # Keys do not tell it, and the boundary names it.
+            found["DYNAGUARD_ACCOUNT_ID"] = account_id
+        return {**found, **self.credentials().environ(), **environ_of(self.scope)}
 
 
 _open_tasks: WeakValueDictionary[str, Task] = WeakValueDictionary()

@@ -31,12 +31,12 @@ ROTA = "/on-call/rota"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
-def handler(event: Mapping[str, Any], context: object = None) -> dict[str, str]:
+def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, str]:
     """What Lambda calls.
 
     Args:
         event: EventBridge's event `CloudWatch Alarm State Change`.
-        context: Lambda's context; not read.
+        _context: Lambda's context; not read.
 
     Returns:
         **Shape**: `outcome` and, where a session was provided, `task` and `engineer`; no secret.
