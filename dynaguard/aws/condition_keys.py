@@ -157,7 +157,16 @@ CONDITION_KEYS: Final = (
     ConditionKey("dynaguard:Job", "String", "`job()`", "outside of a job"),
     ConditionKey("dynaguard:RunId", "String", "`job(run_id=...)`", "not given"),
     ConditionKey("dynaguard:Stage", "String", "`job(stage=...)`", "not given"),
-    ConditionKey("dynaguard:Runbook", "String", "setting `runbook`", "outside of a runbook"),
+    ConditionKey(
+        "dynaguard:Runbook", "String", "the run, else setting `runbook`", "outside of a runbook"
+    ),
+    ConditionKey(
+        "dynaguard:RunbookSha256",
+        "String",
+        "content hash of the runbook that runs; the name alone (setting `runbook`) gives none",
+        "outside of a run",
+    ),
+    ConditionKey("dynaguard:Task", "String", "`task()`, or the run of a runbook", "in no task"),
     ConditionKey(
         "dynaguard:Environment",
         "String",

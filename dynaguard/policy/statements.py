@@ -63,6 +63,8 @@ OWN_KEYS: Final = (
     "RunId",
     "Stage",
     "Runbook",
+    "RunbookSha256",
+    "Task",
     "Environment",
     "Service",
     "Operation",

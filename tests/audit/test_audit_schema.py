@@ -58,7 +58,7 @@ def test_the_page_has_a_row_for_every_key() -> None:
     rows = record_schema_markdown().splitlines()
 
     assert rows[:2] == ["| Key | Type | Meaning |", "|---|---|---|"]
-    assert "| `schema_version` | `2` | Version of this schema. |" in rows
+    assert "| `schema_version` | `3` | Version of this schema. |" in rows
     assert "| `tables` | array of strings | Tables that the call touches, in request order. |" in (
         rows
     )
