@@ -217,7 +217,9 @@ def stats_command(
 
 def _records(paths: Iterable[Path], *, is_mixed: bool) -> Iterator[Mapping[str, Any]]:
     """The records of files and folders."""
-    return chain.from_iterable(read_file(path, is_mixed=is_mixed) for path in _files(paths))
+    return chain.from_iterable(
+        read_file(path, is_mixed=is_mixed, with_changes=True) for path in _files(paths)
+    )
 
 
 def _print_record(record: Mapping[str, Any], output: str) -> None:
@@ -306,8 +308,14 @@ def _print_statistics(summary: Mapping[str, Any]) -> None:
         f"{counted(summary['throttles'], 'throttled attempt')}, "
         f"{counted(summary['masked'], 'masked value')}"
     )
-    if not summary["calls"]:
-        return
+    if summary["calls"]:
+        _print_sums(summary)
+    _print_privileged(summary["privileged"])
+
+
+def _print_sums(summary: Mapping[str, Any]) -> None:
+    """Times, latencies, and the sums by name."""
+    printer = console()
     printer.print(f"from {summary['from']} to {summary['to']}")
     if summary["latency_p50_s"] is not None:
         medians = [_milliseconds(summary[f"latency_{name}_s"]) for name in ("p50", "p99")]
@@ -324,6 +332,26 @@ def _print_statistics(summary: Mapping[str, Any]) -> None:
             made.add_row(escape(row["name"]), *(f"{row[key]:g}" for key in keys))
         printer.print()
         printer.print(made)
+
+
+def _print_privileged(privileged: Mapping[str, Any]) -> None:
+    """What was done by special leave, and who gave it; nothing where nothing was."""
+    if not (privileged["actions"] or privileged["changes"]):
+        return
+    printer = console()
+    printer.print("\n[bold]privileged actions[/]")
+    for kind, count in privileged["changes"].items():
+        printer.print(f"  {escape(kind)}: {count}")
+    if not privileged["actions"]:
+        return
+    made = table("what", "id", "answers for it", "used by", "calls", "last", "reason")
+    for each in privileged["actions"]:
+        row = (
+            *(each["what"], each["id"], ", ".join(each["by"]), ", ".join(each["identities"])),
+            *(str(each["calls"]), each["last"], each["reason"]),
+        )
+        made.add_row(*map(escape, row))
+    printer.print(made)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -11,10 +11,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from dynaguard.access_change import receive
 from dynaguard.errors import ConfigurationError
 from dynaguard.scope import EMPTY_SCOPE, Priority, set_process_scope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dynaguard.assembly import Configuration, PolicySource
     from dynaguard.budgets.coordination import Coordinator
     from dynaguard.guard import Guard
@@ -33,6 +36,7 @@ class _State:
         self.guard: Guard | None = None
         self.installation: Installation | None = None
         self.depth = 0
+        self.end_receiving: Callable[[], None] | None = None
 
 
 _state = _State()
@@ -159,8 +163,11 @@ def uninstall() -> None:
     with _lock:
         if _state.installation is not None:
             _state.installation.remove()
+        if _state.end_receiving is not None:
+            _state.end_receiving()
         if _state.guard is not None:
             _state.guard.rooms.audit.close()
+        _state.end_receiving = None
         _state.configuration = _state.guard = _state.installation = None
         _state.depth = 0
         set_process_scope(EMPTY_SCOPE)
@@ -255,6 +262,7 @@ def _install(
         _state.installation = installation
         settings = configuration.resolved.settings
         set_process_scope(process_scope(settings), find_trace(settings, os.environ))
+        _state.end_receiving = receive(guard.recording.note_change)
     guard.release = _release
     _state.configuration, _state.guard = configuration, guard
     return guard
