@@ -70,6 +70,7 @@ class Passage:
         started_s: Clock reading (`time.monotonic`) at the start.
         needs: What the call needs, where known before the decision; None: read its parameters.
         decision: The decision, once made.
+        claimed: Ids of counted grants of which it has taken a use.
         tables: Names of the tables that it touches.
         load: What it asks of which resources, once the budgets wanted to know.
         batch: What is left of a batch call, once it was split; an affair of `hooks/`.
@@ -101,6 +102,7 @@ class Passage:
     started_s: float
     needs: tuple[Authorization, ...] | None = None
     decision: Decision | None = None
+    claimed: frozenset[str] = frozenset()
     tables: tuple[str, ...] = ()
     load: Load | None = None
     batch: Any = None

@@ -1,4 +1,5 @@
-"""Tests of policies: cases that users keep beside their documents, run by `dynaguard test`.
+"""Tests of policies: cases that users keep beside their documents, run by `dynaguard test`; and
+an access store in memory.
 
 Usable from pytest too:
 
@@ -13,5 +14,6 @@ from __future__ import annotations
 from dynaguard.testing.cases import Case
 from dynaguard.testing.loading import load_cases
 from dynaguard.testing.running import CaseResult, run_case, run_cases
+from dynaguard.testing.stores import MemoryStore
 
-__all__ = ["Case", "CaseResult", "load_cases", "run_case", "run_cases"]
+__all__ = ["Case", "CaseResult", "MemoryStore", "load_cases", "run_case", "run_cases"]
