@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Refuse = Callable[["Passage", Decision], None]
 """Raises the denial, or notes that the mode lets the call through."""
+_REFUSED: Final = frozenset({Verdict.DENY, Verdict.IMPLICIT_DENY})
 _UNGOVERNED: Final = Decision(Verdict.UNGOVERNED)
 _MAX_CLAIMS: Final = 16
 """Grants that one call finds used up before it is refused."""
@@ -47,9 +48,10 @@ class Authorising:
         context: Where condition keys get their values.
         access: What widens and narrows the policy's answer for a while.
         refuse: What a refusal does.
+        limit: Takes what a call asks for of the limits of its task's boundaries.
     """
 
-    __slots__ = ("_access", "_context", "_policy", "_refuse", "_resolver")
+    __slots__ = ("_access", "_context", "_limit", "_policy", "_refuse", "_resolver")
 
     def __init__(
         self,
@@ -58,18 +60,20 @@ class Authorising:
         context: ContextSource,
         access: Access,
         refuse: Refuse,
+        limit: Callable[[Passage], None],
     ) -> None:
         self._resolver = resolver
         self._policy = policy
         self._context = context
         self._access = access
         self._refuse = refuse
+        self._limit = limit
 
     def authorise(self, passage: Passage) -> None:
         """Step: what the call needs, and whether the policy allows all of it.
 
         Raises:
-            PolicyDenied: It does not.
+            PolicyDenied: It does not, or the call's task has used up a limit.
         """
         access = self._access
         decision = self._decide(passage)
@@ -77,6 +81,8 @@ class Authorising:
             decision = self._decide(passage)
         if not decision.verdict.is_allowed and access.learns_more(decision):
             decision = self._decide(passage)
+        if passage.call.scope.boundaries and decision.verdict not in _REFUSED:
+            self._limit(passage)  # before anything of a grant or an approval is used up
         if decision.grants and decision.verdict.is_allowed and access.grants is not None:
             decision = self._with_uses(passage, decision, access.grants)
         if not decision.verdict.is_allowed:

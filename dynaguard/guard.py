@@ -38,6 +38,7 @@ from dynaguard.errors import (
     TamperedRequest,
 )
 from dynaguard.interruption import came_from_handler
+from dynaguard.limiting import Limiting
 from dynaguard.loads import Loads
 from dynaguard.passage import Passage
 from dynaguard.policy.decision import denial_message
@@ -102,6 +103,7 @@ class Guard:
         concealment: What its masks do to a call, or None without masks.
         accounting: What a call does to the books, or None where none are kept.
         recording: What calls and changes in access leave behind.
+        limiting: The limits of tasks' boundaries.
     """
 
     resolved: ResolvedSettings
@@ -114,6 +116,7 @@ class Guard:
     concealment: Concealment | None = field(init=False, repr=False)
     accounting: Accounting | None = field(init=False, repr=False)
     recording: Recording = field(init=False, repr=False)
+    limiting: Limiting = field(init=False, repr=False)
     _schemas: KeySchemas | None = field(init=False, repr=False)
     _authorising: Authorising = field(init=False, repr=False)
     _entry_steps: tuple[Callable[[Passage], None], ...] = field(init=False, repr=False)
@@ -138,10 +141,13 @@ class Guard:
             if consumption is not None
             else None
         )
+        is_enforcing = settings.mode is Mode.ENFORCE
+        self.limiting = limiting = Limiting(self._refusal, is_enforcing=is_enforcing)
         self.recording = Recording(
             rooms.audit,
             rooms.telemetry,
             accounting,
+            limiting,
             mode=settings.mode.value,
             monotonic=self.monotonic,
             note_failure=self._note_failure,
@@ -150,7 +156,12 @@ class Guard:
             Concealment(rooms.masks, self._refusal) if rooms.masks is not None else None
         )
         self._authorising = authorising = Authorising(
-            rooms.resolver, rooms.policy, rooms.context, rooms.access, self._refuse
+            rooms.resolver,
+            rooms.policy,
+            rooms.context,
+            rooms.access,
+            self._refuse,
+            limiting.check,
         )
         is_read = consumption is not None and consumption.reads_requests
         is_kept = rooms.audit.is_on or rooms.telemetry.is_logging

@@ -25,6 +25,7 @@ from dynaguard.consumption.units import attributed
 
 if TYPE_CHECKING:
     from dynaguard.budgets.load import Cause, Load
+    from dynaguard.consumption.tasks import Asked
     from dynaguard.masking import Plan
     from dynaguard.telemetry.span import CallSpan
 
@@ -90,6 +91,7 @@ class Passage:
         budget: Its retry budget after its last trouble, or None.
         seal: What was decided, as `hooks/` wants to find it again when it is sent.
         is_budgeted: Whether the retry budgets act on it.
+        asked: What it takes of the limits of its task's boundaries; None: nothing.
         is_limited: Whether it is under a capacity limit.
         is_measured: Whether its answers tell consumed capacity that the caller did not ask for.
         is_observed: Whether the outermost wrapper watches the call and will record its end.
@@ -121,6 +123,7 @@ class Passage:
     budget: BudgetState | None = None
     seal: Any = None
     is_budgeted: bool = False
+    asked: Asked | None = None
     is_limited: bool = False
     is_measured: bool = False
     is_observed: bool = False

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dynaguard.access_change import AccessChange
     from dynaguard.accounting import Accounting
     from dynaguard.audit.log import AuditLog
+    from dynaguard.limiting import Limiting
     from dynaguard.passage import Passage
     from dynaguard.telemetry.telemetry import Telemetry
 
@@ -30,18 +31,28 @@ class Recording:
         audit: The audit log, on or off.
         telemetry: Spans, metrics, log records.
         accounting: The books, or None where none are kept.
+        limiting: The limits of boundaries.
         mode: The mode, for records.
         monotonic: The guard's clock, in seconds.
         note_failure: Counts a failure of dynaguard's own.
     """
 
-    __slots__ = ("_accounting", "_audit", "_mode", "_monotonic", "_note_failure", "_telemetry")
+    __slots__ = (
+        "_accounting",
+        "_audit",
+        "_limiting",
+        "_mode",
+        "_monotonic",
+        "_note_failure",
+        "_telemetry",
+    )
 
     def __init__(
         self,
         audit: AuditLog,
         telemetry: Telemetry,
         accounting: Accounting | None,
+        limiting: Limiting,
         *,
         mode: str,
         monotonic: Callable[[], float],
@@ -50,6 +61,7 @@ class Recording:
         self._audit = audit
         self._telemetry = telemetry
         self._accounting = accounting
+        self._limiting = limiting
         self._mode = mode
         self._monotonic = monotonic
         self._note_failure = note_failure
@@ -70,10 +82,13 @@ class Recording:
         audit, span, accounting = self._audit, passage.span, self._accounting
         telemetry = self._telemetry
         is_booked = accounting is not None and accounting.is_booking(passage)
-        is_kept = is_booked or audit.is_on or telemetry.is_logging
+        is_counted = passage.asked is not None
+        is_kept = is_booked or is_counted or audit.is_on or telemetry.is_logging
         if not (is_kept or (span is not None and span.is_watched)):
             return
         outcome = passage.outcome(status, error_code, self._monotonic())
+        if is_counted:
+            self._limiting.book(passage, outcome)
         if is_booked and accounting is not None:
             outcome = accounting.book(passage, outcome)
         try:
