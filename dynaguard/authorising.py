@@ -25,6 +25,7 @@ from dynaguard.policy.principals import facts_of
 
 if TYPE_CHECKING:
     from dynaguard.access.access import Access
+    from dynaguard.access.lasting import Ended
     from dynaguard.access.widening import Grants
     from dynaguard.aws.context import ContextSource
     from dynaguard.identity.resolver import IdentityResolver
@@ -116,6 +117,16 @@ class Authorising:
         passage.call = call._replace(credentials=credentials)
         passage.principal = after = self._resolver.resolve(credentials, call.scope)
         return _told(before) != _told(after)
+
+    def ended(self, passage: Passage) -> Ended | None:
+        """What ended meanwhile of that which let a call; None: it may still be sent.
+
+        A refusal that the mode let through lasts.
+        """
+        decision = passage.decision
+        if decision is None or not decision.is_enforced:
+            return None
+        return self._access.ended(passage.call, decision)
 
     def _decide(self, passage: Passage) -> Decision:
         """The decision for the passage's principal, which is noted in it."""

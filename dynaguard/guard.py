@@ -38,6 +38,7 @@ from dynaguard.errors import (
     TamperedRequest,
 )
 from dynaguard.interruption import came_from_handler
+from dynaguard.lasting import Lasting
 from dynaguard.limiting import Limiting
 from dynaguard.loads import Loads
 from dynaguard.passage import Passage
@@ -104,6 +105,7 @@ class Guard:
         accounting: What a call does to the books, or None where none are kept.
         recording: What calls and changes in access leave behind.
         limiting: The limits of tasks' boundaries.
+        lasting: Whether calls that have waited may still be sent.
     """
 
     resolved: ResolvedSettings
@@ -117,6 +119,7 @@ class Guard:
     accounting: Accounting | None = field(init=False, repr=False)
     recording: Recording = field(init=False, repr=False)
     limiting: Limiting = field(init=False, repr=False)
+    lasting: Lasting = field(init=False, repr=False)
     _schemas: KeySchemas | None = field(init=False, repr=False)
     _authorising: Authorising = field(init=False, repr=False)
     _entry_steps: tuple[Callable[[Passage], None], ...] = field(init=False, repr=False)
@@ -163,6 +166,7 @@ class Guard:
             self._refuse,
             limiting.check,
         )
+        self.lasting = Lasting(authorising, self._refuse, self._record_denial, self._note_failure)
         is_read = consumption is not None and consumption.reads_requests
         is_kept = rooms.audit.is_on or rooms.telemetry.is_logging
         is_decided = rooms.policy is not None or is_kept or is_read

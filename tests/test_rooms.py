@@ -44,6 +44,7 @@ ROOMS = (
     "authorising",  # whether a call may go; part of guard likewise
     "concealment",  # what masks do to one call; part of guard likewise
     "accounting",  # what one call does to the books; likewise
+    "lasting",  # whether a call that has waited may still be sent; likewise
     "limiting",  # the limits of tasks' boundaries; likewise
     "recording",  # what calls and changes in access leave behind; likewise
     "guard",

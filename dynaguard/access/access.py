@@ -10,6 +10,7 @@ from dynaguard.call import Authorization, Call, Decision, Principal, Ruling, Sta
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dynaguard.access.lasting import Ended
     from dynaguard.access.store import AccessStore
     from dynaguard.access.widening import Grants
     from dynaguard.policy.decision import LookupFor, Widen
@@ -75,6 +76,18 @@ class Access:
         return not decision.grants or (
             self.grants is not None and self.grants.is_still_granted(decision)
         )
+
+    def ended(self, call: Call, decision: Decision) -> Ended | None:
+        """What ended meanwhile of that which let a call; None: it may still be sent.
+
+        Effects: as `is_still_granted`. Cost: three looks for a call that nothing special lets.
+        """
+        boundaries = call.scope.boundaries
+        if not (boundaries or decision.grants or decision.approval):
+            return None
+        from dynaguard.access.lasting import ended  # calls by special leave alone need it
+
+        return ended(decision, boundaries, self.boundaries.clock, self.is_still_granted)
 
     def told(self, decision: Decision, principal: Principal) -> Decision:
         """A refusal that also says how to ask for a grant."""

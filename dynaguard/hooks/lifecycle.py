@@ -125,7 +125,7 @@ def install(
         surroundings: Whether job, run, stage and correlation id come from CI, AWS Batch, Lambda,
             ECS and the trace where nothing else gives them.
         stamp: Whether requests carry the correlation id.
-        stamp_scope: Whether the User-Agent names job, run, stage and runbook too.
+        stamp_scope: Whether the User-Agent names job, run, stage, runbook and task too.
         mask: Whether the document's masks act.
         mask_key: Key of `hash` and `tokenize` masks and of cursors that open in other processes,
             at least 16 characters.

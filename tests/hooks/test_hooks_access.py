@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from dynaguard.access.changes import note_change
 from dynaguard.access_change import AccessChange
 from dynaguard.boundary import Boundary
 from dynaguard.errors import CapacityLimitReached, PolicyDenied
-from dynaguard.scope import Scope, ScopeManager
+from dynaguard.scope import Priority, Scope, ScopeManager
 
 KEY = {"pk": {"S": "1"}}
 QUERY = {
@@ -203,3 +204,160 @@ def test_a_denied_call_takes_nothing_of_a_limit(client: Any, wire: Any, policy: 
         with pytest.raises(PolicyDenied):
             client.get_item(TableName="customers", Key=KEY)
         client.get_item(TableName="orders", Key=KEY)
+
+
+# --- ends that come while a call is under way ----------------------------------------------------
+
+
+@pytest.fixture
+def slow_wire(wire: Any, waiting: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A wire of which each answer takes 100 seconds, by the guard's clock."""
+    send = wire.send
+
+    def send_slowly(request: Any) -> Any:
+        waiting.now_s += 100.0
+        return send(request)
+
+    monkeypatch.setattr(wire, "send", send_slowly)
+    return wire
+
+
+def for_seconds(seconds: float) -> ScopeManager:
+    """A scope within a task that ends so long from now."""
+    boundary = Boundary("runbook", "fix", "t1", expires_epoch_s=time.time() + seconds)
+    scope = Scope(task="t1", boundaries=(boundary,), priority=Priority.BACKGROUND)
+    return ScopeManager(lambda _: scope)
+
+
+def test_a_task_that_ended_meanwhile_repeats_nothing(
+    client: Any, slow_wire: Any, tmp_path: Path
+) -> None:
+    """The caller gets AWS's own error with a note, and the record says why."""
+    slow_wire.throttle(5)
+    path = tmp_path / "audit.jsonl"
+    dynaguard.install(audit=path)
+
+    with for_seconds(150.0), pytest.raises(ClientError) as raised:
+        client.get_item(TableName="orders", Key=KEY)
+
+    assert len(slow_wire.sent) == 2
+    assert raised.value.response["Error"]["Code"] == "ProvisionedThroughputExceededException"
+    (note,) = raised.value.__notes__
+    assert note.startswith("dynaguard: no further attempt: runbook `fix` (task `t1`) ended at 2")
+    metadata = raised.value.response["ResponseMetadata"]
+    assert metadata["DynaguardRetryBudget"].startswith("no further attempt")
+    (line,) = lines_of(path)
+    assert line["outcome"]["budget_refusal"].startswith("no further attempt: runbook `fix`")
+    assert line["outcome"]["attempts"] == 2
+
+
+def test_without_retry_budgets_it_is_the_same(client: Any, slow_wire: Any) -> None:
+    """Where botocore decides about retries."""
+    slow_wire.throttle(5)
+    dynaguard.install(budget=False)
+
+    with for_seconds(50.0), pytest.raises(ClientError):
+        client.get_item(TableName="orders", Key=KEY)
+
+    assert len(slow_wire.sent) == 1
+
+
+def test_what_is_left_of_a_batch_is_handed_back(client: Any, slow_wire: Any) -> None:
+    """As leftovers, which the caller knows how to handle."""
+    put = {"PutRequest": {"Item": KEY}}
+    slow_wire.answer({"UnprocessedItems": {"orders": [put]}})
+    dynaguard.install()
+
+    with for_seconds(50.0):
+        answer = client.batch_write_item(RequestItems={"orders": [put, put]})
+
+    assert len(slow_wire.sent) == 1
+    assert answer["UnprocessedItems"] == {"orders": [put]}
+
+
+def test_a_task_that_goes_on_repeats(client: Any, slow_wire: Any) -> None:
+    """As ever."""
+    slow_wire.throttle(1)
+    slow_wire.answer({"Item": KEY})
+    dynaguard.install()
+
+    with for_seconds(500.0):
+        assert client.get_item(TableName="orders", Key=KEY)["Item"] == KEY
+
+
+def test_a_task_that_ended_before_the_first_attempt_sends_nothing(
+    client: Any, wire: Any, waiting: Any, tmp_path: Path
+) -> None:
+    """A call may wait for its turn longer than its task lasts: it is denied when it is signed."""
+    path = tmp_path / "audit.jsonl"
+    dynaguard.install(audit=path)
+    client.meta.events.register("before-call", lambda **_: setattr(waiting, "now_s", 1e9))
+
+    with for_seconds(50.0), pytest.raises(PolicyDenied, match=r"`fix` \(task `t1`\) ended at"):
+        client.get_item(TableName="orders", Key=KEY)
+
+    assert wire.sent == []
+    (line,) = lines_of(path)
+    assert (line["decision"]["verdict"], line["outcome"]["attempts"]) == ("deny", 0)
+
+
+def test_in_the_mode_observe_an_end_is_only_recorded(
+    client: Any, slow_wire: Any, tmp_path: Path
+) -> None:
+    """The call goes, and is repeated."""
+    slow_wire.throttle(1)
+    slow_wire.answer({"Item": KEY})
+    path = tmp_path / "audit.jsonl"
+    dynaguard.install(audit=path, mode="observe")
+
+    with for_seconds(-1.0):
+        assert client.get_item(TableName="orders", Key=KEY)["Item"] == KEY
+
+    (line,) = lines_of(path)
+    assert (line["decision"]["verdict"], line["decision"]["is_enforced"]) == ("deny", False)
+
+
+def test_a_failure_to_look_again_counts_as_an_end(
+    client: Any, slow_wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not known allows nothing."""
+    slow_wire.throttle(5)
+    guard = dynaguard.install()
+
+    def fail(*_: Any) -> None:
+        if slow_wire.sent:
+            raise RuntimeError("broken")
+
+    monkeypatch.setattr(type(guard.rooms.access), "ended", fail)
+    with for_seconds(500.0), pytest.raises(ClientError) as raised:
+        client.get_item(TableName="orders", Key=KEY)
+
+    assert len(slow_wire.sent) == 1
+    assert "whether it is still allowed is not known (RuntimeError)" in raised.value.__notes__[0]
+    assert guard.counters.failures == 1
+
+
+# --- the stamp -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "token"), [("t-42", "t-42"), ("t 42/a", "t-42-a"), ("x" * 100, "x" * 64)]
+)
+def test_the_user_agent_names_the_task(client: Any, wire: Any, task: str, token: str) -> None:
+    """Which CloudTrail shows; bounded and of the characters that it takes."""
+    dynaguard.install()
+
+    with ScopeManager(lambda _: Scope(task=task)):
+        client.get_item(TableName="orders", Key=KEY)
+
+    assert wire.headers()["user-agent"].endswith(f" md/dynaguard-task#{token}")
+
+
+def test_the_task_is_left_out_with_the_rest_of_the_scope(client: Any, wire: Any) -> None:
+    """The setting `stamp_scope`."""
+    dynaguard.install(stamp_scope=False)
+
+    with ScopeManager(lambda _: Scope(task="t-42")):
+        client.get_item(TableName="orders", Key=KEY)
+
+    assert "t-42" not in wire.headers()["user-agent"]
