@@ -19,6 +19,7 @@ from dynaguard.audit.heads import read_heads, write_heads
 from dynaguard.audit.reading import audit_files, read_file, read_lines
 from dynaguard.audit.statistics import Statistics
 from dynaguard.audit.verifying import Verification, verify
+from dynaguard.cli.evidence import export_command, query_command
 from dynaguard.cli.output import (
     FINDINGS,
     console,
@@ -232,7 +233,7 @@ def _print_verification(
 ) -> None:
     """What was found."""
     if output == "json":
-        print_json(_verification_mapping(found, file_count))
+        print_json(found.as_mapping(file_count))
         return
     for fault in found.faults[:MAX_FAULTS_SHOWN]:
         whose = f" (writer {fault.writer_id})" if fault.writer_id else ""
@@ -266,37 +267,6 @@ def _notes(found: Verification) -> Iterator[str]:
         yield f"{counted(len(found.foreign), 'line')} no record, the first is {found.foreign[0]}"
     if found.unchained:
         yield f"{counted(found.unchained, 'record')} of version 1, which had no chain"
-
-
-def _verification_mapping(found: Verification, file_count: int) -> Mapping[str, Any]:
-    """The same for programs."""
-    return {
-        "is_as_written": not found.faults,
-        "files": file_count,
-        "records": found.record_count,
-        "checkpoints": found.checkpoints,
-        "lost": found.lost_count,
-        "torn": found.torn,
-        "foreign": found.foreign,
-        "unchained": found.unchained,
-        "faults": [
-            {"place": fault.place, "writer_id": fault.writer_id, "problem": fault.problem}
-            for fault in found.faults
-        ],
-        "writers": {
-            name: {
-                "service": state.service,
-                "pid": state.pid,
-                "sequence": state.sequence,
-                "sha256": state.digest,
-                "records": state.records,
-                "lost": state.lost,
-                "vouched_for": state.vouched,
-                "is_final": state.is_final,
-            }
-            for name, state in found.states.items()
-        },
-    }
 
 
 def _print_statistics(summary: Mapping[str, Any]) -> None:
@@ -356,3 +326,7 @@ def _print_privileged(privileged: Mapping[str, Any]) -> None:
 
 def _milliseconds(seconds: float) -> str:
     return f"{1000 * seconds:.1f} ms"
+
+
+command.add_command(query_command)
+command.add_command(export_command)
