@@ -83,7 +83,7 @@ def text(value: str) -> str:
 def _event_columns(prefix: str, *, source_identity: str, time: str) -> str:
     """What of an event is used; what dynaguard stamped is read from the User-Agent.
 
-    A session's name is the last part of its ARN.
+    A session's name is the last part of its ARN. Some services write `[...]` around the agent.
     """
     arn = f"{prefix}useridentity.arn"
     agent = f"{prefix}useragent"
@@ -96,9 +96,9 @@ def _event_columns(prefix: str, *, source_identity: str, time: str) -> str:
         "AS session_name,\n"
         f"    {prefix}useridentity.sessioncontext.sessionissuer.username AS role_name,\n"
         f"    {source_identity} AS source_identity,\n"
-        f"    nullif(regexp_extract({agent}, 'md/dynaguard#(\\S+)', 1), '') "
+        f"    nullif(regexp_extract({agent}, 'md/dynaguard#([^\\s\\]]+)', 1), '') "
         "AS stamped_correlation_id,\n"
-        f"    nullif(regexp_extract({agent}, 'md/dynaguard-task#(\\S+)', 1), '') AS stamped_task"
+        f"    nullif(regexp_extract({agent}, 'md/dynaguard-task#([^\\s\\]]+)', 1), '') AS stamped_task"
     )
 
 

@@ -41,7 +41,7 @@ def event(request_id: str, agent: str = "", **changed: Any) -> dict[str, Any]:
         "eventSource": "dynamodb.amazonaws.com",
         "eventName": "GetItem",
         "requestID": request_id,
-        "userAgent": f"[Boto3/1.40 {agent}]".replace("]", " ]"),
+        "userAgent": f"[Boto3/1.40 {agent}]",
         "userIdentity": {
             "type": "AssumedRole",
             "arn": ARN,
