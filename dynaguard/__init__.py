@@ -26,33 +26,44 @@ from dynaguard.errors import (
     Problem,
     RunbookError,
     TamperedRequest,
+    TicketError,
 )
 from dynaguard.hooks.lifecycle import attach, detach, install, uninstall
 from dynaguard.scope import correlation, deadline, job
 
 if _typing.TYPE_CHECKING:
+    from dynaguard.access.grants import Grant
     from dynaguard.explaining import Explanation, explain
     from dynaguard.guard import Guard
     from dynaguard.hooks.batch_writer import unwritten
+    from dynaguard.hooks.granting import grant, grants, revoke_grant
     from dynaguard.hooks.items import mask_item, unmask_item
     from dynaguard.hooks.keys import key_hash
+    from dynaguard.hooks.requesting import Approval, approval, request_access
     from dynaguard.hooks.status import GuardStatus, status
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
     from dynaguard.propagation.carrying import carry, scope_environ
     from dynaguard.propagation.invocations import invocation
 
 _MODULE_BY_LAZY_NAME = {
+    "Approval": "dynaguard.hooks.requesting",
     "Detector": "dynaguard.masking.registry",
     "Explanation": "dynaguard.explaining",
+    "Grant": "dynaguard.access.grants",
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
+    "approval": "dynaguard.hooks.requesting",
     "carry": "dynaguard.propagation.carrying",
     "explain": "dynaguard.explaining",
+    "grant": "dynaguard.hooks.granting",
+    "grants": "dynaguard.hooks.granting",
     "invocation": "dynaguard.propagation.invocations",
     "key_hash": "dynaguard.hooks.keys",
     "mask_item": "dynaguard.hooks.items",
     "register_detector": "dynaguard.masking.registry",
     "register_strategy": "dynaguard.masking.registry",
+    "request_access": "dynaguard.hooks.requesting",
+    "revoke_grant": "dynaguard.hooks.granting",
     "scope_environ": "dynaguard.propagation.carrying",
     "status": "dynaguard.hooks.status",
     "unmask_item": "dynaguard.hooks.items",
@@ -61,6 +72,7 @@ _MODULE_BY_LAZY_NAME = {
 
 __all__ = [
     "AccessStoreError",
+    "Approval",
     "ApprovalRequired",
     "AuditUnavailable",
     "CapacityLimitReached",
@@ -70,6 +82,7 @@ __all__ = [
     "DynaguardError",
     "DynaguardWarning",
     "Explanation",
+    "Grant",
     "Guard",
     "GuardFailure",
     "GuardStatus",
@@ -81,13 +94,17 @@ __all__ = [
     "Problem",
     "RunbookError",
     "TamperedRequest",
+    "TicketError",
     "acting_as",
+    "approval",
     "attach",
     "carry",
     "correlation",
     "deadline",
     "detach",
     "explain",
+    "grant",
+    "grants",
     "install",
     "invocation",
     "job",
@@ -95,6 +112,8 @@ __all__ = [
     "mask_item",
     "register_detector",
     "register_strategy",
+    "request_access",
+    "revoke_grant",
     "scope_environ",
     "status",
     "uninstall",

@@ -14,6 +14,7 @@
     |   `-- CapacityLimitReached           a job's run or a task has used up a limit
     |-- AccessStoreError (OSError)         grants and approvals cannot be read or written
     |-- RunbookError                       a runbook's run ended early; .step
+    |-- TicketError                        what was to be done with a ticket may not be done
     `-- GuardFailure (ClientError)         dynaguard itself failed and `on_error` is `deny`
 
 INVARIANT: no message holds an item value, a secret or a parameter value; names only.
@@ -49,6 +50,7 @@ __all__ = [
     "Problem",
     "RunbookError",
     "TamperedRequest",
+    "TicketError",
 ]
 
 
@@ -318,6 +320,14 @@ class RunbookError(DynaguardError):
 def _rebuild_run(message: str, arguments: dict[str, Any]) -> RunbookError:
     """Builds the error of a run again when it is unpickled or copied."""
     return RunbookError(message, **arguments)
+
+
+class TicketError(DynaguardError):
+    """What was to be done with a ticket may not be done, or not by this person. Nothing changed.
+
+    It is over, was decided already, or who decides asked for it, decided before, or is none of
+    those who may; the message says which.
+    """
 
 
 class GuardFailure(_LocalRefusal):

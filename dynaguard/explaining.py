@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +21,13 @@ from dynaguard.call import (
     CredentialFacts,
     Decision,
     Principal,
+    Ruling,
     Verdict,
 )
 from dynaguard.errors import ConfigurationError, readable_arn
 from dynaguard.identity.resolver import IdentityResolver
 from dynaguard.policy.decision import decide, denial_message
+from dynaguard.policy.describing import terms_text
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.principals import views_of
 from dynaguard.policy.suggestion import nearest_allow, smallest_statements
@@ -33,7 +35,12 @@ from dynaguard.policy.trace import ConsideredStatement, trace
 from dynaguard.scope import Scope, correlation_id_of, current_scope
 
 if TYPE_CHECKING:
+    from dynaguard.access.grants import Grant
+    from dynaguard.policy.decision import LookupFor, Widen
     from dynaguard.policy.model import PolicyDocument
+
+
+_NOT_MISSING = frozenset({Verdict.ALLOW, Verdict.UNGOVERNED, Verdict.REQUIRE_APPROVAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +64,42 @@ class ExplainedAuthorization:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedGrant:
+    """A grant of the identity that a call was explained for.
+
+    Attributes:
+        id, owner, reason: As it was made.
+        expires: When it ends, ISO 8601 in UTC.
+        is_needed: Whether the call rests on it.
+    """
+
+    id: str
+    owner: str
+    reason: str
+    expires: str
+    is_needed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What would be decided about a call, and why.
 
     Attributes:
         service, operation: The call.
         identity: Label of the identity that it was explained for.
-        verdict: `allow`, `deny`, `implicit_deny` or `ungoverned`.
+        verdict: `allow`, `deny`, `implicit_deny`, `require_approval` or `ungoverned`.
         is_allowed: Whether it would go on.
         statement: The statement behind the verdict as text, or None for the default.
         sid: Its Sid, or None.
+        approvals: Of `require_approval`: each statement that asks, and whose approval it takes
+            and for how long, in words. A threshold that it has is not looked at.
         message: As the denial would say it; empty when allowed.
         unknown_keys: Condition keys and facts that are not known and mattered.
         authorizations: Every permission that it needs.
         suggestions: The smallest statements that would allow what no statement allows, as
             mappings for a policy document; none where that would not help: an explicit deny
             stands against it, or the request is not understood.
+        grants: Grants of the identity, of those that were given.
     """
 
     service: str
@@ -86,6 +113,8 @@ class Explanation:
     authorizations: tuple[ExplainedAuthorization, ...]
     suggestions: tuple[Mapping[str, Any], ...] = ()
     sid: str | None = None
+    approvals: tuple[str, ...] = ()
+    grants: tuple[ExplainedGrant, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The same, nested mappings and lists only; for JSON."""
@@ -102,6 +131,7 @@ def explain(
     identity: str | None = None,
     account_id: str | None = None,
     expires_in: timedelta = timedelta(days=1),
+    grants: Sequence[Grant] = (),
 ) -> Explanation:
     """What would be decided about a call, and how each statement bears on it. Sends nothing.
 
@@ -114,6 +144,7 @@ def explain(
         identity: Name or ARN of the caller; not given, from the settings.
         account_id: The account called; not given, from the settings.
         expires_in: How long a suggested statement would hold.
+        grants: Grants that count, as `dynaguard.grants()` gives them; no use is taken of any.
 
     Returns:
         The explanation. Names only: no parameter value stands in it.
@@ -136,7 +167,7 @@ def explain(
     where = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     call = _call(service, operation, params, where, current_scope())
     now = datetime.now(UTC)
-    return _explain(call, configuration, configuration.document, now, now + expires_in)
+    return _explain(call, configuration, configuration.document, now, now + expires_in, grants)
 
 
 def _call(
@@ -171,6 +202,7 @@ def _explain(
     document: PolicyDocument,
     now: datetime,
     expires: datetime,
+    grants: Sequence[Grant],
 ) -> Explanation:
     """Decides and traces, as of `now`, for the identity that the settings tell."""
     settings = configuration.resolved.settings
@@ -185,9 +217,12 @@ def _explain(
         environment=settings.environment or document.environment,
         schemas=KeySchemas(document.tables),
         utcnow=lambda: now,
+        trusts_labels=document.has_standing_access,
     )
     principal = resolver.resolve(call.credentials, call.scope)
-    return explain_call(call, principal, document, context, expires=expires)
+    return explain_call(
+        call, principal, document, context, expires=expires, grants=grants, now=now
+    )
 
 
 def explain_call(
@@ -197,6 +232,8 @@ def explain_call(
     context: ContextSource,
     *,
     expires: datetime,
+    grants: Sequence[Grant] = (),
+    now: datetime | None = None,
 ) -> Explanation:
     """The same for a call and an identity that are made already.
 
@@ -206,6 +243,8 @@ def explain_call(
         document: The policy.
         context: Where condition keys get their values.
         expires: When a suggested statement ceases to match.
+        grants: Grants that count.
+        now: As of when they do; needed with grants.
     """
 
     def lookup_for(authorization: Authorization, who: Principal) -> ContextLookup:
@@ -213,24 +252,90 @@ def explain_call(
 
     needs = authorizations(call, principal.account_id)
     policy = CompiledPolicy(document)
-    decision = decide(policy, call, principal, needs, lookup_for)
+    held = _Held(grants, call, now) if grants and now else None
+    widen = None if held is None else held.widen_for(lookup_for)
+    decision = decide(policy, call, principal, needs, lookup_for, widen)
     refused: list[Authorization] = []
     explained = []
     for need in needs:
         # While somebody acts, statements are shown as they bear on whom they refuse.
-        refusing = [
-            each
+        verdicts = [
+            (each, decide(policy, call, each, (need,), lookup_for, widen).verdict)
             for each in views_of(principal)
-            if not decide(policy, call, each, (need,), lookup_for).verdict.is_allowed
         ]
+        refusing = [each for each, verdict in verdicts if not verdict.is_allowed]
         who = refusing[0] if refusing else principal
-        refused += (need,) if refusing else ()
+        # What requires an approval is allowed by it: no further statement is missing.
+        if any(verdict is Verdict.IMPLICIT_DENY for _, verdict in verdicts):
+            refused.append(need)
+        is_missing = any(each not in _NOT_MISSING for _, each in verdicts)
         explained.append(
-            _explain_need(document, need, who, lookup_for(need, who), is_allowed=not refusing)
+            _explain_need(
+                document,
+                need,
+                who,
+                lookup_for(need, who),
+                is_allowed=not refusing,
+                is_missing=is_missing,
+            )
         )
     is_helped = decision.verdict is Verdict.IMPLICIT_DENY and not any(n.problem for n in refused)
     suggested = smallest_statements(refused, principal, expires=expires) if is_helped else ()
-    return _explanation(call, principal, decision, tuple(explained), suggested)
+    found = _explanation(call, principal, decision, tuple(explained), suggested)
+    found = replace(found, approvals=_approvals(document, decision))
+    return found if held is None else replace(found, grants=held.explained(principal, decision))
+
+
+class _Held:
+    """Grants that count in an explanation."""
+
+    def __init__(self, grants: Sequence[Grant], call: Call, now: datetime) -> None:
+        from dynaguard.access.snapshot import snapshot_of  # only with grants
+
+        self._snapshot = snapshot_of(grants)
+        self._call = call
+        self._now_s = now.timestamp()
+
+    def widen_for(self, lookup_for: LookupFor) -> Widen:
+        """What they allow."""
+        from dynaguard.access.widening import rule_by
+
+        def widen(need: Authorization, who: Principal, ruling: Ruling) -> Ruling | None:
+            span_s = self._now_s, self._now_s
+            return rule_by(self._snapshot, self._call, need, who, ruling, lookup_for, span_s)
+
+        return widen
+
+    def explained(self, principal: Principal, decision: Decision) -> tuple[ExplainedGrant, ...]:
+        """Those of the identity, and of who acts with it."""
+        from dynaguard.access.clock import iso_utc
+        from dynaguard.access.snapshot import View
+
+        acting = self._call.scope.acting_name
+        views = [
+            View(each.signer or each, acting, each.signer is not None)
+            for each in views_of(principal)
+        ]
+        held = {grant.id: grant for view in views for grant in self._snapshot.held_by(view)}
+        needed = {ref.id for ref in decision.grants}
+        return tuple(
+            ExplainedGrant(
+                grant.id,
+                grant.owner,
+                grant.reason,
+                iso_utc(grant.expires_epoch_s),
+                grant.id in needed,
+            )
+            for grant in held.values()
+            if self._now_s < grant.expires_epoch_s
+        )
+
+
+def _approvals(document: PolicyDocument, decision: Decision) -> tuple[str, ...]:
+    """Whose approval each statement takes that requires one."""
+    terms_by_ref = {each.ref: each.approval for each in document.statements}
+    asked = [(ref, terms_by_ref.get(ref)) for ref in decision.required_by]
+    return tuple(f"{ref}: {terms_text(terms)}" for ref, terms in asked if terms is not None)
 
 
 def _explain_need(
@@ -240,8 +345,9 @@ def _explain_need(
     lookup: ContextLookup,
     *,
     is_allowed: bool,
+    is_missing: bool,
 ) -> ExplainedAuthorization:
-    """One permission."""
+    """One permission; where it is missing or denied, an Allow that comes near is looked for."""
     considered = trace(document, need, principal, lookup)
     return ExplainedAuthorization(
         need.action,
@@ -249,7 +355,7 @@ def _explain_need(
         need.problem,
         is_allowed,
         considered,
-        None if is_allowed else nearest_allow(considered),
+        nearest_allow(considered) if is_missing else None,
     )
 
 

@@ -89,10 +89,12 @@ class Passage:
             detector; None when nothing was.
         budget_refusal: Why a further attempt was refused, or None.
         budget: Its retry budget after its last trouble, or None.
+        ticket: Id of the ticket that is open for its approval, or None.
         seal: What was decided, as `hooks/` wants to find it again when it is sent.
+        may_wait: Whether it may wait for people, once; not where that would block an event loop.
         is_budgeted: Whether the retry budgets act on it.
         asked: What it takes of the limits of its task's boundaries; None: nothing.
-        is_limited: Whether it is under a capacity limit.
+        is_limited: Whether it is under a capacity limit, or a threshold of capacity units.
         is_measured: Whether its answers tell consumed capacity that the caller did not ask for.
         is_observed: Whether the outermost wrapper watches the call and will record its end.
         is_masked: Whether the mask step has run.
@@ -121,7 +123,9 @@ class Passage:
     masked: Mapping[str | None, Mapping[tuple[str, str, str | None], int]] | None = None
     budget_refusal: str | None = None
     budget: BudgetState | None = None
+    ticket: str | None = None
     seal: Any = None
+    may_wait: bool = True
     is_budgeted: bool = False
     asked: Asked | None = None
     is_limited: bool = False

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import dynaguard
+from dynaguard.testing import MemoryStore
 
 POLICY: dict[str, Any] = {
     "version": 1,
@@ -55,6 +56,53 @@ def test_a_refused_call_says_what_the_denial_would_say() -> None:
     assert found.verdict == "deny"
     assert "NoScans" in found.message
     assert "etl" in found.message
+
+
+def asking(*further: dict[str, Any]) -> dict[str, Any]:
+    """The policy, with reads that require an approval."""
+    statement = {
+        "Sid": "Asks",
+        "Effect": "RequireApproval",
+        "Action": "dynamodb:BatchGetItem",
+        "Resource": "arn:aws:dynamodb:*:*:table/orders",
+        "Approval": {"quorum": 2},
+    }
+    return {**POLICY, "statement": [*POLICY["statement"], statement, *further]}
+
+
+def test_what_requires_an_approval_says_whose() -> None:
+    """It is not allowed; no statement is missing, so none is suggested."""
+    call = {"RequestItems": {"orders": {"Keys": [KEY]}}}
+
+    found = dynaguard.explain(
+        "dynamodb", "BatchGetItem", call, policy=asking(), region="eu-west-1"
+    )
+
+    assert not found.is_allowed
+    assert (found.verdict, found.sid) == ("require_approval", "Asks")
+    assert found.approvals == (
+        "Asks (<policy>): 2 other people; to be given within 1h, lasts 15m, for 1 call",
+    )
+    assert found.suggestions == ()
+    (need,) = found.authorizations
+    assert need.nearest is None
+    asks = next(each for each in need.statements if each.statement.sid == "Asks")
+    assert (asks.effect, asks.match, asks.counts) == ("RequireApproval", "yes", True)
+
+
+def test_only_what_nothing_allows_is_suggested() -> None:
+    """An approval is no matter of a further statement."""
+    keys = {"Keys": [KEY]}
+    call = {"RequestItems": {"orders": keys, "secrets": keys}}
+
+    found = dynaguard.explain(
+        "dynamodb", "BatchGetItem", call, policy=asking(), region="eu-west-1"
+    )
+
+    assert found.verdict == "implicit_deny"
+    assert found.approvals == ()
+    (statement,) = found.suggestions
+    assert [resource.rpartition("/")[2] for resource in statement["Resource"]] == ["secrets"]
 
 
 def test_every_table_of_a_batch_is_explained() -> None:
@@ -141,3 +189,53 @@ def test_a_deny_for_who_acts_is_explained() -> None:
 
     assert found.verdict == "deny"
     assert found.authorizations[0].statements[-1].counts
+
+
+def test_grants_count_where_they_are_given() -> None:
+    """Which are the identity's, and which one the call rests on."""
+    params = {"TableName": "customers", "Key": KEY}
+    given = [
+        dynaguard.grant(
+            identity=identity,
+            reason="INC-1",
+            actions=action,
+            resources="arn:aws:dynamodb:*:*:table/customers",
+            expires_in=60,
+            owner="ada",
+            store=MemoryStore(),
+        )
+        for identity, action in (
+            ("etl", "dynamodb:GetItem"),
+            ("etl", "dynamodb:PutItem"),
+            ("other", "dynamodb:GetItem"),
+        )
+    ]
+
+    without = explain("GetItem", params, identity="etl")
+    found = explain("GetItem", params, identity="etl", grants=given)
+
+    assert (without.is_allowed, without.grants) == (False, ())
+    assert found.is_allowed
+    assert found.suggestions == ()
+    assert [(each.id, each.is_needed) for each in found.grants] == [
+        (given[0].id, True),
+        (given[1].id, False),
+    ]
+
+
+def test_a_grant_of_a_call_that_is_denied_helps_nothing() -> None:
+    """It is shown all the same."""
+    given = dynaguard.grant(
+        identity="etl",
+        reason="INC-1",
+        actions="dynamodb:Scan",
+        resources="*",
+        expires_in=60,
+        owner="ada",
+        store=MemoryStore(),
+    )
+
+    found = explain("Scan", {"TableName": "orders"}, identity="etl", grants=[given])
+
+    assert found.verdict == "deny"
+    assert [each.is_needed for each in found.grants] == [False]

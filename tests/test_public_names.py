@@ -12,12 +12,15 @@ from dynaguard import errors
 
 FUNCTIONS = {
     "acting_as",
+    "approval",
     "attach",
     "carry",
     "correlation",
     "deadline",
     "detach",
     "explain",
+    "grant",
+    "grants",
     "install",
     "invocation",
     "job",
@@ -25,6 +28,8 @@ FUNCTIONS = {
     "mask_item",
     "register_detector",
     "register_strategy",
+    "request_access",
+    "revoke_grant",
     "scope_environ",
     "status",
     "uninstall",
@@ -32,7 +37,7 @@ FUNCTIONS = {
     "unwritten",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
-VALUES = {"Detector", "Explanation", "Guard", "GuardStatus", "Problem"}
+VALUES = {"Approval", "Detector", "Explanation", "Grant", "Guard", "GuardStatus", "Problem"}
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)
 
 

@@ -99,6 +99,7 @@ OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("access_max_age_s", 5, "5", 5.0),
     ("access_max_duration_s", 3600, "3600", 3600.0),
     ("approval_wait_s", 120, "120", 120.0),
+    ("approval_webhooks", "hooks.toml", "hooks.toml", Path("hooks.toml")),
     ("disabled", True, "1", True),
 ]
 BY_ARGUMENT = [row for row in OTHER_VALUES if row[0] != "disabled"]
@@ -111,6 +112,7 @@ BY_DOCUMENT = [
         "audit_sign_key_file",
         "mask_key",
         "mask_key_file",
+        "approval_webhooks",
         "coordinator",
         "disabled",
     }

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from dynaguard.access.book import Book
 from dynaguard.access.changes import AccessChange, note_change
 from dynaguard.access.claiming import claim_use
-from dynaguard.access.snapshot import View
+from dynaguard.access.snapshot import Snapshot, View
+from dynaguard.access.terms import NOBODY
 from dynaguard.call import Authorization, Call, Decision, GrantRef, Principal, Ruling, Verdict
 from dynaguard.errors import AccessStoreError
 from dynaguard.policy.advice import as_pattern, one_line
@@ -58,20 +59,15 @@ class Grants:
     ) -> Ruling | None:
         """The ruling of a grant instead of one that refuses, or None.
 
-        A presigned URL outlives every count and end, so no grant allows to make one. What requires
-        an approval is allowed by break-glass alone.
+        A presigned URL outlives every count and end, so no grant allows to make one.
         """
         if ruling.verdict not in _HELPED or call.is_presign:
             return None
         snapshot = self.book.current()
         if snapshot is None or not snapshot.by_id:
             return None
-        signer = who.signer
-        view = View(signer or who, call.scope.acting_name, signer is not None)
-        is_emergency = ruling.verdict is Verdict.REQUIRE_APPROVAL
-        return snapshot.rule(
-            need, view, who, lookup_for, self.book.clock.span_s(), is_emergency=is_emergency
-        )
+        span_s = self.book.clock.span_s()
+        return rule_by(snapshot, call, need, who, ruling, lookup_for, span_s)
 
     def learns_more(self, decision: Decision) -> bool:
         """Whether grants changed just now, so that a refused call is worth deciding again.
@@ -122,11 +118,13 @@ class Grants:
                 return False
         return True
 
-    def told(self, decision: Decision, principal: Principal) -> Decision:
+    def told(self, call: Call, decision: Decision, principal: Principal) -> Decision:
         """A refusal that says how to ask for a grant, or why none counts."""
         need = decision.offending
         if decision.verdict is not Verdict.IMPLICIT_DENY or need is None or need.problem:
             return decision
+        if call.is_presign:
+            return decision  # no grant would help
         reason = decision.reason
         if self.book.failure is not None:
             reason += f"; whether a grant does is not known: {self.book.failure}"
@@ -162,6 +160,34 @@ class Grants:
         )
 
 
+def rule_by(
+    snapshot: Snapshot,
+    call: Call,
+    need: Authorization,
+    who: Principal,
+    ruling: Ruling,
+    lookup_for: LookupFor,
+    span_s: tuple[float, float],
+) -> Ruling | None:
+    """The ruling of one of some grants instead of one that refuses, or None.
+
+    What requires an approval is allowed by break-glass alone.
+
+    Args:
+        snapshot: The grants.
+        call: The call.
+        need: One authorisation that it needs.
+        who: As whom: who signs, or who acts.
+        ruling: What statements say: an implicit deny, or that an approval is required.
+        lookup_for: Makes the context.
+        span_s: Now, as `StrictClock.span_s` tells it.
+    """
+    signer = who.signer
+    view = View(signer or who, call.scope.acting_name, signer is not None)
+    is_emergency = ruling.verdict is Verdict.REQUIRE_APPROVAL
+    return snapshot.rule(need, view, who, lookup_for, span_s, is_emergency=is_emergency)
+
+
 def _command(need: Authorization, principal: Principal) -> str:
     """What would make the smallest grant for a call, once somebody has said why."""
     import shlex  # for refusals alone
@@ -170,11 +196,18 @@ def _command(need: Authorization, principal: Principal) -> str:
     words = {
         "--action": as_pattern(need.action),
         "--resource": as_pattern(need.resource),
-        "--identity": as_pattern(signer.arn) if signer.arn else signer.name,
+        "--identity": _identity(signer),
         "--acting-as": principal.acting_name,
     }
     options = [f"{name} {shlex.quote(word)}" for name, word in words.items() if word]
     return f"dynaguard grants create {' '.join(options)} --expires 15m --reason ..."
+
+
+def _identity(signer: Principal) -> str:
+    """How a grant would name somebody; left to who asks where nothing is known to name."""
+    if signer.arn:
+        return as_pattern(signer.arn)
+    return "..." if signer.name in NOBODY else signer.name
 
 
 def _unclaimed(decision: Decision, ref: GrantRef, err: AccessStoreError) -> Decision:

@@ -96,10 +96,14 @@ def _event_columns(prefix: str, *, source_identity: str, time: str) -> str:
         "AS session_name,\n"
         f"    {prefix}useridentity.sessioncontext.sessionissuer.username AS role_name,\n"
         f"    {source_identity} AS source_identity,\n"
-        f"    nullif(regexp_extract({agent}, 'md/dynaguard#([^\\s\\]]+)', 1), '') "
-        "AS stamped_correlation_id,\n"
-        f"    nullif(regexp_extract({agent}, 'md/dynaguard-task#([^\\s\\]]+)', 1), '') AS stamped_task"
+        f"    {_token(agent, 'md/dynaguard#')} AS stamped_correlation_id,\n"
+        f"    {_token(agent, 'md/dynaguard-task#')} AS stamped_task"
     )
+
+
+def _token(agent: str, name: str) -> str:
+    """What follows a name in the User-Agent; null where it is not there."""
+    return f"nullif(regexp_extract({agent}, '{name}([^\\s\\]]+)', 1), '')"
 
 
 def _duckdb_audit(sources: Sources) -> str:

@@ -158,7 +158,10 @@ CONDITION_KEYS: Final = (
     ConditionKey("dynaguard:RunId", "String", "`job(run_id=...)`", "not given"),
     ConditionKey("dynaguard:Stage", "String", "`job(stage=...)`", "not given"),
     ConditionKey(
-        "dynaguard:Runbook", "String", "the run, else setting `runbook`", "outside of a runbook"
+        "dynaguard:Runbook",
+        "String",
+        "run of a runbook, setting `runbook`",
+        "outside of a runbook",
     ),
     ConditionKey(
         "dynaguard:RunbookSha256",

@@ -10,17 +10,21 @@ import click
 from dynaguard.cli.recording import record_changes
 
 _MODULE_BY_COMMAND: Final = {
+    "access": "dynaguard.cli.access",
     "alarms": "dynaguard.cli.alarms",
+    "approvals": "dynaguard.cli.approvals",
     "audit": "dynaguard.cli.audit",
     "check": "dynaguard.cli.check",
     "demo": "dynaguard.cli.demo",
     "explain": "dynaguard.cli.explain",
+    "grants": "dynaguard.cli.grants",
     "init": "dynaguard.cli.init",
     "key-hash": "dynaguard.cli.key_hash",
     "run": "dynaguard.cli.run",
     "status": "dynaguard.cli.status",
     "test": "dynaguard.cli.test",
     "top": "dynaguard.cli.top",
+    "who-can": "dynaguard.cli.who_can",
 }
 
 

@@ -10,10 +10,17 @@ from typing import Any
 
 import click
 
+from dynaguard.cli.held_grants import held_grants
 from dynaguard.cli.output import FINDINGS, console, fail, output_option, print_json, reports_errors
 from dynaguard.explaining import ExplainedAuthorization, Explanation, explain
 from dynaguard.hooks.models import known_operation, parameter_faults
 from dynaguard.policy.suggestion import statement_toml
+
+_IN_WORDS = {
+    "allow": "allowed",
+    "ungoverned": "allowed",
+    "require_approval": "refused until it is approved, as required",
+}
 
 
 @click.command("explain")
@@ -56,7 +63,7 @@ def command(
     OPERATION is the operation or the client's method (`Scan`, `scan`). Parameters that botocore
     would refuse are named as warnings.
 
-    Exits 0 when the call would be allowed, 1 when it would be refused.
+    Exits 0 when the call would be allowed, 1 when it would be refused or needs an approval.
     """
     operation = known_operation(service, operation)
     given = _read_params(params)
@@ -71,6 +78,7 @@ def command(
         identity=identity,
         account_id=account_id,
         expires_in=timedelta(hours=expires_in),
+        grants=held_grants(policy),
     )
     if output == "json":
         print_json(found.as_dict())
@@ -104,15 +112,23 @@ def _read_params(text: str) -> dict[str, Any]:
 def _print_text(found: Explanation, *, show_all: bool) -> None:
     """For people."""
     out = console()
-    verdict = "allowed" if found.is_allowed else "refused"
+    verdict = _IN_WORDS.get(found.verdict, "refused")
     by = f" by {found.statement}" if found.statement else ", by the default"
     if found.verdict == "ungoverned":
         by = ", the policy does not govern this service"
     out.print(f"{found.service} {found.operation} for {found.identity}: {verdict}{by}")
     if found.message:
         out.print(f"  {found.message}", markup=False)
+    for approval in found.approvals:
+        out.print(f"  approval for {approval}", markup=False)
     for authorization in found.authorizations:
         _print_authorization(authorization, show_all=show_all)
+    if found.grants:
+        out.print("\nGrants:")
+    for grant in found.grants:
+        needed = "the call rests on it" if grant.is_needed else "not needed, or not for this"
+        text = f"  {grant.id} until {grant.expires} ({grant.owner}: {grant.reason}): {needed}"
+        out.print(text, markup=False)
     if found.suggestions:
         out.print("\nThe smallest addition that would allow it:")
     for statement in found.suggestions:

@@ -19,6 +19,7 @@ from dynaguard.call import (
     GrantRef,
     Principal,
     Ruling,
+    StatementRef,
     Verdict,
 )
 from dynaguard.errors import readable_arn
@@ -33,7 +34,8 @@ Widen = Callable[[Authorization, Principal, Ruling], Ruling | None]
 """What allows, for a while, what the statements do not: a better ruling, or None for none.
 
 Asked for one authorisation and one identity, with the statements' ruling: an implicit deny, or
-that an approval is required. An explicit Deny is never asked about.
+that an approval is required. An explicit Deny is never asked about. Where an implicit deny is
+widened and statements may require an approval too, that is asked about next.
 """
 
 _SEVERITY: Final = {
@@ -94,13 +96,26 @@ def decide(
         decision = Decision(
             verdict, authorizations, None, statement, "", "", unknown_keys, observed
         )
+        decision = decision if widen is None else _with_required(decision, rulings)
         return _with_grants(decision, granted) if granted else decision
     reason = reason_for(offending, worst) + _others_refused(rulings)
     advice = how_to_allow(offending, worst)
     decision = Decision(
         verdict, authorizations, offending, statement, reason, advice, unknown_keys, observed
     )
+    if verdict is Verdict.REQUIRE_APPROVAL:
+        decision = _with_required(decision, rulings)
     return _with_grants(decision, granted) if granted else decision
+
+
+def _with_required(decision: Decision, rulings: list[tuple[Authorization, Ruling]]) -> Decision:
+    """The decision with the statements that require an approval, below a threshold or not.
+
+    What is below one counts where another part of the call is not: a call is approved whole, and
+    only one that needs no approval at all is counted.
+    """
+    required_by = tuple(dict.fromkeys(ref for _, each in rulings for ref in each.required_by))
+    return decision._replace(required_by=required_by) if required_by else decision
 
 
 def _noting(widen: Widen, granted: list[GrantRef]) -> Widen:
@@ -168,7 +183,12 @@ def _rule(
     # The signer's comes first: where both refuse, what it lacks has to be settled anyway.
     worse = max((signers, ruling), key=lambda each: _SEVERITY[each.verdict])
     observed = tuple(dict.fromkeys((*signers.observed, *ruling.observed)))
-    return worse if observed == worse.observed else replace(worse, observed=observed)
+    required_by: tuple[StatementRef, ...] = ()
+    if worse.verdict in _LET_THROUGH:
+        required_by = tuple(dict.fromkeys((*signers.required_by, *ruling.required_by)))
+    if observed == worse.observed and required_by == worse.required_by:
+        return worse
+    return replace(worse, observed=observed, required_by=required_by)
 
 
 def _rule_alone(
@@ -187,10 +207,36 @@ def _rule_alone(
     if authorization.problem is None:
         if widen is None or ruling.verdict not in _WIDENED:
             return ruling
-        return widen(authorization, principal, ruling) or ruling
+        return _widened(widen, authorization, principal, ruling)
     if ruling.verdict not in _LET_THROUGH or policy.document.default == "allow":
         return ruling
     return Ruling(Verdict.IMPLICIT_DENY, observed=ruling.observed)
+
+
+def _widened(
+    widen: Widen, authorization: Authorization, principal: Principal, ruling: Ruling
+) -> Ruling:
+    """The ruling with what widens it; an approval that is required stays required.
+
+    An implicit deny may hide that a statement, doubtful as it is, requires an approval. What
+    widens takes the place of an Allow, which does not do without it either.
+    """
+    better = widen(authorization, principal, ruling)
+    if better is None:
+        return ruling
+    is_covered = better.grant is not None and better.grant.is_break_glass
+    hidden = ruling.required_by if ruling.verdict is Verdict.IMPLICIT_DENY else ()
+    if not hidden or is_covered or better.verdict is not Verdict.ALLOW:
+        return better
+    asking = Ruling(
+        Verdict.REQUIRE_APPROVAL,
+        hidden[0],
+        ruling.unknown_keys,
+        ruling.observed,
+        better.grant,
+        hidden,
+    )
+    return widen(authorization, principal, asking) or asking
 
 
 def _severity(ruled: tuple[Authorization, Ruling]) -> int:

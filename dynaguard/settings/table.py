@@ -81,6 +81,7 @@ class Settings:
     access_max_age_s: float = 30.0
     access_max_duration_s: float = 86_400.0
     approval_wait_s: float | None = None
+    approval_webhooks: Path | None = None
     disabled: bool = False
 
 
@@ -339,6 +340,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Kind.SECONDS,
         "How long a call that needs an approval waits for it. Without it, such a call is refused "
         "at once and may be made again later.",
+    ),
+    _row(
+        "approval_webhooks",
+        Kind.PATH,
+        "A file that names the webhooks that are told of tickets, see "
+        "[approvals](../approvals.md).",
+        is_in_document=False,
     ),
     _row(
         "disabled",
