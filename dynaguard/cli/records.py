@@ -259,7 +259,7 @@ def _describe_change(record: Mapping[str, Any]) -> str:
         "task": change["task"],
         "status": change["status"],
         "until": change["expires"],
-        "by": change["channel"],
+        "via": change["channel"],
         "id": record["correlation_id"],
     }
     parts += [f"{name}={value}" for name, value in labels.items() if value]

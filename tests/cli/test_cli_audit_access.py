@@ -95,7 +95,7 @@ def test_a_change_reads_as_one_line(path: Path) -> None:
 
     assert lines[3] == (
         "2026-11-20T12:30:15.000042Z  lea  run begun  t1  runbook=fix  sha256=ab12ab12ab12ab12  "
-        "parameters=a,b  task=t1  by=cli  (INC-1)"
+        "parameters=a,b  task=t1  via=cli  (INC-1)"
     )
     assert lines[4].endswith("sam  BREAK-GLASS grant created  g2  for=ops")
 

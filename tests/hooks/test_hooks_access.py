@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 
 import dynaguard
 from dynaguard.access.changes import note_change
 from dynaguard.access_change import AccessChange
 from dynaguard.boundary import Boundary
+from dynaguard.cli.commands import cli
 from dynaguard.errors import CapacityLimitReached, PolicyDenied
 from dynaguard.scope import Priority, Scope, ScopeManager
 
@@ -361,3 +363,43 @@ def test_the_task_is_left_out_with_the_rest_of_the_scope(client: Any, wire: Any)
         client.get_item(TableName="orders", Key=KEY)
 
     assert "t-42" not in wire.headers()["user-agent"]
+
+
+# --- a grant and an approval, from end to end ----------------------------------------------------
+
+
+def test_a_call_by_break_glass_is_on_record_with_who_made_it(
+    client: Any, wire: Any, policy: Any, tmp_path: Path
+) -> None:
+    """The grant's making, its first use, and the call that it let: one chain, by one command."""
+    wire.answer({"Item": KEY})
+    path, store = tmp_path / "audit.jsonl", tmp_path / "access.sqlite"
+    with dynaguard.install(policy(), audit=path, access_store=store, identity="etl"):
+        with pytest.raises(PolicyDenied):
+            client.get_item(TableName="customers", Key=KEY)
+        made = dynaguard.grant(
+            identity="etl",
+            reason="site is down",
+            actions="dynamodb:GetItem",
+            resources="arn:aws:dynamodb:*:*:table/customers",
+            expires_in=600,
+            break_glass=True,
+            owner="sam",
+        )
+        client.get_item(TableName="customers", Key=KEY)
+
+    lines = lines_of(path)
+    changes = [line["change"] for line in lines if line["phase"] == "access"]
+    (call,) = [line for line in lines if (line.get("outcome") or {}).get("status") == "ok"]
+    (grant,) = call["decision"]["grants"]
+    assert [each["kind"] for each in changes] == ["grant created", "break-glass used"]
+    assert {(each["id"], each["is_break_glass"]) for each in changes} == {(made.id, True)}
+    assert (grant["id"], grant["owner"], grant["reason"], grant["is_break_glass"]) == (
+        made.id,
+        "sam",
+        "site is down",
+        True,
+    )
+    shown = CliRunner().invoke(cli, ["audit", "show", str(path), "--break-glass"])
+    assert len(shown.output.splitlines()) == 3
+    assert CliRunner().invoke(cli, ["audit", "verify", str(path)]).exit_code == 0
