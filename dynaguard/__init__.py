@@ -25,6 +25,7 @@ from dynaguard.errors import (
     PolicySyntaxError,
     Problem,
     RunbookError,
+    SessionError,
     TamperedRequest,
     TicketError,
 )
@@ -44,6 +45,8 @@ if _typing.TYPE_CHECKING:
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
     from dynaguard.propagation.carrying import carry, scope_environ
     from dynaguard.propagation.invocations import invocation
+    from dynaguard.runbooks.task import Task
+    from dynaguard.runbooks.tasks import current_task, task
 
 _MODULE_BY_LAZY_NAME = {
     "Approval": "dynaguard.hooks.requesting",
@@ -66,6 +69,9 @@ _MODULE_BY_LAZY_NAME = {
     "revoke_grant": "dynaguard.hooks.granting",
     "scope_environ": "dynaguard.propagation.carrying",
     "status": "dynaguard.hooks.status",
+    "Task": "dynaguard.runbooks.task",
+    "current_task": "dynaguard.runbooks.tasks",
+    "task": "dynaguard.runbooks.tasks",
     "unmask_item": "dynaguard.hooks.items",
     "unwritten": "dynaguard.hooks.batch_writer",
 }
@@ -93,13 +99,16 @@ __all__ = [
     "PolicySyntaxError",
     "Problem",
     "RunbookError",
+    "SessionError",
     "TamperedRequest",
+    "Task",
     "TicketError",
     "acting_as",
     "approval",
     "attach",
     "carry",
     "correlation",
+    "current_task",
     "deadline",
     "detach",
     "explain",
@@ -116,6 +125,7 @@ __all__ = [
     "revoke_grant",
     "scope_environ",
     "status",
+    "task",
     "uninstall",
     "unmask_item",
     "unwritten",

@@ -108,7 +108,8 @@ class Access:
             return None
         from dynaguard.access.lasting import ended  # calls by special leave alone need it
 
-        return ended(decision, boundaries, self.boundaries.clock, self.is_still_granted)
+        held = self.boundaries
+        return ended(decision, boundaries, held.clock, held.is_over, self.is_still_granted)
 
     def told(self, call: Call, decision: Decision, principal: Principal) -> Decision:
         """A refusal that also says how to ask for a grant."""

@@ -35,6 +35,7 @@ def ended(
     decision: Decision,
     boundaries: tuple[Boundary, ...],
     clock: StrictClock,
+    is_over: Callable[[Boundary], bool],
     is_still_granted: Callable[[Decision], bool],
 ) -> Ended | None:
     """What ended of that which let a call, or None.
@@ -43,15 +44,13 @@ def ended(
         decision: Of the call.
         boundaries: Of its scope.
         clock: Tells when ends are.
+        is_over: Whether a boundary's time has come, or its task was ended.
         is_still_granted: Whether the grants behind a decision hold; knows of revocations.
     """
     now_s = clock.for_end_s()
     for boundary in boundaries:
-        end_s = boundary.expires_epoch_s
-        if end_s is not None and now_s >= end_s:
-            text = f"{boundary.kind} `{boundary.name}` (task `{boundary.task}`) ended at "
-            place = StatementRef(boundary.name, boundary.kind)
-            return Ended(f"{text}{iso_utc(end_s)}", Verdict.DENY, place)
+        if is_over(boundary):
+            return _of_boundary(boundary, now_s)
     approval = decision.approval
     if approval is not None and now_s >= approval.expires_epoch_s:
         end = iso_utc(approval.expires_epoch_s)
@@ -63,3 +62,12 @@ def ended(
         names = ", ".join(f"`{grant.id}`" for grant in decision.grants)
         return Ended(f"grant {names} was revoked, or is not known to hold any more")
     return None
+
+
+def _of_boundary(boundary: Boundary, now_s: float) -> Ended:
+    """The end of a task: by its time, or because somebody ended it."""
+    end_s = boundary.expires_epoch_s
+    is_timely = end_s is not None and now_s >= end_s
+    when = f"ended at {iso_utc(end_s)}" if end_s is not None and is_timely else "was ended"
+    text = f"{boundary.kind} `{boundary.name}` (task `{boundary.task}`) {when}"
+    return Ended(text, Verdict.DENY, StatementRef(boundary.name, boundary.kind))

@@ -21,6 +21,8 @@ _MODULE_BY_COMMAND: Final = {
     "init": "dynaguard.cli.init",
     "key-hash": "dynaguard.cli.key_hash",
     "run": "dynaguard.cli.run",
+    "session": "dynaguard.cli.session",
+    "runbook": "dynaguard.cli.runbook",
     "status": "dynaguard.cli.status",
     "test": "dynaguard.cli.test",
     "top": "dynaguard.cli.top",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from dynaguard.scope import MAX_CORRELATION_ID_LENGTH, Priority
+from dynaguard.settings.carried import CarriedScope
 
 ENV_PREFIX: Final = "DYNAGUARD_"
 POLICY_FILE_NAME: Final = "dynaguard.toml"
@@ -64,6 +65,7 @@ class Settings:
     stage: str | None = None
     priority: Priority = Priority.INTERACTIVE
     correlation_id: str | None = None
+    scope: CarriedScope | None = field(default=None, repr=False)
     surroundings: bool = True
     stamp: bool = True
     stamp_scope: bool = True
@@ -103,6 +105,7 @@ class Kind(enum.StrEnum):
     )
     COORDINATOR = "a `redis://` URL, or in `install()` a `Coordinator`"
     SECONDS = "seconds, more than 0"
+    SCOPE = "what `scope_environ()` writes"
     SECRET = f"text of at least {MIN_MASK_KEY_LENGTH} characters"
 
 
@@ -260,6 +263,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Kind.CORRELATION_ID,
         "The correlation id outside of any scope; without it, the id of the trace; without a "
         "trace, one per call.",
+    ),
+    _row(
+        "scope",
+        Kind.SCOPE,
+        "Who acts, the task and its boundaries, as `scope_environ()` and `dynaguard session` hand "
+        "them to a subprocess. Only a variable. What cannot be read keeps the process from "
+        "starting.",
+        is_argument=False,
+        is_in_document=False,
     ),
     _row(
         "surroundings",

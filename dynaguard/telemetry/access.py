@@ -6,8 +6,9 @@ is no end, stand on spans and in records only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
+from dynaguard.boundary import BoundaryKind
 from dynaguard.call import Call, Decision, Principal, Verdict
 from dynaguard.telemetry import names
 from dynaguard.telemetry.attributes import Attributes, add
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from dynaguard.access_change import AccessChange
 
-_KINDS: Final = frozenset({"runbook", "agent"})
+_KINDS: Final = frozenset(get_args(BoundaryKind))
 
 
 class AccessMetrics:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dynaguard.access.boundaries import Boundaries
 from dynaguard.access.clock import StrictClock
 from dynaguard.access.lasting import ended
 from dynaguard.boundary import Boundary
@@ -22,7 +23,9 @@ def reason(
 ) -> str | None:
     """Why a call may not be sent any more so many seconds later."""
     clock = StrictClock(lambda: NOW_S + after_s, lambda: 0.0)
-    found = ended(Decision(Verdict.ALLOW, **let), boundaries, clock, lambda _: is_granted)
+    is_over = Boundaries(clock).is_over
+    decision = Decision(Verdict.ALLOW, **let)
+    found = ended(decision, boundaries, clock, is_over, lambda _: is_granted)
     return None if found is None else found.reason
 
 
@@ -61,8 +64,10 @@ def test_the_end_of_a_boundary_is_an_explicit_deny() -> None:
     """Nothing that a statement says changes it; the end of a grant is the default again."""
     clock = StrictClock(lambda: NOW_S + 5, lambda: 0.0)
 
-    by_boundary = ended(Decision(Verdict.ALLOW), (BOUNDARY,), clock, lambda _: True)
-    by_grant = ended(Decision(Verdict.ALLOW, grants=(GRANT,)), (), clock, lambda _: True)
+    is_over = Boundaries(clock).is_over
+    by_boundary = ended(Decision(Verdict.ALLOW), (BOUNDARY,), clock, is_over, lambda _: True)
+    granted = Decision(Verdict.ALLOW, grants=(GRANT,))
+    by_grant = ended(granted, (), clock, is_over, lambda _: True)
 
     assert by_boundary is not None
     assert (by_boundary.verdict, by_boundary.statement) == (
@@ -79,4 +84,15 @@ def test_a_clock_that_is_put_back_revives_nothing() -> None:
     clock = StrictClock(lambda: wall[0], lambda: steady[0])
     wall[0], steady[0] = NOW_S - 3600, 5.0
 
-    assert ended(Decision(Verdict.ALLOW, grants=(GRANT,)), (), clock, lambda _: True) is not None
+    granted = Decision(Verdict.ALLOW, grants=(GRANT,))
+    assert ended(granted, (), clock, lambda _: False, lambda _: True) is not None
+
+
+def test_a_task_that_somebody_ended_is_over_before_its_time() -> None:
+    """And its calls under way are repeated no more."""
+    clock = StrictClock(lambda: NOW_S, lambda: 0.0)
+
+    found = ended(Decision(Verdict.ALLOW), (BOUNDARY,), clock, lambda _: True, lambda _: True)
+
+    assert found is not None
+    assert found.reason == "agent `fixer` (task `t1`) was ended"

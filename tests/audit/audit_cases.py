@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from hypothesis import strategies as st
 
-from dynaguard.boundary import Boundary
+from dynaguard.boundary import Boundary, BoundaryKind
 from dynaguard.call import (
     NO_CREDENTIALS,
     UNKNOWN_ACCOUNT,
@@ -107,7 +107,7 @@ _resources = st.sampled_from(
 _epochs = st.floats(0, 1e12)
 boundaries = st.builds(
     Boundary,
-    kind=st.sampled_from(["runbook", "agent"]),
+    kind=st.sampled_from(get_args(BoundaryKind)),
     name=_names,
     task=_names,
     runbook_sha256=_some,
