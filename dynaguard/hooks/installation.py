@@ -258,7 +258,7 @@ class Installation:
             raise self.guard.withheld(
                 passage, "dynaguard's `after-call` handler was unregistered from this client"
             )
-        self.guard.recording.leave(passage, Status.OK)
+        self.guard.leave(passage, Status.OK)
 
     def close_with_error(
         self, frame: Frame, operation: str, err: BaseException, params: Any
