@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from dynaguard.access.changes import AccessChange, note_change
 from dynaguard.access.persons import is_known, person_of
 from dynaguard.access.run_approvals import RunApprovals
 from dynaguard.access.subjects import SubjectError, subject_of_call
@@ -225,6 +226,9 @@ class Approvals:
                 "set the clocks right",
             )
         used = book.change(ticket.id, lambda each: claim(each, book.clock.for_end_s()))
+        if used.uses_left == 0:
+            sha256, requester = used.subject_sha256, str(used.requester)
+            note_change(AccessChange("ticket used up", used.id, requester, subject_sha256=sha256))
         walk = current_walk.get()
         if walk is not None:
             walk[case_of(used)] = used.id
