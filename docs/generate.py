@@ -66,6 +66,12 @@ PARTS = (
         "dynaguard.audit.log",
         "checkpoint_schema_markdown",
     ),
+    Part(
+        "audit access",
+        "reference/audit-record.md",
+        "dynaguard.audit.log",
+        "access_schema_markdown",
+    ),
     Part("commands", "reference/cli.md", "dynaguard.cli.reference", "commands_markdown"),
     Part("packs", "packs.md", "dynaguard.policy.packs", "packs_markdown"),
     Part("lint rules", "reference/lint.md", "dynaguard.policy.lint.rules", "rules_markdown"),

@@ -11,7 +11,7 @@
     |   |-- CursorRefused                  a forged, foreign or expired cursor
     |   |-- TamperedRequest                what is about to be sent is not what was decided
     |   |-- AuditUnavailable               audit is required and cannot be written
-    |   `-- CapacityLimitReached           the job's run has used up its capacity limit
+    |   `-- CapacityLimitReached           a job's run or a task has used up a limit
     |-- AccessStoreError (OSError)         grants and approvals cannot be read or written
     |-- RunbookError                       a runbook's run ended early; .step
     |-- SessionError (OSError)             temporary credentials cannot be had; .role, .code
@@ -315,7 +315,9 @@ class AuditUnavailable(PolicyDenied):
 
 
 class CapacityLimitReached(PolicyDenied):
-    """The run of a job has used up a `[[capacity_limit]]`; `statement` is that limit.
+    """The run of a job has used up a `[[capacity_limit]]`, or a task a limit of its boundary.
+
+    `statement` names that limit, or the runbook or agent whose boundary it is.
 
     Raised for the next call that would consume more, such as a paginator's next page. Its code is
     no throttling code: to try again helps nothing.

@@ -23,6 +23,7 @@ ROOMS = (
     "interruption",  # exceptions of the application's signal handlers
     "boundary",  # what a scope may do at most, as a value
     "scope",
+    "access_change",  # what changes in who may do what, as a value, and who is told of it
     "caller",  # who calls, as values; part of call, split for size
     "call",
     "denials",  # a refusal as data
@@ -44,6 +45,9 @@ ROOMS = (
     "authorising",  # whether a call may go; part of guard likewise
     "concealment",  # what masks do to one call; part of guard likewise
     "accounting",  # what one call does to the books; likewise
+    "lasting",  # whether a call that has waited may still be sent; likewise
+    "limiting",  # the limits of tasks' boundaries; likewise
+    "recording",  # what calls and changes in access leave behind; likewise
     "guard",
     "assembly",  # settings and documents made into a guard
     "explaining",  # the decision of a call that is not made

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
+from dynaguard.access.changes import AccessChange, note_change
 from dynaguard.access.persons import is_known, person_of
 from dynaguard.access.run_approvals import RunApprovals
 from dynaguard.access.subjects import SubjectError, subject_of_call
@@ -130,6 +131,9 @@ class Approvals:
                 ticket, self._wait_s or 0.0, scope.deadline_monotonic_s
             )
             passage.wait_s += waited_s
+            if passage.span is not None:
+                state = ticket.state_at(self.asking.book.clock.for_end_s())
+                passage.span.add_approval_wait(ticket.id, waited_s, state.value)
             passage.may_wait = False
             decision = decide_again()
             if decision.verdict is not Verdict.REQUIRE_APPROVAL:
@@ -223,6 +227,9 @@ class Approvals:
                 "set the clocks right",
             )
         used = book.change(ticket.id, lambda each: claim(each, book.clock.for_end_s()))
+        if used.uses_left == 0:
+            sha256, requester = used.subject_sha256, str(used.requester)
+            note_change(AccessChange("ticket used up", used.id, requester, subject_sha256=sha256))
         walk = current_walk.get()
         if walk is not None:
             walk[case_of(used)] = used.id

@@ -36,10 +36,10 @@ class Boundaries:
         clock: Tells when they end.
     """
 
-    __slots__ = ("_clock", "_policies", "_templates")
+    __slots__ = ("_policies", "_templates", "clock")
 
     def __init__(self, clock: StrictClock) -> None:
-        self._clock = clock
+        self.clock = clock
         self._policies: dict[str, CompiledPolicy] = {}
         self._templates: dict[str, Templates] = {}
 
@@ -86,7 +86,7 @@ class Boundaries:
         end_s = boundary.expires_epoch_s
         if has_ended(boundary.task):
             return True
-        return end_s is not None and self._clock.for_end_s() >= end_s
+        return end_s is not None and self.clock.for_end_s() >= end_s
 
     def _refusal(
         self,

@@ -7,6 +7,8 @@ from typing import Final
 
 import click
 
+from dynaguard.cli.recording import record_changes
+
 _MODULE_BY_COMMAND: Final = {
     "access": "dynaguard.cli.access",
     "alarms": "dynaguard.cli.alarms",
@@ -46,8 +48,10 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="dynaguard")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Guards AWS calls from inside the Python process that makes them.
 
     Exit codes: 0 all is well, 1 findings, 2 wrong usage or unusable input.
     """
+    record_changes(context)

@@ -241,7 +241,7 @@ class Installation:
         code = passage.answer.error_code if passage.answer else None
         status = Status.ERROR if code else Status.OK
         if passage.is_observed:
-            self.guard.annotate(passage, status, code)
+            self.guard.recording.annotate(passage, status, code)
         else:
             self.guard.leave(passage, status, code)
 

@@ -67,7 +67,8 @@ class GuardStatus:
             `in-process`, or nothing without masks.
         buckets: Retry budget buckets: mappings of their fields.
         consumption: Units by account, hot and distinct keys, what runs have used of their
-            capacity limits; empty where no books are kept.
+            capacity limits, and tasks of their boundaries' (`task_limits`); empty where no books
+            are kept.
         booking_failures: Calls that could not be booked.
         access: The access store as it was last used, see `WatchedStore.report`, and what
             is known of its grants, see `Book.report`; empty without one.
@@ -196,6 +197,7 @@ def _coverage(installation: Installation | None) -> str:
 def _counts(guard: Guard) -> dict[str, Any]:
     """Counts since the guard was built."""
     budgets, consumption = guard.rooms.budgets, guard.rooms.consumption
+    tasks = [each._asdict() for each in guard.limiting.usages.usages()]
     accounting = guard.accounting
     return {
         **dataclasses.asdict(guard.counters),
@@ -204,7 +206,10 @@ def _counts(guard: Guard) -> dict[str, Any]:
         "audit_written": guard.rooms.audit.written_count,
         "audit_dropped": guard.rooms.audit.dropped_count,
         "cursors": _cursors(guard),
-        "consumption": consumption.report() if consumption is not None else {},
+        "consumption": {
+            **(consumption.report() if consumption is not None else {}),
+            **({"task_limits": tasks} if tasks else {}),
+        },
         "booking_failures": accounting.failure_count if accounting is not None else 0,
         "buckets": tuple(
             dataclasses.asdict(bucket) for bucket in (budgets.snapshot() if budgets else ())

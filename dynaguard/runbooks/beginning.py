@@ -25,6 +25,7 @@ from dynaguard.errors import ConfigurationError
 from dynaguard.hooks.lifecycle import current
 from dynaguard.hooks.task_credentials import Binding
 from dynaguard.hooks.task_sessions import BaseSession, TaskSessions
+from dynaguard.runbooks.noting import starter
 from dynaguard.runbooks.permission import approvals_needed, check_may_run, refusal
 from dynaguard.runbooks.task import Task, innermost_task
 from dynaguard.scope import Scope, current_scope, deadline, sanitise_correlation_id
@@ -82,6 +83,7 @@ def begin(
         correlation_id=inner.correlation_id,
         session_name=None if request is None else request().session_name,
         link=None if order.bound is None else order.bound.runbook.link,
+        started_by=starter(base),
         life=life,
         _sessions=TaskSessions(
             base, life, Binding(inner), request, region=order.region, make_client=make_client

@@ -31,6 +31,7 @@ class Task:
         correlation_id: Id of its incident, or None where each call has one of its own.
         session_name: Name of its session in CloudTrail; None without a role.
         link: Address of a page about its runbook, or None.
+        started_by: Name of who started it, as records name identities.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Task:
     correlation_id: str | None
     session_name: str | None
     link: str | None
+    started_by: str
     life: TaskLife = field(repr=False)
     _sessions: TaskSessions = field(repr=False)
 

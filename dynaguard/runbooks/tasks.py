@@ -22,6 +22,7 @@ from dynaguard.access.sessions import SessionTerms
 from dynaguard.errors import ConfigurationError
 from dynaguard.runbooks.beginning import begin
 from dynaguard.runbooks.naming import bind_runbook
+from dynaguard.runbooks.noting import tell_begun, tell_ended
 from dynaguard.runbooks.orders import Order, check_order, task_duration_s, task_name
 from dynaguard.runbooks.permission import settle_run
 from dynaguard.runbooks.task import Task, innermost_task, note_begun
@@ -85,6 +86,7 @@ class TaskManager:
         ScopeManager(lambda _: begun.scope).__enter__()
         self._task = begun
         note_begun(begun)
+        tell_begun(begun, self._order)
         return begun
 
     def __exit__(
@@ -98,6 +100,7 @@ class TaskManager:
         if ended is None:
             return
         ended.life.end()
+        tell_ended(ended, self._order, exc_type)
         leave(ended.scope)
 
     async def __aenter__(self) -> Task:

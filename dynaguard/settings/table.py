@@ -283,7 +283,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     _row(
         "stamp_scope",
         Kind.SWITCH,
-        "Whether the User-Agent of stamped requests names job, run, stage and runbook too.",
+        "Whether the User-Agent of stamped requests names job, run, stage, runbook and task too.",
     ),
     _row("mask", Kind.SWITCH, "Whether the document's masks act."),
     _row(

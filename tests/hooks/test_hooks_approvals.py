@@ -21,6 +21,7 @@ from dynaguard.access.deciding import Decider
 from dynaguard.access.persons import Person
 from dynaguard.access.ticket_asking import Asking
 from dynaguard.access.ticket_book import TicketBook
+from dynaguard.access_change import AccessChange, receive
 from dynaguard.boundary import Boundary
 from dynaguard.hooks.clients import ClientRegistry
 from dynaguard.hooks.lifecycle import current
@@ -121,6 +122,25 @@ def test_the_decision_tells_who_approved(client: Any, store: MemoryStore, instal
     assert seen[-1].verdict == "allow"
     assert approval.approvers == ("Leads (ann)",)
     assert approval.expires_epoch_s == approval.approved_epoch_s + 300
+
+
+def test_the_last_use_of_an_approval_is_told(
+    client: Any, store: MemoryStore, installed: Any
+) -> None:
+    """Opened, approved, used up: each once, under one ticket."""
+    installed()
+    told: list[AccessChange] = []
+    end = receive(told.append)
+    ticket = ticket_of(client)
+    approve(store, ticket)
+    delete(client)
+    end()
+
+    assert [(each.kind, each.id) for each in told] == [
+        ("ticket opened", ticket),
+        ("ticket approved", ticket),
+        ("ticket used up", ticket),
+    ]
 
 
 def test_asking_again_is_the_same_ticket(client: Any, installed: Any) -> None:
