@@ -242,6 +242,8 @@ class Ruling:
             `account`) whose being unknown kept a statement from matching, or made a Deny match.
         observed: Statements with `Mode = "observe"` that would have matched.
         grant: The grant that allows what no statement does, or None.
+        required_by: Statements that require an approval, the one that decides first; also where
+            an implicit deny comes before them. Each wants its own terms met.
     """
 
     verdict: Verdict
@@ -249,6 +251,7 @@ class Ruling:
     unknown_keys: tuple[str, ...] = ()
     observed: tuple[StatementRef, ...] = ()
     grant: GrantRef | None = None
+    required_by: tuple[StatementRef, ...] = ()
 
 
 class Decision(NamedTuple):
@@ -266,6 +269,7 @@ class Decision(NamedTuple):
         is_enforced: False when the mode let a refused call through.
         grants: The grants that it needs, each once.
         approval: The approval that it needs, once given; or None.
+        required_by: As in `Ruling`, over all authorisations, where an approval is required.
     """
 
     verdict: Verdict
@@ -279,6 +283,7 @@ class Decision(NamedTuple):
     is_enforced: bool = True
     grants: tuple[GrantRef, ...] = ()
     approval: ApprovalRef | None = None
+    required_by: tuple[StatementRef, ...] = ()
 
 
 class Status(enum.StrEnum):

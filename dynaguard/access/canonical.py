@@ -38,7 +38,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {_plain_key(str(key)): _plain(each) for key, each in value.items()}
     if isinstance(value, bytes | bytearray | memoryview):
         return {"$bytes": base64.b64encode(bytes(value)).decode("ascii")}
     if isinstance(value, list | tuple):
@@ -46,6 +46,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return sorted((_plain(each) for each in value), key=canonical_json)
     return _as_text(value)
+
+
+def _plain_key(key: str) -> str:
+    """The key; one that begins like our own marks gets a further `$`, so that it is none."""
+    return f"${key}" if key.startswith("$") else key
 
 
 def _as_text(value: Any) -> Any:

@@ -27,6 +27,11 @@ _SETTING_BY_FACT: Final = {
     "resource": "name the resource in full in the request",
     "action": "send a request that can be understood",
 }
+ASK: Final = (
+    "ask for an approval: `access_store` (DYNAGUARD_ACCESS_STORE) names where tickets are kept, "
+    "`dynaguard approvals list` shows them, somebody else approves"
+)
+"""How to get the approval that a statement requires."""
 _KEYS_BY_SCHEMA: Final = frozenset(
     {
         "dynamodb:leadingkeys",
@@ -45,6 +50,11 @@ def reason_for(authorization: Authorization, ruling: Ruling) -> str:
     if ruling.verdict is Verdict.DENY and ruling.statement is not None:
         doubt = f", which applies since {unknown} {verb} unknown" if unknown else ""
         return one_line(f"denied by {_named(ruling.statement)}{doubt}")
+    if ruling.verdict is Verdict.REQUIRE_APPROVAL and ruling.statement is not None:
+        doubt = f", which may apply since {unknown} {verb} unknown" if unknown else ""
+        others = len(ruling.required_by) - 1
+        more = f" and {others} more" if others > 0 else ""
+        return one_line(f"approval is required by {_named(ruling.statement)}{more}{doubt}")
     if authorization.problem:
         return one_line(authorization.problem)
     doubt = f" for certain, since {unknown} {verb} unknown" if unknown else ""
@@ -56,6 +66,8 @@ def how_to_allow(authorization: Authorization, ruling: Ruling) -> str:
     hints = dict.fromkeys(_hint(key, authorization) for key in ruling.unknown_keys)
     if ruling.verdict is Verdict.DENY:
         otherwise = "narrow or remove that statement"
+    elif ruling.verdict is Verdict.REQUIRE_APPROVAL:
+        otherwise = ASK
     elif authorization.problem:
         otherwise = "send a request that can be understood, or leave its service out of `govern`"
     else:

@@ -18,6 +18,7 @@ from dynaguard.call import (
     Decision,
     Principal,
     Ruling,
+    StatementRef,
     Verdict,
 )
 from dynaguard.errors import readable_arn
@@ -32,7 +33,8 @@ Widen = Callable[[Authorization, Principal, Ruling], Ruling | None]
 """What allows, for a while, what the statements do not: a better ruling, or None for none.
 
 Asked for one authorisation and one identity, with the statements' ruling: an implicit deny, or
-that an approval is required. An explicit Deny is never asked about.
+that an approval is required. An explicit Deny is never asked about. Where an implicit deny is
+widened and statements may require an approval too, that is asked about next.
 """
 
 _SEVERITY: Final = {
@@ -96,6 +98,9 @@ def decide(
     decision = Decision(
         verdict, authorizations, offending, statement, reason, advice, unknown_keys, observed
     )
+    if verdict is Verdict.REQUIRE_APPROVAL:
+        required_by = dict.fromkeys(ref for _, each in rulings for ref in each.required_by)
+        decision = decision._replace(required_by=tuple(required_by))
     return decision if widen is None else _with_grants(decision, rulings)
 
 
@@ -146,7 +151,12 @@ def _rule(
     # The signer's comes first: where both refuse, what it lacks has to be settled anyway.
     worse = max((signers, ruling), key=lambda each: _SEVERITY[each.verdict])
     observed = tuple(dict.fromkeys((*signers.observed, *ruling.observed)))
-    return worse if observed == worse.observed else replace(worse, observed=observed)
+    required_by: tuple[StatementRef, ...] = ()
+    if worse.verdict is Verdict.REQUIRE_APPROVAL:
+        required_by = tuple(dict.fromkeys((*signers.required_by, *ruling.required_by)))
+    if observed == worse.observed and required_by == worse.required_by:
+        return worse
+    return replace(worse, observed=observed, required_by=required_by)
 
 
 def _rule_alone(
@@ -165,10 +175,36 @@ def _rule_alone(
     if authorization.problem is None:
         if widen is None or ruling.verdict not in _WIDENED:
             return ruling
-        return widen(authorization, principal, ruling) or ruling
+        return _widened(widen, authorization, principal, ruling)
     if ruling.verdict not in _LET_THROUGH or policy.document.default == "allow":
         return ruling
     return Ruling(Verdict.IMPLICIT_DENY, observed=ruling.observed)
+
+
+def _widened(
+    widen: Widen, authorization: Authorization, principal: Principal, ruling: Ruling
+) -> Ruling:
+    """The ruling with what widens it; an approval that is required stays required.
+
+    An implicit deny may hide that a statement, doubtful as it is, requires an approval. What
+    widens takes the place of an Allow, which does not do without it either.
+    """
+    better = widen(authorization, principal, ruling)
+    if better is None:
+        return ruling
+    is_covered = better.grant is not None and better.grant.is_break_glass
+    hidden = ruling.required_by if ruling.verdict is Verdict.IMPLICIT_DENY else ()
+    if not hidden or is_covered or better.verdict is not Verdict.ALLOW:
+        return better
+    asking = Ruling(
+        Verdict.REQUIRE_APPROVAL,
+        hidden[0],
+        ruling.unknown_keys,
+        ruling.observed,
+        better.grant,
+        hidden,
+    )
+    return widen(authorization, principal, asking) or asking
 
 
 def _severity(ruled: tuple[Authorization, Ruling]) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 from dynaguard.errors import PolicySyntaxError, Problem
+from dynaguard.policy.approval_section import check_runbooks, check_standing_access
 from dynaguard.policy.collecting import Findings, hint, kind_of
 from dynaguard.policy.lines import Path_
 from dynaguard.policy.mask_section import check_detectors, check_masks
@@ -48,6 +49,8 @@ _KEYS: Final = (
     "detectors",
     "budget",
     "capacity_limit",
+    "runbooks",
+    "standing_access",
     "context",
     "settings",
     "lint",
@@ -160,6 +163,8 @@ class _Loader:
             detectors=detectors,
             budgets=budgets,
             capacity_limits=limits,
+            runbooks=check_runbooks(findings, data.get("runbooks", {}), names),
+            has_standing_access=check_standing_access(findings, data, statements),
             context=check_context(findings, data.get("context", {})),
             environment=self._variables.get("environment"),
             settings=settings,

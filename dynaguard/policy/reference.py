@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from dynaguard.call import Authorization, ContextLookup, Principal, Ruling, Verdict
+from dynaguard.call import Authorization, ContextLookup, Principal, Ruling, StatementRef, Verdict
 from dynaguard.policy.model import Condition, PolicyDocument, PrincipalPattern, Statement
 from dynaguard.policy.reference_conditions import condition_doubts, condition_level
 from dynaguard.policy.reference_patterns import (
@@ -38,7 +38,8 @@ def rule(
 
     Returns:
         The verdict; the first certain statement behind it, else the first doubtful Deny. The
-        compiled matcher may name another certain one.
+        compiled matcher may name another certain one. What requires an approval comes between
+        Deny and Allow; all such statements are named.
 
     Cost: O(statements x patterns x text).
     """
@@ -49,15 +50,30 @@ def rule(
         for finding in found
         if finding.statement.is_observed and finding.takes_effect
     )
-    effective = [finding for finding in acting if finding.takes_effect]
-    for effect, verdict in (("Deny", Verdict.DENY), ("Allow", Verdict.ALLOW)):
-        same = [finding for finding in effective if finding.statement.effect == effect]
-        for finding in sorted(same, key=lambda each: -each.level):
-            return Ruling(verdict, finding.statement.ref, finding.keys, observed)
-    if document.default == "allow":
-        return Ruling(Verdict.ALLOW, observed=observed)
-    missed = [key for finding in acting for key in finding.keys]
-    return Ruling(Verdict.IMPLICIT_DENY, None, tuple(dict.fromkeys(missed)), observed)
+    effective = sorted(
+        (finding for finding in acting if finding.takes_effect), key=lambda each: -each.level
+    )
+    denying, asking, allowing = (
+        [finding for finding in effective if finding.statement.effect == effect]
+        for effect in ("Deny", "RequireApproval", "Allow")
+    )
+    if denying:
+        return Ruling(Verdict.DENY, denying[0].statement.ref, denying[0].keys, observed)
+    required_by = tuple(finding.statement.ref for finding in asking)
+    # What asks for an approval allows by itself only where it is certain that it matches.
+    is_allowed = document.default == "allow" or bool(allowing)
+    is_allowed = is_allowed or any(finding.level == YES for finding in asking)
+    if not is_allowed:
+        missed = tuple(dict.fromkeys(key for finding in acting for key in finding.keys))
+        return Ruling(Verdict.IMPLICIT_DENY, None, missed, observed, required_by=required_by)
+    if asking:
+        keys = tuple(dict.fromkeys(key for finding in asking for key in finding.keys))
+        return Ruling(
+            Verdict.REQUIRE_APPROVAL, required_by[0], keys, observed, required_by=required_by
+        )
+    if allowing:
+        return Ruling(Verdict.ALLOW, allowing[0].statement.ref, (), observed)
+    return Ruling(Verdict.ALLOW, observed=observed)
 
 
 def rule_in_scope(
@@ -77,9 +93,12 @@ def rule_in_scope(
     asked = [principal] if principal.signer is None else [principal.signer, principal]
     rulings = [rule(document, authorization, each, lookup_for(each)) for each in asked]
     observed = tuple(dict.fromkeys(ref for each in rulings for ref in each.observed))
-    order = [Verdict.ALLOW, Verdict.IMPLICIT_DENY, Verdict.DENY]
+    order = [Verdict.ALLOW, Verdict.REQUIRE_APPROVAL, Verdict.IMPLICIT_DENY, Verdict.DENY]
     worst = max(rulings, key=lambda ruling: order.index(ruling.verdict))
-    return replace(worst, observed=observed)
+    required_by: tuple[StatementRef, ...] = ()
+    if worst.verdict is Verdict.REQUIRE_APPROVAL:
+        required_by = tuple(dict.fromkeys(ref for each in rulings for ref in each.required_by))
+    return replace(worst, observed=observed, required_by=required_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +111,8 @@ class _Finding:
 
     @property
     def takes_effect(self) -> bool:
-        """A Deny acts unless it certainly does not match, an Allow only when certain."""
-        return self.level > (NO if self.statement.effect == "Deny" else MAYBE)
+        """An Allow acts only when certain, any other unless it certainly does not match."""
+        return self.level > (MAYBE if self.statement.effect == "Allow" else NO)
 
 
 def _evaluate(

@@ -2,11 +2,13 @@
 
 Statements that cannot match are gone; a question that is answered is not asked again. What stays
 is mostly nothing: then the answer is a constant. Precedence is settled here: a certain
-unconditional Deny leaves no Allow, a certain unconditional Allow leaves no other Allow.
+unconditional Deny leaves no Allow, a certain unconditional Allow leaves no other Allow. Of the
+statements that require an approval each stays: whoever passes has to meet the terms of all.
 
 INVARIANT: nothing that depends on a call's context is ever kept, only what there is to ask.
 
 Source: IAM User Guide, Policy evaluation logic: explicit deny, then allow, then the default.
+Ours is what comes between: a statement that requires an approval beats every Allow.
 """
 
 from __future__ import annotations
@@ -26,6 +28,11 @@ Default = Literal["allow", "deny"]
 _MAX_PRINCIPALS: Final = 64
 """Identities that one residual remembers; a process mostly has one or two."""
 _ALLOWED_BY_DEFAULT: Final = Ruling(Verdict.ALLOW)
+_VERDICT_BY_EFFECT: Final = {
+    "Allow": Verdict.ALLOW,
+    "Deny": Verdict.DENY,
+    "RequireApproval": Verdict.REQUIRE_APPROVAL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ class OpenStatement:
 
     def __post_init__(self) -> None:
         """Makes the ruling once, so that calls share it."""
-        verdict = Verdict.DENY if self.statement.effect == "Deny" else Verdict.ALLOW
+        verdict = _VERDICT_BY_EFFECT[self.statement.effect]
         object.__setattr__(self, "ruling", Ruling(verdict, self.statement.ref))
 
     @property
@@ -70,9 +77,9 @@ class OpenStatement:
         return result
 
     def counts(self, lookup: ContextLookup) -> bool:
-        """Whether it takes effect: an Allow when certain, a Deny unless certainly not."""
+        """Whether it takes effect: an Allow when certain, any other unless certainly not."""
         truth = self.truth(lookup)
-        return truth is not False if self.statement.effect == "Deny" else truth is True
+        return truth is True if self.statement.effect == "Allow" else truth is not False
 
     def unknown_keys(self, lookup: ContextLookup) -> tuple[str, ...]:
         """What is unknown, where the truth is not known; for messages, off the fast path."""
@@ -98,9 +105,15 @@ class Residual:
     """What is left to ask of a call's context, in the order of precedence."""
 
     denies: tuple[OpenStatement, ...]
+    approvals: tuple[OpenStatement, ...]
     allows: tuple[OpenStatement, ...]
     observed: tuple[OpenStatement, ...]
     default: Default
+
+    @property
+    def statements(self) -> tuple[OpenStatement, ...]:
+        """All of them."""
+        return (*self.denies, *self.approvals, *self.allows, *self.observed)
 
     def settle(self, lookup: ContextLookup) -> Ruling:
         """The ruling for one call; O(statements left)."""
@@ -121,6 +134,10 @@ class Residual:
                 doubtful = deny
         if doubtful is not None:
             return replace(doubtful.ruling, unknown_keys=_distinct(doubtful.unknown_keys(lookup)))
+        return self._ruled_by_approval(lookup) if self.approvals else self._ruled_by_allow(lookup)
+
+    def _ruled_by_allow(self, lookup: ContextLookup) -> Ruling:
+        """The ruling where nothing denies and nothing requires an approval."""
         for allow in self.allows:
             if allow.truth(lookup):
                 return allow.ruling
@@ -129,6 +146,26 @@ class Residual:
         missed = (allow for allow in self.allows if allow.truth(lookup) is None)
         keys = _distinct(key for allow in missed for key in allow.unknown_keys(lookup))
         return Ruling(Verdict.IMPLICIT_DENY, unknown_keys=keys)
+
+    def _ruled_by_approval(self, lookup: ContextLookup) -> Ruling:
+        """The ruling where a statement may require an approval.
+
+        One that certainly matches is an Allow once approved. One that may match demands the
+        approval all the same, and allows nothing by itself.
+        """
+        truths = [(each, each.truth(lookup)) for each in self.approvals]
+        certain = [each for each, truth in truths if truth]
+        doubtful = [each for each, truth in truths if truth is None]
+        required_by = tuple([each.statement.ref for each in (*certain, *doubtful)])
+        if not required_by:
+            return self._ruled_by_allow(lookup)
+        keys = _distinct(key for each in doubtful for key in each.unknown_keys(lookup))
+        if not certain:
+            otherwise = self._ruled_by_allow(lookup)
+            if otherwise.verdict is Verdict.IMPLICIT_DENY:
+                keys = _distinct((*otherwise.unknown_keys, *keys))
+                return replace(otherwise, unknown_keys=keys, required_by=required_by)
+        return Ruling(Verdict.REQUIRE_APPROVAL, required_by[0], keys, required_by=required_by)
 
 
 @final
@@ -165,7 +202,7 @@ Answer = Ruling | Residual | PrincipalMemo
 def reduce(open_statements: Iterable[OpenStatement], default: Default) -> Answer:
     """The least that has to be asked per call: nothing, the context, or the principal first."""
     residual = _residual(open_statements, default)
-    left = (*residual.denies, *residual.allows, *residual.observed)
+    left = residual.statements
     if any(statement.principal for statement in left):
         return PrincipalMemo(left, default)
     return _constant_or(residual)
@@ -181,11 +218,15 @@ def _residual(open_statements: Iterable[OpenStatement], default: Default) -> Res
     left = tuple(open_statements)
     observed = tuple(statement for statement in left if statement.statement.is_observed)
     acting = [statement for statement in left if not statement.statement.is_observed]
-    denies = [statement for statement in acting if statement.statement.effect == "Deny"]
-    allows = [statement for statement in acting if statement.statement.effect == "Allow"]
+    denies, approvals, allows = (
+        [statement for statement in acting if statement.statement.effect == effect]
+        for effect in ("Deny", "RequireApproval", "Allow")
+    )
     if any(deny.is_settled for deny in denies):
+        approvals, allows = [], []
+    if any(each.is_settled and not each.is_doubtful for each in approvals):
         allows = []
-    return Residual(_sufficient(denies), _sufficient(allows), observed, default)
+    return Residual(_sufficient(denies), tuple(approvals), _sufficient(allows), observed, default)
 
 
 def _sufficient(statements: list[OpenStatement]) -> tuple[OpenStatement, ...]:
@@ -198,8 +239,7 @@ def _sufficient(statements: list[OpenStatement]) -> tuple[OpenStatement, ...]:
 
 def _constant_or(residual: Residual) -> Ruling | Residual:
     """The ruling itself where nothing is left to ask."""
-    left = (*residual.denies, *residual.allows, *residual.observed)
-    is_constant = all(statement.is_settled for statement in left)
+    is_constant = all(statement.is_settled for statement in residual.statements)
     return residual.settle(know_nothing) if is_constant else residual
 
 

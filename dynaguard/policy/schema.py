@@ -6,24 +6,25 @@ variables and groups). What the schema refuses, the loader refuses too; a test h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from dynaguard.policy.mask_section import CUSTOM, DETECTORS, STRATEGIES
 from dynaguard.policy.packs import PACK_PREFIX, pack_names
-from dynaguard.policy.statements import OPERATORS
+from dynaguard.policy.schema_approvals import approval, runbook, runbooks, threshold
+from dynaguard.policy.schema_parts import (
+    SCALARS,
+    TEXT,
+    TEXTS,
+    Schema,
+    closed,
+    described,
+    mapping,
+)
+from dynaguard.policy.statements import EFFECTS, OPERATORS
 from dynaguard.scope import Priority
 from dynaguard.settings.table import SETTINGS, Kind, Setting
 
 SCHEMA_FILE: Final = "policy.schema.json"
-Schema = dict[str, Any]
-
-_TEXT: Final[Schema] = {"type": "string", "minLength": 1}
-_TEXTS: Final[Schema] = {
-    "anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}],
-}
-_SCALAR: Final[Schema] = {"type": ["string", "number", "boolean"]}
-_SCALARS: Final[Schema] = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
 
 
 def policy_schema() -> Schema:
@@ -46,29 +47,17 @@ def policy_schema() -> Schema:
             "statement": _statement(),
             "principal": _principal(),
             "condition": _condition(),
-            "values": _described("Values by condition key.", _mapping(_SCALARS)),
+            "values": described("Values by condition key.", mapping(SCALARS)),
             "table": _table(),
             "mask": _mask(),
             "budget": _budget(),
             "capacity_limit": _capacity_limit(),
+            "approval": approval(),
+            "threshold": threshold(),
+            "runbook": runbook(),
             "settings": _settings(),
         },
     }
-
-
-def _described(description: str, schema: Mapping[str, Any]) -> Schema:
-    """A schema with the text that an editor shows."""
-    return {"description": description, **schema}
-
-
-def _closed(properties: Mapping[str, Schema], *, required: tuple[str, ...] = ()) -> Schema:
-    """An object that holds nothing else."""
-    schema: Schema = {
-        "type": "object",
-        "properties": dict(properties),
-        "additionalProperties": False,
-    }
-    return {**schema, "required": list(required)} if required else schema
 
 
 def _one_or_several(name: str) -> Schema:
@@ -77,14 +66,9 @@ def _one_or_several(name: str) -> Schema:
     return {"anyOf": [reference, {"type": "array", "items": reference}]}
 
 
-def _mapping(values: Schema) -> Schema:
-    """An object of any keys."""
-    return {"type": "object", "additionalProperties": values}
-
-
 def _iam() -> Schema:
     """A plain IAM policy."""
-    return _closed(
+    return closed(
         {
             "Version": {"enum": ["2012-10-17", "2008-10-17"]},
             "Id": {},
@@ -100,53 +84,59 @@ def _native() -> Schema:
     variable = {
         "anyOf": [
             {"type": "string"},
-            _closed({"env": _TEXT, "default": {"type": "string"}}, required=("env",)),
+            closed({"env": TEXT, "default": {"type": "string"}}, required=("env",)),
         ]
     }
-    return _closed(
+    return closed(
         {
-            "version": _described("Of the format.", {"const": 1}),
-            "revision": _described(
+            "version": described("Of the format.", {"const": 1}),
+            "revision": described(
                 "Free text that `dynaguard status` shows.", {"type": ["string", "integer", "null"]}
             ),
-            "default": _described(
+            "default": described(
                 "The verdict for a governed call that no statement matches.",
                 {"enum": ["deny", "allow"]},
             ),
-            "govern": _described(
+            "govern": described(
                 "IAM prefixes of the services that the policy decides; left out, those that "
                 "statements name.",
-                _TEXTS,
+                TEXTS,
             ),
-            "policies": _described(
+            "policies": described(
                 f"IAM policy files as globs, and packs: {packs}.",
-                {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
+                {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
             ),
-            "variables": _described("Used as `${name}` in every text.", _mapping(variable)),
-            "groups": _described(
+            "variables": described("Used as `${name}` in every text.", mapping(variable)),
+            "groups": described(
                 "Members by group: ARN patterns, claims such as `oidc:repository=acme/orders` and "
                 "`sso:role=DataEngineer`.",
-                _mapping(_TEXTS),
+                mapping(TEXTS),
             ),
-            "owners": _described(
+            "owners": described(
                 "The identities that each owner answers for; the first that names one counts.",
-                _mapping({"$ref": "#/$defs/principal"}),
+                mapping({"$ref": "#/$defs/principal"}),
             ),
-            "tables": _described(
-                "Key schemas by table name.", _mapping({"$ref": "#/$defs/table"})
-            ),
+            "tables": described("Key schemas by table name.", mapping({"$ref": "#/$defs/table"})),
             "statement": _one_or_several("statement"),
             "mask": _one_or_several("mask"),
-            "detectors": _described(
-                "Regular expressions of values that `detect` finds, by name.", _mapping(_TEXT)
+            "detectors": described(
+                "Regular expressions of values that `detect` finds, by name.", mapping(TEXT)
             ),
             "budget": _one_or_several("budget"),
             "capacity_limit": _one_or_several("capacity_limit"),
-            "context": _described("Condition keys whose values are known.", _mapping(_SCALARS)),
+            "runbooks": described(
+                "Runbooks that the document trusts, by name.",
+                runbooks(),
+            ),
+            "standing_access": described(
+                "`none`: no statement allows anything outside of a runbook or an approval.",
+                {"enum": ["none", "allowed"]},
+            ),
+            "context": described("Condition keys whose values are known.", mapping(SCALARS)),
             "settings": {"$ref": "#/$defs/settings"},
-            "lint": _described(
+            "lint": described(
                 "Findings of `dynaguard check` that are not to be reported.",
-                _closed({"ignore": _TEXTS}),
+                closed({"ignore": TEXTS}),
             ),
         },
         required=("version", "default"),
@@ -156,20 +146,27 @@ def _native() -> Schema:
 def _statement() -> Schema:
     """A statement in IAM's grammar."""
     principal = {"$ref": "#/$defs/principal"}
-    schema = _closed(
+    schema = closed(
         {
-            "Sid": _described("Its name in messages and records.", {"type": ["string", "null"]}),
-            "Effect": {"enum": ["Allow", "Deny"]},
-            "Principal": _described("For whom; left out, for everyone.", principal),
-            "NotPrincipal": _described("For everyone else.", principal),
-            "Action": _described("`dynamodb:GetItem`, wildcards allowed.", _TEXTS),
-            "NotAction": _described("Every action but these.", _TEXTS),
-            "Resource": _described("ARNs, wildcards allowed.", _TEXTS),
-            "NotResource": _described("Every resource but these.", _TEXTS),
+            "Sid": described("Its name in messages and records.", {"type": ["string", "null"]}),
+            "Effect": described(
+                "`RequireApproval` comes before an Allow and after a Deny; in native documents.",
+                {"enum": list(EFFECTS)},
+            ),
+            "Principal": described("For whom; left out, for everyone.", principal),
+            "NotPrincipal": described("For everyone else.", principal),
+            "Action": described("`dynamodb:GetItem`, wildcards allowed.", TEXTS),
+            "NotAction": described("Every action but these.", TEXTS),
+            "Resource": described("ARNs, wildcards allowed.", TEXTS),
+            "NotResource": described("Every resource but these.", TEXTS),
             "Condition": {"$ref": "#/$defs/condition"},
-            "Mode": _described(
+            "Mode": described(
                 "`observe` records what the statement would do and leaves it out of the verdict.",
                 {"enum": ["enforce", "observe"]},
+            ),
+            "Approval": described(
+                "Of Effect `RequireApproval`: what an approval takes.",
+                {"$ref": "#/$defs/approval"},
             ),
         },
         required=("Effect",),
@@ -186,8 +183,8 @@ def _statement() -> Schema:
 
 def _principal() -> Schema:
     """Identities: `*`, ARN patterns, accounts, groups."""
-    named = _closed({"Group": _TEXTS, "AWS": _TEXTS})
-    return {"anyOf": [*_TEXTS["anyOf"], {**named, "minProperties": 1}]}
+    named = closed({"Group": TEXTS, "AWS": TEXTS})
+    return {"anyOf": [*TEXTS["anyOf"], {**named, "minProperties": 1}]}
 
 
 def _condition() -> Schema:
@@ -199,7 +196,7 @@ def _condition() -> Schema:
         for suffix in ("", "IfExists")
         if operator != "Null" or not (qualifier or suffix)
     ]
-    return _closed({name: {"$ref": "#/$defs/values"} for name in names})
+    return closed({name: {"$ref": "#/$defs/values"} for name in names})
 
 
 def _table() -> Schema:
@@ -207,15 +204,15 @@ def _table() -> Schema:
     key = {
         "anyOf": [
             {"type": "string", "minLength": 1},
-            {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 2},
+            {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 2},
         ]
     }
-    several = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 4}]}
-    multiple = _closed({"partition": several, "sort": several}, required=("partition",))
-    return _closed(
+    several = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 4}]}
+    multiple = closed({"partition": several, "sort": several}, required=("partition",))
+    return closed(
         {
-            "key": _described('`["pk", "sk"]`.', key),
-            "indexes": _mapping({"anyOf": [*key["anyOf"], multiple]}),
+            "key": described('`["pk", "sk"]`.', key),
+            "indexes": mapping({"anyOf": [*key["anyOf"], multiple]}),
         },
         required=("key",),
     )
@@ -224,32 +221,32 @@ def _table() -> Schema:
 def _mask() -> Schema:
     """What answers do not show: attributes of tables, or secrets of other services."""
     principal = {"$ref": "#/$defs/principal"}
-    path = {"anyOf": [_TEXT, {"type": "array"}]}
+    path = {"anyOf": [TEXT, {"type": "array"}]}
     custom = {"type": "string", "pattern": f"^{CUSTOM}[a-z][a-z0-9-]*$"}
-    schema = _closed(
+    schema = closed(
         {
             "Sid": {"type": "string"},
-            "tables": _described("Table name patterns.", _TEXTS),
-            "operations": _described("`Query`, wildcards allowed; left out, all.", _TEXTS),
-            "attributes": _described(
+            "tables": described("Table name patterns.", TEXTS),
+            "operations": described("`Query`, wildcards allowed; left out, all.", TEXTS),
+            "attributes": described(
                 "`email`, `profile.ssn`, `cards[*].number`, `**.email`, `addr_*`.",
-                {"anyOf": [_TEXT, {"type": "array", "items": path, "minItems": 1}]},
+                {"anyOf": [TEXT, {"type": "array", "items": path, "minItems": 1}]},
             ),
-            "detect": _described(
+            "detect": described(
                 f"Kinds of values to find, there or everywhere: {', '.join(DETECTORS)}, those of "
                 f"`detectors`, or `{CUSTOM}NAME`.",
-                _TEXTS,
+                TEXTS,
             ),
-            "services": _described("IAM prefixes of services whose secrets to mask.", _TEXTS),
-            "except": _described("Services that `services` leaves out.", _TEXTS),
+            "services": described("IAM prefixes of services whose secrets to mask.", TEXTS),
+            "except": described("Services that `services` leaves out.", TEXTS),
             "with": {"anyOf": [{"enum": list(STRATEGIES)}, custom]},
-            "unless": _described("Identities that see the plain value.", principal),
-            "only": _described("The only identities that do not.", principal),
-            "unseal": _described(
+            "unless": described("Identities that see the plain value.", principal),
+            "only": described("The only identities that do not.", principal),
+            "unseal": described(
                 "Of `tokenize`: identities whose requests get the values of tokens back.",
                 principal,
             ),
-            "keep": _described(
+            "keep": described(
                 "Of `partial`: how many characters stay.",
                 {"type": "integer", "minimum": 0, "maximum": 64},
             ),
@@ -270,45 +267,45 @@ def _mask() -> Schema:
 
 def _budget() -> Schema:
     """How much a job may retry."""
-    return _closed(
+    return closed(
         {
             "Sid": {"type": "string"},
-            "job": _described("Job name patterns.", _TEXTS),
-            "tables": _described("Table name patterns.", _TEXTS),
-            "retry_ratio": _described(
+            "job": described("Job name patterns.", TEXTS),
+            "tables": described("Table name patterns.", TEXTS),
+            "retry_ratio": described(
                 "Retries that a success earns.", {"type": "number", "minimum": 0, "maximum": 1}
             ),
-            "priority": _described(
+            "priority": described(
                 "The class of the calls, whatever their scope says.",
                 {"enum": [each.value for each in Priority]},
             ),
-            "max_tokens": _described(
+            "max_tokens": described(
                 "Most tokens that a bucket holds.",
                 {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6},
             ),
-            "min_retries_per_s": _described(
+            "min_retries_per_s": described(
                 "Tokens that drip in.", {"type": "number", "minimum": 0, "maximum": 1e6}
             ),
-            "max_attempts": _described(
+            "max_attempts": described(
                 "Attempts of one call at most.",
                 {"type": "integer", "minimum": 1, "maximum": 1000},
             ),
-            "max_wait_s": _described(
+            "max_wait_s": described(
                 "Longest that one call waits.", {"type": "number", "minimum": 0, "maximum": 86400}
             ),
-            "capacity_units_per_s": _described(
+            "capacity_units_per_s": described(
                 "What the resource is known to take.",
                 {"type": "number", "exclusiveMinimum": 0, "maximum": 1e9},
             ),
-            "max_share": _described(
+            "max_share": described(
                 "Share of the capacity that this process asks for at most.",
                 {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
             ),
-            "repeat_ambiguous_writes": _described(
+            "repeat_ambiguous_writes": described(
                 "Repeat writes that may have taken effect and add to what is there.",
                 {"type": "boolean"},
             ),
-            "measure_capacity": _described(
+            "measure_capacity": described(
                 "Ask every answer for the capacity that it consumed.", {"type": "boolean"}
             ),
             "Mode": {"enum": ["enforce", "observe"]},
@@ -319,16 +316,16 @@ def _budget() -> Schema:
 def _capacity_limit() -> Schema:
     """What one run of a job may consume."""
     units = {"type": "number", "exclusiveMinimum": 0, "maximum": 1e15}
-    schema = _closed(
+    schema = closed(
         {
             "Sid": {"type": "string"},
-            "job": _described("Job name patterns.", _TEXTS),
-            "tables": _described(
-                "Table name patterns; the tables that match share the limit.", _TEXTS
+            "job": described("Job name patterns.", TEXTS),
+            "tables": described(
+                "Table name patterns; the tables that match share the limit.", TEXTS
             ),
-            "read_units": _described("Read capacity units of one run.", units),
-            "write_units": _described("Write capacity units of one run.", units),
-            "soft": _described(
+            "read_units": described("Read capacity units of one run.", units),
+            "write_units": described("Write capacity units of one run.", units),
+            "soft": described(
                 "Share of them at which the run is warned of.",
                 {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
             ),
@@ -340,8 +337,8 @@ def _capacity_limit() -> Schema:
 
 def _settings() -> Schema:
     """The settings that a document may give."""
-    return _closed(
-        {row.name: _described(row.doc, _setting(row)) for row in SETTINGS if row.is_in_document}
+    return closed(
+        {row.name: described(row.doc, _setting(row)) for row in SETTINGS if row.is_in_document}
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from dynaguard.call import StatementRef
+from dynaguard.policy.approval_section import check_approval
 from dynaguard.policy.collecting import Findings, hint, kind_of
 from dynaguard.policy.lines import Path_
 from dynaguard.policy.literals import (
@@ -19,7 +20,13 @@ from dynaguard.policy.literals import (
     parse_network,
     parse_number,
 )
-from dynaguard.policy.model import Condition, Effect, PrincipalPattern, Statement
+from dynaguard.policy.model import (
+    ApprovalTerms,
+    Condition,
+    Effect,
+    PrincipalPattern,
+    Statement,
+)
 from dynaguard.policy.naming import check_principals, check_resource
 
 _KEYS: Final = (
@@ -33,7 +40,9 @@ _KEYS: Final = (
     "NotResource",
     "Condition",
     "Mode",
+    "Approval",
 )
+EFFECTS: Final[tuple[Effect, ...]] = ("Allow", "Deny", "RequireApproval")
 _NUMERIC: Final = ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan")
 _COMPARISONS: Final = (*_NUMERIC, "GreaterThanEquals")
 OPERATORS: Final = (
@@ -149,6 +158,7 @@ class StatementChecker:
         number = path[-1] if path and isinstance(path[-1], int) else at
         sid = self._sid(table, path) or f"statement[{number}]"
         effect = self._effect(table, path)
+        approval = self._approval(table, path, effect)
         principals, is_not_principal = self._principals(table, path)
         actions, is_not_action = self._one_of(table, path, "Action")
         for place, action in self._placed(table, path, "NotAction" if is_not_action else "Action"):
@@ -174,6 +184,7 @@ class StatementChecker:
             conditions=conditions,
             is_observed=mode == "observe",
             has_variables=self._has_variables,
+            approval=approval,
         )
 
     def _sid(self, table: Mapping[str, Any], path: Path_) -> str | None:
@@ -191,17 +202,35 @@ class StatementChecker:
         return sid
 
     def _effect(self, table: Mapping[str, Any], path: Path_) -> Effect | None:
-        """`Allow` or `Deny`."""
+        """`Allow`, `Deny`, and in native documents `RequireApproval`."""
         place = (*path, "Effect")
         if "Effect" not in table:
             self._findings.add(path, "`Effect` is missing, write `Allow` or `Deny`")
             return None
-        if table["Effect"] == "RequireApproval":
-            self._findings.add(place, "`RequireApproval` is not available in this version")
+        effect = table["Effect"]
+        if self._is_iam and effect == "RequireApproval":
+            self._findings.add(
+                place,
+                "an IAM policy knows `Allow` and `Deny` alone, write the statement in a document "
+                "with `version = 1`",
+            )
             return None
-        return cast(
-            "Effect | None", self._findings.choice(table["Effect"], place, ("Allow", "Deny"))
-        )
+        choices = EFFECTS[:2] if self._is_iam else EFFECTS
+        return cast("Effect | None", self._findings.choice(effect, place, choices))
+
+    def _approval(
+        self, table: Mapping[str, Any], path: Path_, effect: Effect | None
+    ) -> ApprovalTerms | None:
+        """The `Approval` table: of `RequireApproval`, where it may be left out, alone."""
+        place = (*path, "Approval")
+        if effect == "RequireApproval":
+            return check_approval(self._findings, table.get("Approval", {}), place, self._groups)
+        if "Approval" in table and effect is not None:
+            message = (
+                f"is for Effect `RequireApproval`, this is `{effect}`; change it or remove this"
+            )
+            self._findings.add(place, message)
+        return None
 
     def _one_of(
         self, table: Mapping[str, Any], path: Path_, name: str

@@ -23,10 +23,10 @@ class ConsideredStatement:
 
     Attributes:
         statement: Which.
-        effect: `Allow` or `Deny`.
+        effect: `Allow`, `Deny` or `RequireApproval`.
         is_observed: Whether it is left out of the verdict.
         match: `yes`, `no`, or `unknown`.
-        counts: Whether it takes effect: an Allow when it matches, a Deny unless it certainly
+        counts: Whether it takes effect: an Allow when it matches, any other unless it certainly
             does not.
         why: What kept it from matching, or why that is not known; empty when it matches.
         failing: Every part that did not surely match, in IAM's order: `action`, `resource`,
@@ -74,7 +74,7 @@ def _consider(
         effect=statement.effect,
         is_observed=statement.is_observed,
         match=_MATCH[match],
-        counts=match is not False if statement.effect == "Deny" else match is True,
+        counts=match is True if statement.effect == "Allow" else match is not False,
         why=mismatches[0] if mismatches else ", ".join(doubts),
         failing=failing,
     )

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
+from dynaguard.runbooks.calls import metric_call
 from dynaguard.runbooks.lookup import Unfilled, simple
 from dynaguard.runbooks.model import Check, MetricQuery, Reference
 
 if TYPE_CHECKING:
     from dynaguard.runbooks.lookup import Known
 
-_MIN_PERIOD_S: Final = 60
+_WINDOW: Final = frozenset({"StartTime", "EndTime"})
 _ABSENT: Final = object()
 
 
@@ -27,23 +28,12 @@ def metric_params(query: MetricQuery, known: Known, now_s: float) -> dict[str, A
 
     Raises:
         Unfilled: A dimension has no value.
-
-    Source: Amazon CloudWatch API Reference, *GetMetricStatistics*: a period is a multiple of 60 s.
     """
-    period_s = -(-query.window_s // _MIN_PERIOD_S) * _MIN_PERIOD_S
+    call = metric_call(query)
+    fixed = {name: each for name, each in call.params.items() if name not in _WINDOW}
     end = datetime.fromtimestamp(now_s, UTC)
-    return {
-        "Namespace": query.namespace,
-        "MetricName": query.name,
-        "Dimensions": [
-            {"Name": name, "Value": _text(value, known)}
-            for name, value in query.dimensions.items()
-        ],
-        "StartTime": end - timedelta(seconds=period_s),
-        "EndTime": end,
-        "Period": period_s,
-        "Statistics": [query.statistic],
-    }
+    start = end - timedelta(seconds=query.window_s)
+    return {**known.fill(fixed), "StartTime": start, "EndTime": end}
 
 
 def metric_value(query: MetricQuery, answer: Mapping[str, Any]) -> float:
@@ -121,11 +111,3 @@ def _number(value: Any) -> Decimal | None:
         return Decimal(str(value))
     except InvalidOperation:
         return None
-
-
-def _text(value: Any, known: Known) -> str:
-    """The value of a dimension."""
-    found = simple(known.find(value)) if isinstance(value, Reference) else value
-    if not isinstance(found, str):
-        raise Unfilled("the dimension of a metric wants text")
-    return found

@@ -24,7 +24,7 @@ class Order:
         correlation_id: The incident or ticket it belongs to.
         role: ARN of the role that it assumes; None: as the runbook says.
         region: Its region; None: as the session has it.
-        session: boto3's session that it starts from; None: the credentials at hand.
+        session: boto3's session that it starts from.
         endpoint_url: Where its calls go; None: AWS.
         ask_approval: Has the run approved where that is demanded; None: by the access store.
     """
@@ -114,4 +114,4 @@ def enter_boundary(order: Order) -> Iterator[Any]:
         )
 
     with ScopeManager(derive):
-        yield order.session or session_at_hand(order.region)
+        yield order.session

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from dynaguard.errors import RunbookError
+from dynaguard.errors import ConfigurationError, RunbookError
 from dynaguard.runbooks.calling import Request
+from dynaguard.runbooks.python_source import load_module, module_file
 
 if TYPE_CHECKING:
     from dynaguard.runbooks.model import PythonStep, Runbook, Step
@@ -108,15 +105,15 @@ class StepClient:
 def load_function(runbook: Runbook, action: PythonStep, step: str) -> Callable[[StepContext], Any]:
     """The callable that a step names.
 
-    A module is looked up beside the runbook's file first, where its content hash covers it.
+    It stands beside the runbook's file, where the content hash covers it.
 
     Raises:
         RunbookError: There is none.
     """
-    module_name, _, name = action.target.partition(":")
     try:
-        found = getattr(_module(runbook, module_name), name)
-    except (ImportError, AttributeError, OSError) as err:
+        file = module_file(runbook, action.target)
+        found = load_module(file, file.read_bytes())[action.target.partition(":")[2]]
+    except (ConfigurationError, KeyError, OSError, ValueError) as err:
         raise RunbookError(
             f"runbook `{runbook.name}`: step `{step}` names `{action.target}`, which cannot be "
             f"loaded ({type(err).__name__})",
@@ -130,19 +127,3 @@ def load_function(runbook: Runbook, action: PythonStep, step: str) -> Callable[[
             step=step,
         )
     return found  # type: ignore[no-any-return]
-
-
-def _module(runbook: Runbook, name: str) -> ModuleType:
-    """A module of the runbook's folder, the runbook's own file, or an installed one."""
-    path = Path(runbook.source) if not name else None
-    if path is None and runbook.directory is not None:
-        beside = runbook.directory.joinpath(*name.split(".")).with_suffix(".py")
-        path = beside if beside.is_file() else None
-    if path is None:
-        return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(f"_dynaguard_runbook_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"`{path.name}` is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

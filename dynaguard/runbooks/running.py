@@ -12,7 +12,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -21,11 +21,20 @@ from dynaguard.call import NO_CREDENTIALS
 from dynaguard.errors import ApprovalRequired, ConfigurationError, RunbookError
 from dynaguard.hooks.lifecycle import current
 from dynaguard.runbooks import journal as journals
+from dynaguard.runbooks.binding import bind
+from dynaguard.runbooks.compiling import RunPlace
 from dynaguard.runbooks.engine import Engine
-from dynaguard.runbooks.entering import Enter, Order, SessionClients, enter_boundary
+from dynaguard.runbooks.entering import (
+    Enter,
+    Order,
+    SessionClients,
+    enter_boundary,
+    session_at_hand,
+)
 from dynaguard.runbooks.interaction import Interaction, waits_for_people
 from dynaguard.runbooks.masking import RunMasks
 from dynaguard.runbooks.model import Runbook
+from dynaguard.runbooks.reading import read_runbook
 from dynaguard.runbooks.results import RunResult
 from dynaguard.runbooks.runlog import FILE_NAME, RunLog
 from dynaguard.runbooks.spending import Spending
@@ -40,7 +49,7 @@ if TYPE_CHECKING:
     from dynaguard.runbooks.results import RunEvent
 
 Doubtful = Literal["done", "repeat"]
-Bind = Callable[[Runbook, Mapping[str, Any]], "BoundRunbook"]
+Bind = Callable[[Runbook, Mapping[str, Any], RunPlace], "BoundRunbook"]
 _ID_BYTES: Final = 8
 
 
@@ -167,7 +176,9 @@ def run(runbook: Runbook, params: Mapping[str, Any], options: RunOptions) -> Run
             f"runbook `{runbook.name}` waits for somebody at step `{waiting[0]}`, and nobody "
             "attends this run: run it interactively, or give the pause a duration"
         )
-    bound = (options.bind or _bind)(runbook, params)
+    session = options.session or session_at_hand(options.region)
+    options = replace(options, session=session)
+    bound = (options.bind or _bind)(runbook, params, _place(runbook, guard, options))
     directory = options.directory or runs_directory(os.environ)
     journal, task = _open_journal(bound, options, directory)
     try:
@@ -196,11 +207,7 @@ def runs_directory(environ: Mapping[str, str]) -> Path:
 
 def found(runbook: Runbook | str | os.PathLike[str]) -> Runbook:
     """The runbook of a name or file."""
-    if isinstance(runbook, Runbook):
-        return runbook
-    from dynaguard.runbooks.finding import find_runbook
-
-    return find_runbook(runbook)
+    return runbook if isinstance(runbook, Runbook) else read_runbook(runbook)
 
 
 @dataclass(slots=True)
@@ -290,8 +297,6 @@ class _Run:
 
     def _derive(self, scope: Scope) -> Scope:
         """The scope of its calls: nothing waits past its end; unattended, it is paced."""
-        from dataclasses import replace
-
         end_s = time.monotonic() + self.bound.runbook.limits.duration_s
         given_s = scope.deadline_monotonic_s
         is_paced = not self.options.is_interactive and scope.priority is Priority.INTERACTIVE
@@ -311,11 +316,23 @@ class _Run:
         return Spending(self.bound.runbook.name, limits, ends_s, interaction.monotonic)
 
 
-def _bind(runbook: Runbook, params: Mapping[str, Any]) -> BoundRunbook:
+def _bind(runbook: Runbook, params: Mapping[str, Any], place: RunPlace) -> BoundRunbook:
     """The runbook with its parameters."""
-    from dynaguard.runbooks.binding import bind
+    return bind(
+        runbook,
+        params,
+        region=place.region,
+        account_id=place.account_id,
+        partition=place.partition,
+    )
 
-    return bind(runbook, params)
+
+def _place(runbook: Runbook, guard: Guard, options: RunOptions) -> RunPlace:
+    """Where its calls go: the role's account, or the one that the settings name."""
+    region = options.region or options.session.region_name
+    role = options.role or runbook.access.role_arn
+    _, partition, _, _, account_id, *_ = f"{role or 'arn:aws:::'}:".split(":")
+    return RunPlace(partition or "aws", region, account_id or guard.resolved.settings.account_id)
 
 
 def _guard_in_force(runbook: Runbook) -> Guard:

@@ -20,7 +20,13 @@ from dynaguard.call import (
     Principal,
     StatementRef,
 )
-from dynaguard.policy.model import Condition, PolicyDocument, PrincipalPattern, Statement
+from dynaguard.policy.model import (
+    Condition,
+    Effect,
+    PolicyDocument,
+    PrincipalPattern,
+    Statement,
+)
 
 ACCOUNTS: Final = ("1111", "2222")
 LASTS: Final = ("t/a", "t/ab", "t/b", "t/a/i/b", "t/a:b", "t/a*", "t/", "t/${k}", "b/a")
@@ -113,6 +119,14 @@ OPERATORS: Final = {
     "Null": (("",), ("true", "false", "perhaps")),
     "Unheard": (("Of",), ("a",)),
 }
+EFFECTS: Final[tuple[Effect, ...]] = (
+    "Allow",
+    "Allow",
+    "Allow",
+    "Deny",
+    "RequireApproval",
+    "RequireApproval",
+)
 KEYS: Final = ("k", "K2", "aws:x", "team", "none", "many")
 ARNS: Final = (
     "arn:aws:iam::1111:role/a",
@@ -205,7 +219,7 @@ def _statement(rng: random.Random, number: int) -> Statement:
         principals = tuple(rng.sample(PRINCIPAL_PATTERNS, rng.randint(1, 2)))
     return Statement(
         StatementRef(f"s{number}"),
-        rng.choice(("Allow", "Allow", "Deny")),
+        rng.choice(EFFECTS),
         actions=tuple(rng.choices(ACTION_PATTERNS, k=rng.randint(1, 2))),
         resources=tuple(_resource_pattern(rng) for _ in range(rng.randint(1, 3))),
         principals=principals,

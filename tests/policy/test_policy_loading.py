@@ -346,7 +346,7 @@ BAD_TOML = [
     (STATEMENT.replace("Effect", "effect"), 4, "did you mean `Effect`"),
     (STATEMENT.replace('Effect = "Allow"\n', ""), 3, "`Effect` is missing"),
     (STATEMENT.replace("Allow", "allow"), 4, "did you mean `Allow`"),
-    (STATEMENT.replace("Allow", "RequireApproval"), 4, "not available in this version"),
+    (STATEMENT.replace("Allow", "RequireAproval"), 4, "did you mean `RequireApproval`"),
     (STATEMENT.replace('"Allow"', "true"), 4, "is a boolean"),
     (STATEMENT.replace('Action = "dynamodb:GetItem"\n', ""), 3, "`Action` is missing"),
     (STATEMENT + 'NotAction = "s3:*"\n', 3, "both `Action` and `NotAction`"),

@@ -31,7 +31,11 @@ def decided_cases(seeds: range) -> Iterator[tuple[PolicyDocument, Request, Rulin
         policy = CompiledPolicy(document)
         requests = [random_request(rng) for _ in range(REQUESTS_PER_POLICY)]
         # The same resource in another context, too: nothing of a context may be remembered.
-        requests += [replace(each, context=requests[0].context) for each in requests[1:3]]
+        requests.append(replace(requests[1], context=requests[0].context))
+        # And by somebody of other groups with the same ARNs: of nobody's either.
+        asked_again = requests[2].principal
+        others = replace(asked_again, groups=frozenset({"g", "h"}) - asked_again.groups)
+        requests.append(replace(requests[2], principal=others))
         for request in requests * 2:
             asked = (request.authorization, request.principal, request.lookup)
             yield document, request, policy.rule(*asked), reference.rule(document, *asked)
@@ -42,6 +46,8 @@ def is_same(document: PolicyDocument, request: Request, got: Ruling, expected: R
     if (got.verdict, got.observed) != (expected.verdict, expected.observed):
         return False
     if set(got.unknown_keys) != set(expected.unknown_keys):
+        return False
+    if got.required_by != expected.required_by:
         return False
     if got.statement == expected.statement:
         return True
@@ -59,7 +65,7 @@ def test_compiled_equals_reference() -> None:
         assert is_same(document, request, got, expected), (document, request, got, expected)
         count[expected.verdict] += 1
 
-    for verdict in (Verdict.ALLOW, Verdict.DENY, Verdict.IMPLICIT_DENY):
+    for verdict in (Verdict.ALLOW, Verdict.DENY, Verdict.IMPLICIT_DENY, Verdict.REQUIRE_APPROVAL):
         assert count[verdict] > SEEDS, "the pools make too few of these"
 
 
@@ -89,6 +95,40 @@ def _plant_lost_deny(patch: pytest.MonkeyPatch) -> None:
         return replace(left, denies=()) if has_allow else left
 
     patch.setattr(residual, "_residual", plant)
+
+
+def _plant_lost_approval(patch: pytest.MonkeyPatch) -> None:
+    """A settled Allow is taken before what requires an approval."""
+    real = residual._residual
+
+    def plant(*args: Any) -> residual.Residual:
+        left = real(*args)
+        has_allow = any(each.is_settled and not each.is_doubtful for each in left.allows)
+        return replace(left, approvals=()) if has_allow else left
+
+    patch.setattr(residual, "_residual", plant)
+
+
+def _plant_sufficient_approval(patch: pytest.MonkeyPatch) -> None:
+    """One statement that certainly requires an approval hides the others' terms."""
+    real = residual._residual
+
+    def plant(*args: Any) -> residual.Residual:
+        left = real(*args)
+        return replace(left, approvals=residual._sufficient(list(left.approvals)))
+
+    patch.setattr(residual, "_residual", plant)
+
+
+def _plant_allowing_doubt(patch: pytest.MonkeyPatch) -> None:
+    """What may require an approval allows, once approved, where no Allow does."""
+    real = residual.Residual._ruled_by_allow
+
+    def plant(self: residual.Residual, lookup: Any) -> Ruling:
+        ruling = real(self, lookup)
+        return replace(ruling, verdict=Verdict.ALLOW) if self.approvals else ruling
+
+    patch.setattr(residual.Residual, "_ruled_by_allow", plant)
 
 
 def _plant_short_prefix(patch: pytest.MonkeyPatch) -> None:
@@ -165,6 +205,9 @@ def _plant_wild_value(patch: pytest.MonkeyPatch) -> None:
     "plant",
     [
         _plant_lost_deny,
+        _plant_lost_approval,
+        _plant_sufficient_approval,
+        _plant_allowing_doubt,
         _plant_short_prefix,
         _plant_remembered_condition,
         _plant_forgotten_group,

@@ -33,6 +33,30 @@ FULL = {
     ],
 }
 FULL["groups"]["support-leads"] = ["arn:aws:iam::*:role/support", "oidc:sub=repo:acme/*"]
+FULL["statement"].append(
+    {
+        "Effect": "RequireApproval",
+        "Action": "s3:DeleteObject",
+        "Resource": "*",
+        "Approval": {
+            "quorum": 2,
+            "any_of": ["support-leads"],
+            "all_of": "support-leads",
+            "timeout": "2h",
+            "duration_s": 900,
+            "uses": "any",
+            "threshold": {"window": "1h", "calls": 10, "items": 25, "read_units": 5.5},
+        },
+    }
+)
+FULL["runbooks"] = {
+    "cleanup": {
+        "sha256": "ab" * 32,
+        "may_run": {"Group": "support-leads"},
+        "approval": {"any_of": "support-leads", "timeout_s": 60},
+    }
+}
+FULL["standing_access"] = "allowed"
 FULL["owners"] = {"a": {"Group": "support-leads"}, "b": ["*"], "c": "111122223333"}
 FULL["tables"]["orders"]["indexes"]["by_cup"] = {"partition": ["a", "b"], "sort": "c"}
 
@@ -89,6 +113,22 @@ def test_plain_iam_policies_are_valid() -> None:
 STATEMENT = {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": "*"}
 
 
+ASKING = {**STATEMENT, "Effect": "RequireApproval"}
+BAD_APPROVALS: list[Any] = [
+    "managers",
+    {"quorum": 0},
+    {"uses": "all"},
+    {"any_of": []},
+    {"timeout": "1h", "timeout_s": 3600},
+    {"duration": "an hour"},
+    {"duration_s": 0},
+    {"threshold": {"calls": 5}},
+    {"threshold": {"window": "1h"}},
+    {"threshold": {"window": "1h", "calls": 0}},
+    {"threshold": {"window_s": 60, "write_units": 0}},
+]
+
+
 def having(**more: Any) -> dict[str, Any]:
     """The smallest document, with more in it."""
     return {"version": 1, "default": "deny", **more}
@@ -130,6 +170,11 @@ MISTAKES: list[Any] = [
     having(owners="a"),
     having(owners={"a": []}),
     having(owners={"a": {"Groups": "b"}}),
+    having(standing_access="no"),
+    having(runbooks={"a": {}}),
+    having(runbooks={"a": {"sha256": "abc"}}),
+    having(runbooks={"a": {"sha256": "ab" * 32, "approval": {"uses": 2}}}),
+    *(having(statement=[{**ASKING, "Approval": each}]) for each in BAD_APPROVALS),
     having(variables={"a": {"default": "x"}}),
     having(settings={"mod": "observe"}),
     having(settings={"mode": "observed"}),

@@ -112,15 +112,13 @@ def runbook(*steps: Step, **fields: Any) -> Runbook:
     return Runbook("tidy-orders", "Tidies.", "team-orders", steps, **{**given, **fields})
 
 
-def bind(book: Runbook, params: Mapping[str, Any]) -> BoundRunbook:
+def bind(book: Runbook, params: Mapping[str, Any], _place: Any = None) -> BoundRunbook:
     """Binds without checking: values as they are, any value in every open place."""
     statements = ({"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"},)
     metrics = {"Effect": "Allow", "Action": "cloudwatch:GetMetricStatistics", "Resource": "*"}
     templates = tuple(_template(*each) for each in _calls(book.steps))
     subject = sha256_of([book.sha256, dict(params)])
-    return BoundRunbook(
-        book, dict(params), subject, statements, (*statements, metrics), templates
-    )
+    return BoundRunbook(book, dict(params), subject, statements, (*statements, metrics), templates)
 
 
 def _calls(steps: tuple[Step, ...]) -> list[tuple[str, CallTemplate]]:
@@ -141,7 +139,7 @@ def _template(step: str, action: CallTemplate) -> dict[str, Any]:
         "service": action.service,
         "operation": action.operation,
         "params": _opened(action.params),
-        "is_paged": action.max_pages is not None,
+        "free": ["ExclusiveStartKey"] if action.max_pages else [],
     }
 
 

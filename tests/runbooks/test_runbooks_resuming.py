@@ -147,8 +147,8 @@ def test_another_run_is_not_resumed(
     orders: Any, tmp_path: Path, change: dict[str, Any], why: str
 ) -> None:
     """The same runbook with the same parameters, or none."""
+    book = runbook(find_orders(), count_orders())
     with pytest.raises(Cut):
-        book = runbook(find_orders(), count_orders())
         run_once(book, {"customer": "ada"}, tmp_path, on_event=cut_after(1))
     (run,) = summaries(tmp_path)
     params = change.pop("params", {"customer": "ada"})
@@ -201,7 +201,9 @@ def test_a_step_that_must_be_approved_ends_the_run_until_it_is(
         find_orders(),
         count_orders(),
         Step("sure", ApprovalStep(ApprovalTerms(), "close them all")),
-        Step("drop", call("DeleteItem", {"Key": {"customer": param("customer"), "id": {"S": "x"}}})),
+        Step(
+            "drop", call("DeleteItem", {"Key": {"customer": param("customer"), "id": {"S": "x"}}})
+        ),
     )
     questions: list[ApprovalQuestion] = []
     answers: list[str | None] = [None, "T-1"]

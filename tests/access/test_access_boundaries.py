@@ -1,0 +1,198 @@
+"""Boundaries narrow: a task makes the calls that it names while it lasts, whatever allows more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+
+import dynaguard
+from dynaguard.boundary import Boundary
+from dynaguard.scope import ScopeManager
+
+TABLE = "arn:aws:dynamodb:eu-west-1:*:table/orders"
+READ_ONE = json.dumps(
+    [{"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": TABLE}],
+)
+GET_A1 = json.dumps(
+    [
+        {
+            "step": "get",
+            "service": "dynamodb",
+            "operation": "GetItem",
+            "params": {"TableName": "orders", "Key": {"order_id": {"S": "A-1"}}},
+        }
+    ]
+)
+ALLOW_ALL: Mapping[str, Any] = {"version": 1, "default": "allow", "govern": ["dynamodb"]}
+DENY_ALL: Mapping[str, Any] = {"version": 1, "default": "deny", "govern": ["dynamodb"]}
+
+
+def _task(**fields: Any) -> Boundary:
+    return Boundary(kind="runbook", name="get-order", task="INC-1", **fields)
+
+
+@contextmanager
+def _within(*boundaries: Boundary) -> Iterator[None]:
+    with ScopeManager(lambda scope: replace(scope, boundaries=boundaries)):
+        yield
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client whose calls are answered before they leave: who gets an answer was let through."""
+    client = boto3.client("dynamodb", region_name="eu-west-1")
+    answer = type("Answer", (), {"status_code": 200})()
+    client.meta.events.register("before-call.dynamodb", lambda **_: (answer, {"Answered": True}))
+    return client
+
+
+def _reason(call: Any, **params: Any) -> str:
+    with pytest.raises(dynaguard.PolicyDenied) as caught:
+        call(**params)
+    return caught.value.reason
+
+
+def test_what_a_boundary_names_goes_on(dynamodb: Any) -> None:
+    """The policy allows it, and so does the boundary."""
+    dynaguard.install(ALLOW_ALL)
+
+    with _within(_task(statements=READ_ONE)):
+        assert dynamodb.get_item(TableName="orders", Key={"order_id": {"S": "A-1"}})["Answered"]
+
+
+def test_any_other_call_is_refused(dynamodb: Any) -> None:
+    """The policy allows everything, the boundary one call."""
+    dynaguard.install(ALLOW_ALL)
+
+    with _within(_task(statements=READ_ONE)):
+        reason = _reason(dynamodb.scan, TableName="orders")
+
+    assert reason == (
+        "outside of the runbook `get-order` (task `INC-1`): no step of it needs `Scan` like this"
+    )
+
+
+def test_a_boundary_allows_nothing_by_itself(dynamodb: Any) -> None:
+    """What no statement of the policy allows stays refused inside."""
+    dynaguard.install(DENY_ALL)
+
+    with _within(_task(statements=READ_ONE)):
+        reason = _reason(dynamodb.get_item, TableName="orders", Key={"order_id": {"S": "A-1"}})
+
+    assert reason == "no statement allows it"
+
+
+def test_boundaries_hold_without_any_policy(dynamodb: Any) -> None:
+    """Nothing is denied without a policy, but a task still makes its own calls alone."""
+    dynaguard.install(None)
+
+    with _within(_task(statements=READ_ONE)):
+        reason = _reason(dynamodb.scan, TableName="orders")
+
+    assert "no step of it needs `Scan`" in reason
+
+
+def test_boundaries_hold_for_services_that_no_policy_governs() -> None:
+    """A task that names DynamoDB alone sends nothing to others."""
+    dynaguard.install(ALLOW_ALL)
+    sqs = boto3.client("sqs", region_name="eu-west-1")
+
+    with _within(_task(statements=READ_ONE)):
+        reason = _reason(sqs.list_queues)
+
+    assert "no step of it needs `ListQueues`" in reason
+
+
+def test_every_boundary_has_to_allow(dynamodb: Any) -> None:
+    """Nested tasks only narrow."""
+    dynaguard.install(ALLOW_ALL)
+    writes = json.dumps(
+        [{"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": TABLE}],
+    )
+
+    with _within(_task(statements=READ_ONE), _task(statements=writes)):
+        reason = _reason(dynamodb.get_item, TableName="orders", Key={"order_id": {"S": "A-1"}})
+
+    assert "no step of it needs `GetItem`" in reason
+
+
+def test_a_boundary_ends(dynamodb: Any) -> None:
+    """From its end on no call passes, and the refusal says since when."""
+    dynaguard.install(ALLOW_ALL)
+
+    with _within(_task(expires_epoch_s=1_000_000_000.0)):
+        reason = _reason(dynamodb.get_item, TableName="orders", Key={"order_id": {"S": "A-1"}})
+
+    assert reason.endswith("it ended at 2001-09-09T01:46:40Z")
+
+
+def test_templates_name_the_whole_request(dynamodb: Any) -> None:
+    """Another key than the one that the run was begun with is another call."""
+    dynaguard.install(ALLOW_ALL)
+
+    with _within(_task(statements=READ_ONE, templates=GET_A1)):
+        reason = _reason(dynamodb.get_item, TableName="orders", Key={"order_id": {"S": "B-2"}})
+        assert dynamodb.get_item(TableName="orders", Key={"order_id": {"S": "A-1"}})["Answered"]
+
+    assert reason.endswith("`Key` of `GetItem` is not as step `get` has it")
+    assert "B-2" not in reason
+
+
+def test_a_trusted_runbook_is_allowed_what_its_steps_need(dynamodb: Any) -> None:
+    """While it runs; the same call outside is refused."""
+    pin = {"get-order": {"sha256": "ab" * 32}}
+    guard = dynaguard.install(DENY_ALL)
+    _trust(guard, pin)
+
+    with _within(_task(statements=READ_ONE, runbook_sha256="ab" * 32)):
+        answer = dynamodb.get_item(TableName="orders", Key={"order_id": {"S": "A-1"}})
+
+    assert answer["Answered"]
+    _reason(dynamodb.get_item, TableName="orders", Key={"order_id": {"S": "A-1"}})
+
+
+def test_a_runbook_with_another_content_is_not_trusted(dynamodb: Any) -> None:
+    """A pin is for one content hash."""
+    guard = dynaguard.install(DENY_ALL)
+    _trust(guard, {"get-order": {"sha256": "ab" * 32}})
+
+    with _within(_task(statements=READ_ONE, runbook_sha256="cd" * 32)):
+        reason = _reason(dynamodb.get_item, TableName="orders", Key={"order_id": {"S": "A-1"}})
+
+    assert reason == "no statement allows it"
+
+
+def _trust(guard: Any, pins: Mapping[str, Mapping[str, str]]) -> None:
+    """Pins runbooks in the guard in force."""
+    from dynaguard.policy.model import RunbookPin
+
+    guard.rooms.access._runbooks = {
+        name: RunbookPin(name, pin["sha256"]) for name, pin in pins.items()
+    }
+
+
+def test_the_values_of_a_boundary_stay_out_of_its_repr() -> None:
+    """Statements and templates may hold keys of items."""
+    text = repr(_task(statements="CANARY-4711", templates="CANARY-4711"))
+
+    assert "CANARY" not in text
+
+
+def test_a_boundary_travels_as_a_mapping() -> None:
+    """What is written is read; what is None is left out."""
+    boundary = _task(statements=READ_ONE, max_items=5)
+
+    assert Boundary.from_dict(boundary.as_dict()) == boundary
+    assert "max_pages" not in boundary.as_dict()
+
+
+def test_an_unknown_attribute_of_a_boundary_is_refused() -> None:
+    """A newer version may limit more than this one knows: it does not go on without."""
+    with pytest.raises(TypeError):
+        Boundary.from_dict({"kind": "agent", "name": "a", "task": "t", "max_dollars": 1})
