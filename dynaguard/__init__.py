@@ -25,6 +25,7 @@ from dynaguard.errors import (
     PolicySyntaxError,
     Problem,
     RunbookError,
+    SessionError,
     TamperedRequest,
 )
 from dynaguard.hooks.lifecycle import attach, detach, install, uninstall
@@ -40,6 +41,8 @@ if _typing.TYPE_CHECKING:
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
     from dynaguard.propagation.carrying import carry, scope_environ
     from dynaguard.propagation.invocations import invocation
+    from dynaguard.runbooks.task import Task
+    from dynaguard.runbooks.tasks import current_task, task
 
 _MODULE_BY_LAZY_NAME = {
     "Detector": "dynaguard.masking.registry",
@@ -55,6 +58,9 @@ _MODULE_BY_LAZY_NAME = {
     "register_strategy": "dynaguard.masking.registry",
     "scope_environ": "dynaguard.propagation.carrying",
     "status": "dynaguard.hooks.status",
+    "Task": "dynaguard.runbooks.task",
+    "current_task": "dynaguard.runbooks.tasks",
+    "task": "dynaguard.runbooks.tasks",
     "unmask_item": "dynaguard.hooks.items",
     "unwritten": "dynaguard.hooks.batch_writer",
 }
@@ -80,11 +86,14 @@ __all__ = [
     "PolicySyntaxError",
     "Problem",
     "RunbookError",
+    "SessionError",
     "TamperedRequest",
+    "Task",
     "acting_as",
     "attach",
     "carry",
     "correlation",
+    "current_task",
     "deadline",
     "detach",
     "explain",
@@ -97,6 +106,7 @@ __all__ = [
     "register_strategy",
     "scope_environ",
     "status",
+    "task",
     "uninstall",
     "unmask_item",
     "unwritten",

@@ -14,6 +14,7 @@
     |   `-- CapacityLimitReached           the job's run has used up its capacity limit
     |-- AccessStoreError (OSError)         grants and approvals cannot be read or written
     |-- RunbookError                       a runbook's run ended early; .step
+    |-- SessionError (OSError)             temporary credentials cannot be had; .role, .code
     `-- GuardFailure (ClientError)         dynaguard itself failed and `on_error` is `deny`
 
 INVARIANT: no message holds an item value, a secret or a parameter value; names only.
@@ -48,6 +49,7 @@ __all__ = [
     "PolicySyntaxError",
     "Problem",
     "RunbookError",
+    "SessionError",
     "TamperedRequest",
 ]
 
@@ -322,6 +324,30 @@ class RunbookError(DynaguardError):
 def _rebuild_run(message: str, arguments: dict[str, Any]) -> RunbookError:
     """Builds the error of a run again when it is unpickled or copied."""
     return RunbookError(message, **arguments)
+
+
+class SessionError(DynaguardError, OSError):
+    """The temporary credentials of a task cannot be had, so its call was not sent.
+
+    Attributes:
+        role: ARN of the role that was to be assumed.
+        code: Error code of STS's answer, or name of what kept it from answering.
+    """
+
+    def __init__(self, message: str, *, role: str, code: str = "") -> None:
+        self.role = role
+        self.code = code
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles with what it names."""
+        arguments = {"role": self.role, "code": self.code}
+        return _rebuild_session, (str(self), arguments), _notes_of(self)
+
+
+def _rebuild_session(message: str, arguments: dict[str, Any]) -> SessionError:
+    """Builds the error of a session again when it is unpickled or copied."""
+    return SessionError(message, **arguments)
 
 
 class GuardFailure(_LocalRefusal):

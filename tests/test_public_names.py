@@ -15,6 +15,7 @@ FUNCTIONS = {
     "attach",
     "carry",
     "correlation",
+    "current_task",
     "deadline",
     "detach",
     "explain",
@@ -27,12 +28,13 @@ FUNCTIONS = {
     "register_strategy",
     "scope_environ",
     "status",
+    "task",
     "uninstall",
     "unmask_item",
     "unwritten",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
-VALUES = {"Detector", "Explanation", "Guard", "GuardStatus", "Problem"}
+VALUES = {"Detector", "Explanation", "Guard", "GuardStatus", "Problem", "Task"}
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)
 
 

@@ -62,7 +62,11 @@ def scope_environ() -> dict[str, str]:
         them; `TRACEPARENT` and `TRACESTATE` of the current OpenTelemetry span. What `acting_as()`
         and deadlines say is not among them: no variable has it.
     """
-    scope = shared_scope()
+    return environ_of(shared_scope())
+
+
+def environ_of(scope: Scope) -> dict[str, str]:
+    """As `scope_environ`, of another scope than the current one."""
     found = {
         str(SETTING_BY_NAME[name].env): str(value)
         for name in _CARRIED

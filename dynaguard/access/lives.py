@@ -1,0 +1,108 @@
+"""How long a task lives: until its time is up, or until it is ended before that.
+
+A boundary is a plain value that others carry to threads and keep: it cannot know that its task
+ended early. So this process remembers which tasks have ended, by id, until their time would have
+been up anyway. INVARIANT: a task that has ended never lives again; its id is not taken twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from dynaguard.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from dynaguard.access.clock import StrictClock
+    from dynaguard.boundary import Boundary
+    from dynaguard.scope import Scope
+
+_MAX_REMEMBERED: Final = 10_000
+"""Tasks that are remembered before those whose time is up are forgotten."""
+_end_by_task: dict[str, float] = {}
+_open_tasks: set[str] = set()
+_lock = threading.Lock()
+
+
+def has_ended(task: str) -> bool:
+    """Whether a task of this process was ended before its time. One look-up, no lock."""
+    return task in _end_by_task
+
+
+class TaskLife:
+    """The life of one task. Thread-safe.
+
+    Args:
+        boundary: Its boundary, with an end.
+        clock: Tells when the end has come.
+
+    Raises:
+        ConfigurationError: A task of that id is open in this process, or was.
+    """
+
+    __slots__ = ("_clock", "boundary")
+
+    def __init__(self, boundary: Boundary, clock: StrictClock) -> None:
+        self.boundary = boundary
+        self._clock = clock
+        with _lock:
+            if boundary.task in _open_tasks or boundary.task in _end_by_task:
+                raise ConfigurationError(
+                    f"task id `{boundary.task}` was used before in this process, each run needs "
+                    "an id of its own (what several runs belong to is their `incident`)"
+                )
+            _open_tasks.add(boundary.task)
+
+    @property
+    def ends_epoch_s(self) -> float:
+        """When its time is up, in seconds since the epoch."""
+        return self.boundary.expires_epoch_s or 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until its time is up; 0 or less when it is over."""
+        return (
+            0.0 if has_ended(self.boundary.task) else self.ends_epoch_s - self._clock.for_end_s()
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was ended, or its time is up."""
+        return self.left_s <= 0
+
+    def end(self) -> None:
+        """Ends it; a second time changes nothing."""
+        task, now_s = self.boundary.task, self._clock.for_end_s()
+        with _lock:
+            _open_tasks.discard(task)
+            if len(_end_by_task) >= _MAX_REMEMBERED:
+                over = [each for each, end_s in _end_by_task.items() if end_s <= now_s]
+                for each in over:
+                    del _end_by_task[each]
+            _end_by_task[task] = self.ends_epoch_s
+
+
+def bound_scope(scope: Scope, task: Scope) -> Scope:
+    """The scope of a call by a task's session, wherever it is made.
+
+    Args:
+        scope: Of the code that makes the call. Where it is the task's, or one within it, it
+            stays; a thread that inherited nothing gets the task's.
+        task: The scope of the task.
+
+    Returns:
+        A scope with every boundary of both. Who acts in `scope` goes on acting.
+    """
+    if any(boundary.task == task.task for boundary in scope.boundaries):
+        return scope
+    own = tuple(each for each in scope.boundaries if each not in task.boundaries)
+    acting = scope if scope.acting_name is not None else task
+    return replace(
+        task,
+        correlation_id=task.correlation_id or scope.correlation_id,
+        boundaries=(*task.boundaries, *own),
+        acting_name=acting.acting_name,
+        acting_kind=acting.acting_kind,
+        acting_groups=acting.acting_groups,
+    )
