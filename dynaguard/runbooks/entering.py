@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dynaguard.errors import MissingExtraError
+from dynaguard.runbooks.interaction import ApprovalQuestion
+from dynaguard.runbooks.orders import Order as TaskOrder
+from dynaguard.runbooks.orders import check_order
+from dynaguard.runbooks.permission import no_approvals
+from dynaguard.runbooks.tasks import TaskManager
+from dynaguard.scope import Scope, ScopeManager
 
 if TYPE_CHECKING:
+    from dynaguard.call import Principal
+    from dynaguard.policy.model import ApprovalTerms
     from dynaguard.runbooks.bound import BoundRunbook
     from dynaguard.runbooks.interaction import AskApproval
 
@@ -20,7 +29,8 @@ class Order:
 
     Attributes:
         bound: The runbook with its parameters.
-        task: Id of the task.
+        task: Id of the task, unique to this start of the run.
+        run: Id of the run.
         correlation_id: The incident or ticket it belongs to.
         role: ARN of the role that it assumes; None: as the runbook says.
         region: Its region; None: as the session has it.
@@ -31,6 +41,7 @@ class Order:
 
     bound: BoundRunbook
     task: str
+    run: str
     correlation_id: str
     role: str | None = None
     region: str | None = None
@@ -92,13 +103,61 @@ def session_at_hand(region: str | None) -> Any:
 
 
 @contextmanager
+def enter_task(order: Order) -> Iterator[Any]:
+    """The task of a run, with the session of its role where it has one.
+
+    Raises:
+        PolicyDenied: Who asks may not run the runbook.
+        ApprovalRequired: Somebody has to approve it first.
+    """
+    bound = order.bound
+    asked = TaskOrder(
+        bound=bound,
+        name=bound.runbook.name,
+        id=order.task,
+        incident=order.correlation_id,
+        duration_s=bound.runbook.limits.duration_s,
+        role=order.role,
+        region=order.region,
+        base=order.session,
+    )
+    check_order(asked)
+    url = order.endpoint_url
+    manager = TaskManager(
+        asked,
+        settle_run=no_approvals if order.ask_approval is None else _settle_by(order),
+        make_client=None if url is None else _sts_at(order.session, url),
+    )
+    with manager as task:
+        yield task.session
+
+
+def _settle_by(order: Order) -> Any:
+    """Asks for the approval of a whole run."""
+
+    def settle(bound: BoundRunbook, terms: ApprovalTerms, _principal: Principal) -> str:
+        ask = order.ask_approval
+        question = ApprovalQuestion(bound, terms, order.run, message=bound.runbook.purpose)
+        return (ask(question) if ask is not None else None) or ""
+
+    return settle
+
+
+def _sts_at(session: Any, url: str) -> Any:
+    """Makes STS clients of an embedded endpoint."""
+
+    def make(region: str | None) -> Any:
+        return session.client("sts", region_name=region, endpoint_url=url)
+
+    return make
+
+
+@contextmanager
 def enter_boundary(order: Order) -> Iterator[Any]:
-    """A task of the scope alone: no role is assumed."""
-    import time
-    from dataclasses import replace
+    """A task of the scope alone: no role is assumed, nobody has to approve. For tests of runbooks.
 
-    from dynaguard.scope import Scope, ScopeManager
-
+    Its session is the one given, whatever makes clients.
+    """
     bound = order.bound
     boundary = bound.boundary(
         order.task, expires_epoch_s=time.time() + bound.runbook.limits.duration_s

@@ -108,8 +108,8 @@ class RunResult:
 
     @property
     def items(self) -> int:
-        """Items that all its calls read and wrote."""
-        return sum(step.items for step in self.steps)
+        """Items that all its calls read and wrote; a loop's are those of its steps."""
+        return sum(step.items for step in self.steps if step.kind != "loop")
 
     def as_dict(self) -> dict[str, Any]:
         """**Shape**: its attributes by name, JSON's own types; bytes as text."""

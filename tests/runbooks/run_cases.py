@@ -21,7 +21,7 @@ from dynaguard.runbooks.model import (
     Step,
 )
 from dynaguard.runbooks.results import RunResult
-from dynaguard.runbooks.running import RunOptions, run
+from dynaguard.runbooks.starting import RunOptions, run
 
 TABLE = "orders"
 POLICY = {
