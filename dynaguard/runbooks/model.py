@@ -300,6 +300,8 @@ class Runbook:
         budget: Retry budget of its calls, before the policy's; None: the policy's.
         tables: Key schemas by table name, where the document tells; the statements that it
             compiles to are narrower with them.
+        ignored_findings: Lint findings that the author has weighed: `DGR101`, or `DGR101:sample`
+            for the step of that name alone.
         source: The file as named by the user, or `<runbook>`.
         directory: Folder of the file, where Python steps are looked up; None for mappings.
         sha256: Its content hash, hexadecimal: over the document as canonical JSON and the source
@@ -318,6 +320,7 @@ class Runbook:
     masks: tuple[MaskStatement, ...] = ()
     budget: BudgetStatement | None = None
     tables: Mapping[str, TableSchema] = field(default_factory=dict)
+    ignored_findings: frozenset[str] = frozenset()
     source: str = "<runbook>"
     directory: Path | None = None
     sha256: str = ""

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from dynaguard.access.canonical import sha256_of
 from dynaguard.errors import PolicySyntaxError, Problem
-from dynaguard.policy.collecting import Findings, kind_of
+from dynaguard.policy.collecting import Findings, hint, kind_of
 from dynaguard.policy.lines import Path_
 from dynaguard.policy.mask_section import check_masks
 from dynaguard.policy.model import BudgetStatement, PrincipalPattern
@@ -29,7 +29,7 @@ from dynaguard.runbooks.parameter_section import check_parameters
 from dynaguard.runbooks.python_source import PYTHON, module_file, read_python
 from dynaguard.runbooks.references import Known
 from dynaguard.runbooks.steps_section import StepsChecker
-from dynaguard.runbooks.terms_section import TERMS_KEYS, check_terms
+from dynaguard.runbooks.terms_section import check_terms
 
 KEYS: Final = (
     "$schema",
@@ -124,6 +124,7 @@ class _Reader:
             masks=check_masks(findings, data.get("mask", []), ()),
             budget=self._budget(),
             tables=check_tables(findings, data.get("tables", {})),
+            ignored_findings=self._ignored(),
             source=findings.source.name,
         )
 
@@ -194,7 +195,6 @@ class _Reader:
         terms = None
         if "approval" in table:
             approval = self._findings.table(table["approval"], (*path, "approval"))
-            self._findings.check_keys(approval, (*path, "approval"), TERMS_KEYS)
             terms = check_terms(self._findings, approval, (*path, "approval"))
         return RunAccess(
             role_arn=role if isinstance(role, str) else None,
@@ -228,6 +228,23 @@ class _Reader:
             read_units=seconds(findings, table, (*path, "read_units"), most=_MOST),
             write_units=seconds(findings, table, (*path, "write_units"), most=_MOST),
         )
+
+    def _ignored(self) -> frozenset[str]:
+        """`[lint]`: the findings that are not to be reported, `DGR101` or `DGR101:sample`."""
+        path: Path_ = ("lint",)
+        table = self._findings.table(self._data.get("lint", {}), path)
+        self._findings.check_keys(table, path, ("ignore",))
+        if "ignore" not in table:
+            return frozenset()
+        from dynaguard.runbooks.lint.rules import RUNBOOK_RULES  # a run needs no rules
+
+        ignored = self._findings.texts(table["ignore"], (*path, "ignore"))
+        for entry in ignored:
+            code = entry.partition(":")[0]
+            if code not in RUNBOOK_RULES:
+                near = hint(code, RUNBOOK_RULES)
+                self._findings.add((*path, "ignore"), f"`{code}` is the code of no finding{near}")
+        return frozenset(ignored)
 
     def _budget(self) -> BudgetStatement | None:
         """`[budget]`: one, of every call of a run."""

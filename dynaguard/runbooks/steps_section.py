@@ -26,7 +26,7 @@ from dynaguard.runbooks.model import (
 )
 from dynaguard.runbooks.numbers import seconds, text, whole
 from dynaguard.runbooks.references import Known, is_reference, read_reference
-from dynaguard.runbooks.terms_section import TERMS_KEYS, check_terms
+from dynaguard.runbooks.terms_section import check_terms
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _TARGET: Final = re.compile(r"(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)?:[A-Za-z_]\w*", re.ASCII)
@@ -190,9 +190,9 @@ class StepsChecker:
         """`approval = { quorum = 1, any_of = ["leads"], message = "..." }`."""
         place = (*path, "approval")
         value = self._findings.table(table["approval"], place)
-        self._findings.check_keys(value, place, (*TERMS_KEYS, "message"))
         message = text(self._findings, value, (*place, "message"))
-        return ApprovalStep(check_terms(self._findings, value, place), message)
+        terms = {name: each for name, each in value.items() if name != "message"}
+        return ApprovalStep(check_terms(self._findings, terms, place), message)
 
 
 def _gives(step: Step) -> bool:
