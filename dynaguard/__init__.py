@@ -27,6 +27,7 @@ from dynaguard.errors import (
     RunbookError,
     SessionError,
     TamperedRequest,
+    TicketError,
 )
 from dynaguard.hooks.lifecycle import attach, detach, install, uninstall
 from dynaguard.scope import correlation, deadline, job
@@ -89,6 +90,7 @@ __all__ = [
     "SessionError",
     "TamperedRequest",
     "Task",
+    "TicketError",
     "acting_as",
     "attach",
     "carry",

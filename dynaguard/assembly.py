@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dynaguard.access.access import Access
 from dynaguard.access.boundaries import Boundaries
-from dynaguard.access.clock import StrictClock
+from dynaguard.access.clock import StrictClock, steady_s
 from dynaguard.audit.log import AuditLog
 from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb.schemas import Describe, KeySchemas
@@ -46,6 +46,9 @@ from dynaguard.telemetry.logs import CallLogs
 from dynaguard.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from dynaguard.access.store import AccessStore
+    from dynaguard.access.table_calls import MakeTableCalls
+    from dynaguard.access.widening import Grants
     from dynaguard.audit.sinks import Ship
     from dynaguard.audit.writer import Signs
     from dynaguard.budgets.coordination import Coordinator
@@ -125,6 +128,7 @@ def build_guard(
     lookup: LookUpCaller | None = None,
     describe: Describe | None = None,
     ship: Callable[[str], Ship] | None = None,
+    table_calls: MakeTableCalls | None = None,
     time_ns: Callable[[], int] = time.time_ns,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Guard:
@@ -136,6 +140,7 @@ def build_guard(
         lookup: Gives the caller for credentials, used unless `identity_lookup` is `off`.
         describe: Describes a table, used if `key_schema_lookup` is `describe-table`.
         ship: Gives what sends audit records to a remote target.
+        table_calls: Gives the calls of an access store in DynamoDB.
         time_ns: The clock of records and of `aws:CurrentTime`, in nanoseconds since the epoch.
         monotonic: The clock of durations, waits and retry budgets, in seconds.
 
@@ -161,7 +166,7 @@ def build_guard(
         telemetry=Telemetry(logs=CallLogs(time_ns=time_ns) if settings.audit_logs else None),
         audit=_open_audit(settings, document, time_ns, ship),
         context=context,
-        access=_access(document, time_ns, monotonic),
+        access=_access(document, settings, time_ns, monotonic, table_calls),
         policy=None if document is None else CompiledPolicy(document),
         masks=_masks(document, settings, time_ns),
         budgets=_budgets(document, settings, monotonic),
@@ -225,12 +230,61 @@ def _signer(path: Path) -> Signs:
 
 def _access(
     document: PolicyDocument | None,
+    settings: Settings,
     time_ns: Callable[[], int],
     monotonic: Callable[[], float],
+    table_calls: MakeTableCalls | None,
 ) -> Access:
     """What changes the policy's answer for a while."""
-    clock = StrictClock(lambda: time_ns() / 1e9, monotonic)
-    return Access(Boundaries(clock), {} if document is None else document.runbooks)
+    # Durations may stand still while the machine sleeps, ends may not.
+    steady = steady_s if monotonic is time.monotonic else monotonic
+    clock = StrictClock(lambda: time_ns() / 1e9, steady)
+    store = _access_store(settings, table_calls, monotonic)
+    approvals = None
+    if store is not None and document is not None and document.requires_approvals:
+        from dynaguard.access.approvals import make_approvals
+
+        approvals = make_approvals(document, settings, store, clock, monotonic)
+    return Access(
+        Boundaries(clock),
+        {} if document is None else document.runbooks,
+        store=store,
+        grants=None if store is None else _grants(settings, store, clock),
+        approvals=approvals,
+    )
+
+
+def _grants(settings: Settings, store: AccessStore, clock: StrictClock) -> Grants:
+    """The grants of the store, read when a call first needs one."""
+    from dynaguard.access.book import Book  # only with a store
+    from dynaguard.access.widening import Grants
+
+    book = Book(
+        store,
+        clock,
+        max_age_s=settings.access_max_age_s,
+        max_duration_s=settings.access_max_duration_s,
+    )
+    return Grants(book, is_enforcing=settings.mode is Mode.ENFORCE)
+
+
+def _access_store(
+    settings: Settings,
+    table_calls: MakeTableCalls | None,
+    monotonic: Callable[[], float],
+) -> AccessStore | None:
+    """The store that the settings name, or None. Nothing is opened before it is used."""
+    location = settings.access_store
+    if location is None:
+        return None
+    from dynaguard.access.opening import open_store  # only with a store
+    from dynaguard.access.watched_store import WatchedStore
+
+    store = location
+    if isinstance(location, str):
+        key_file = settings.access_verify_key_file
+        store = open_store(location, make_table_calls=table_calls, verify_key_file=key_file)
+    return WatchedStore(store, monotonic=monotonic)
 
 
 def _context(

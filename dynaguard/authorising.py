@@ -25,6 +25,7 @@ from dynaguard.policy.principals import facts_of
 
 if TYPE_CHECKING:
     from dynaguard.access.access import Access
+    from dynaguard.access.widening import Grants
     from dynaguard.aws.context import ContextSource
     from dynaguard.identity.resolver import IdentityResolver
     from dynaguard.passage import Passage
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 Refuse = Callable[["Passage", Decision], None]
 """Raises the denial, or notes that the mode lets the call through."""
 _UNGOVERNED: Final = Decision(Verdict.UNGOVERNED)
+_MAX_CLAIMS: Final = 16
+"""Grants that one call finds used up before it is refused."""
 
 
 class Authorising:
@@ -68,10 +71,19 @@ class Authorising:
         Raises:
             PolicyDenied: It does not.
         """
+        access = self._access
         decision = self._decide(passage)
         if not decision.verdict.is_allowed and self._knows_more(passage):
             decision = self._decide(passage)
+        if not decision.verdict.is_allowed and access.learns_more(decision):
+            decision = self._decide(passage)
+        if decision.verdict is Verdict.REQUIRE_APPROVAL and access.approvals is not None:
+            decision = access.approvals.settle(passage, decision, lambda: self._decide(passage))
+            passage.decision = decision
+        if decision.grants and decision.verdict.is_allowed and access.grants is not None:
+            decision = self._with_uses(passage, decision, access.grants)
         if not decision.verdict.is_allowed:
+            passage.decision = decision = access.told(decision, passage.principal)
             self._refuse(passage, decision)
 
     def name_table(self, passage: Passage) -> None:
@@ -121,6 +133,27 @@ class Authorising:
             decision = decide(policy, call, principal, needs, lookup_for, widen)
         passage.decision = decision = access.narrowed(call, principal, decision, lookup_for)
         return decision
+
+    def _with_uses(self, passage: Passage, decision: Decision, grants: Grants) -> Decision:
+        """The decision once the uses of grants that it needs are taken.
+
+        Where a grant turns out to be used up, another one may do.
+        """
+        for _ in range(_MAX_CLAIMS):
+            claimed = grants.claimed(decision, passage.claimed, passage.principal)
+            passage.claimed = claimed.ids
+            if claimed.decision is not None:
+                return claimed.decision
+            decision = self._decide(passage)
+            if not (decision.verdict.is_allowed and decision.grants):
+                return decision
+        return decision._replace(
+            verdict=Verdict.IMPLICIT_DENY,
+            offending=decision.authorizations[0],
+            reason="each grant that would allow it was used up in between",
+            how_to_allow="make the call again",
+            grants=(),
+        )
 
     def _knows_more(self, passage: Passage) -> bool:
         """Whether an identity look-up that was under way now tells more of who calls.

@@ -15,6 +15,7 @@
     |-- AccessStoreError (OSError)         grants and approvals cannot be read or written
     |-- RunbookError                       a runbook's run ended early; .step
     |-- SessionError (OSError)             temporary credentials cannot be had; .role, .code
+    |-- TicketError                        what was to be done with a ticket may not be done
     `-- GuardFailure (ClientError)         dynaguard itself failed and `on_error` is `deny`
 
 INVARIANT: no message holds an item value, a secret or a parameter value; names only.
@@ -51,6 +52,7 @@ __all__ = [
     "RunbookError",
     "SessionError",
     "TamperedRequest",
+    "TicketError",
 ]
 
 
@@ -348,6 +350,14 @@ class SessionError(DynaguardError, OSError):
 def _rebuild_session(message: str, arguments: dict[str, Any]) -> SessionError:
     """Builds the error of a session again when it is unpickled or copied."""
     return SessionError(message, **arguments)
+
+
+class TicketError(DynaguardError):
+    """What was to be done with a ticket may not be done, or not by this person. Nothing changed.
+
+    It is over, was decided already, or who decides asked for it, decided before, or is none of
+    those who may; the message says which.
+    """
 
 
 class GuardFailure(_LocalRefusal):

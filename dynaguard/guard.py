@@ -29,9 +29,11 @@ from dynaguard.call import (
     CredentialFacts,
     Decision,
     Status,
+    Verdict,
 )
 from dynaguard.concealment import Concealment
 from dynaguard.errors import (
+    ApprovalRequired,
     AuditUnavailable,
     DynaguardWarning,
     GuardFailure,
@@ -181,6 +183,7 @@ class Guard:
         needs: tuple[Authorization, ...] | None = None,
         started_s: float | None = None,
         span: CallSpan | None = None,
+        may_wait: bool = True,
     ) -> Passage:
         """Decides a call; gives its passage when it may go on.
 
@@ -189,6 +192,7 @@ class Guard:
             needs: What it needs, where the parameters do not tell; None: read them.
             started_s: Clock reading (`monotonic`) when the caller entered the client.
             span: The span that is to tell of it, or None.
+            may_wait: Whether it may wait for people who approve it.
 
         Raises:
             PolicyDenied: It may not. The denial is on record.
@@ -196,7 +200,7 @@ class Guard:
         """
         self.counters.decisions += 1
         passage = Passage(call, UNKNOWN_PRINCIPAL, started_s or self.monotonic())
-        passage.needs, passage.span = needs, span
+        passage.needs, passage.span, passage.may_wait = needs, span, may_wait
         try:
             passage.principal = self.rooms.resolver.resolve(
                 call.credentials, call.scope, passage.started_s
@@ -215,18 +219,17 @@ class Guard:
 
     def _refuse(self, passage: Passage, decision: Decision) -> None:
         """Raises the denial, or notes that the mode let the call through."""
-        self.counters.denials += 1
         if self.resolved.settings.mode is Mode.OBSERVE:
+            self.counters.denials += 1
             passage.decision = decision._replace(is_enforced=False)
             return
-        call, principal = passage.call, passage.principal
-        raise PolicyDenied(
-            denial_message(call, principal, decision),
-            operation=call.operation,
-            service=call.service,
-            decision=decision,
-            identity=principal.name,
-        )
+        passage.decision = decision
+        message = denial_message(passage.call, passage.principal, decision)
+        if decision.verdict is not Verdict.REQUIRE_APPROVAL:
+            raise self._refusal(PolicyDenied, passage, message)
+        refusal = self._refusal(ApprovalRequired, passage, message)
+        refusal.ticket = passage.ticket
+        raise refusal
 
     def _intend(self, passage: Passage) -> None:
         """Step: with `required` audit, the intent is on disk before the call leaves."""
@@ -240,7 +243,7 @@ class Guard:
             raise self._refusal(AuditUnavailable, passage, message) from err
 
     def _refusal(self, kind: type[_RefusalT], passage: Passage, message: str) -> _RefusalT:
-        """A refusal that is no verdict of the policy."""
+        """A refusal of a passage's call."""
         self.counters.denials += 1
         return kind(
             message,
@@ -290,6 +293,7 @@ class Guard:
         """
         if not self._authorising.is_another(passage, credentials):
             return
+        passage.may_wait = False  # botocore is signing: the signature would be stale
         try:
             self._authorising.authorise(passage)
         except PolicyDenied as denial:

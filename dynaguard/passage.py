@@ -70,6 +70,7 @@ class Passage:
         started_s: Clock reading (`time.monotonic`) at the start.
         needs: What the call needs, where known before the decision; None: read its parameters.
         decision: The decision, once made.
+        claimed: Ids of counted grants of which it has taken a use.
         tables: Names of the tables that it touches.
         load: What it asks of which resources, once the budgets wanted to know.
         batch: What is left of a batch call, once it was split; an affair of `hooks/`.
@@ -87,7 +88,9 @@ class Passage:
             detector; None when nothing was.
         budget_refusal: Why a further attempt was refused, or None.
         budget: Its retry budget after its last trouble, or None.
+        ticket: Id of the ticket that is open for its approval, or None.
         seal: What was decided, as `hooks/` wants to find it again when it is sent.
+        may_wait: Whether it may wait for people, once; not where that would block an event loop.
         is_budgeted: Whether the retry budgets act on it.
         is_limited: Whether it is under a capacity limit.
         is_measured: Whether its answers tell consumed capacity that the caller did not ask for.
@@ -101,6 +104,7 @@ class Passage:
     started_s: float
     needs: tuple[Authorization, ...] | None = None
     decision: Decision | None = None
+    claimed: frozenset[str] = frozenset()
     tables: tuple[str, ...] = ()
     load: Load | None = None
     batch: Any = None
@@ -117,7 +121,9 @@ class Passage:
     masked: Mapping[str | None, Mapping[tuple[str, str, str | None], int]] | None = None
     budget_refusal: str | None = None
     budget: BudgetState | None = None
+    ticket: str | None = None
     seal: Any = None
+    may_wait: bool = True
     is_budgeted: bool = False
     is_limited: bool = False
     is_measured: bool = False

@@ -94,6 +94,11 @@ OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("consumed_capacity", "indexes", "indexes", "indexes"),
     ("key_statistics", True, "on", True),
     ("query_warnings", True, "on", True),
+    ("access_store", "a.sqlite", "a.sqlite", "a.sqlite"),
+    ("access_verify_key_file", "access.pem", "access.pem", Path("access.pem")),
+    ("access_max_age_s", 5, "5", 5.0),
+    ("access_max_duration_s", 3600, "3600", 3600.0),
+    ("approval_wait_s", 120, "120", 120.0),
     ("disabled", True, "1", True),
 ]
 BY_ARGUMENT = [row for row in OTHER_VALUES if row[0] != "disabled"]
@@ -208,7 +213,7 @@ def test_a_document_gives_its_setting(
     name: str, value: object, _text: str, expected: object
 ) -> None:
     """As `[settings]` of TOML, JSON or YAML has it."""
-    found = resolve(document={name: value})
+    found = resolve(document={name: value}, source="policy.toml")
 
     assert getattr(found.settings, name) == expected
     assert found.source_by_name[name] == "document"

@@ -10,6 +10,9 @@ from dynaguard.call import Authorization, Call, Decision, Principal, Ruling, Sta
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dynaguard.access.approvals import Approvals
+    from dynaguard.access.store import AccessStore
+    from dynaguard.access.widening import Grants
     from dynaguard.policy.decision import LookupFor, Widen
     from dynaguard.policy.model import RunbookPin
 
@@ -20,12 +23,25 @@ class Access:
     Args:
         boundaries: Holds calls against the boundaries of their scope.
         runbooks: The runbooks that the policy trusts, by name.
+        store: Where grants and tickets are kept; None: there are none.
+        grants: The grants of the store; None without one.
+        approvals: Has people asked where an approval is required; None where nobody can be.
     """
 
-    __slots__ = ("_runbooks", "boundaries")
+    __slots__ = ("_runbooks", "approvals", "boundaries", "grants", "store")
 
-    def __init__(self, boundaries: Boundaries, runbooks: Mapping[str, RunbookPin]) -> None:
+    def __init__(
+        self,
+        boundaries: Boundaries,
+        runbooks: Mapping[str, RunbookPin],
+        store: AccessStore | None = None,
+        grants: Grants | None = None,
+        approvals: Approvals | None = None,
+    ) -> None:
+        self.approvals = approvals
         self.boundaries = boundaries
+        self.store = store
+        self.grants = grants
         self._runbooks = runbooks
 
     def widen_for(self, call: Call, lookup_for: LookupFor) -> Widen | None:
@@ -35,13 +51,38 @@ class Access:
             call: The call.
             lookup_for: Makes the context of one authorisation.
         """
-        if not (self._runbooks and call.scope.boundaries):
+        grants = self.grants
+        has_runbooks = bool(self._runbooks and call.scope.boundaries)
+        if grants is None and not has_runbooks:
             return None
 
         def widen(need: Authorization, who: Principal, ruling: Ruling) -> Ruling | None:
-            return self._by_runbook(call, need, who, ruling, lookup_for)
+            found = self._by_runbook(call, need, who, ruling, lookup_for) if has_runbooks else None
+            if found is None and grants is not None:
+                found = grants.rule(call, need, who, ruling, lookup_for)
+            return found
 
         return widen
+
+    def learns_more(self, decision: Decision) -> bool:
+        """Whether what widens changed just now, so that a refused call may be allowed after all.
+
+        Effects: may wait for the store.
+        """
+        return self.grants is not None and self.grants.learns_more(decision)
+
+    def is_still_granted(self, decision: Decision) -> bool:
+        """Whether the grants behind a decision still hold: for further attempts of its call.
+
+        Effects: as a call's own look at the grants: waits only where what is known is too old.
+        """
+        return not decision.grants or (
+            self.grants is not None and self.grants.is_still_granted(decision)
+        )
+
+    def told(self, decision: Decision, principal: Principal) -> Decision:
+        """A refusal that also says how to ask for a grant."""
+        return decision if self.grants is None else self.grants.told(decision, principal)
 
     def narrowed(
         self, call: Call, principal: Principal, decision: Decision, lookup_for: LookupFor

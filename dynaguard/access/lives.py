@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from dynaguard.errors import ConfigurationError
@@ -58,6 +59,10 @@ class TaskLife:
     def ends_epoch_s(self) -> float:
         """When its time is up, in seconds since the epoch."""
         return self.boundary.expires_epoch_s or 0.0
+
+    def now(self) -> datetime:
+        """Now, as ends are compared with it."""
+        return datetime.fromtimestamp(self._clock.for_end_s(), UTC)
 
     @property
     def left_s(self) -> float:

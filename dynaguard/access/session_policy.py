@@ -154,8 +154,8 @@ def _too_long(sets: list[StatementSet], characters: int, max_characters: int) ->
     """What to tell where nothing shortens it enough."""
     by_size = sorted(sets, key=lambda each: -len(_json(each)))[:_SHOWN]
     largest = "; ".join(
-        f"{len(_json(each))} characters: {each.sids} with {len(each.actions)} actions on "
-        f"{len(each.resources)} resources"
+        f"{len(_json(each))} characters: {each.sids} with {_counted(each.actions, 'action')} on "
+        f"{_counted(each.resources, 'resource')}"
         for each in by_size
     )
     return (
@@ -164,6 +164,11 @@ def _too_long(sets: list[StatementSet], characters: int, max_characters: int) ->
         "attributes, split the task, give the role itself the narrow policy, or let "
         f"`allow_widening` leave conditions out ({', '.join(WIDENING_ORDER)}, in this order)"
     )
+
+
+def _counted(patterns: tuple[str, ...], noun: str) -> str:
+    """`1 action`, `2 actions`."""
+    return f"{len(patterns)} {noun}" if len(patterns) == 1 else f"{len(patterns)} {noun}s"
 
 
 def _json(each: StatementSet) -> str:

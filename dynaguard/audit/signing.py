@@ -1,4 +1,6 @@
-"""Ed25519 signatures of checkpoints. Needs the extra `sign`, and imports it when a key is read.
+"""Ed25519 signatures, of audit checkpoints and of access stores in files.
+
+Needs the extra `sign`, and imports it when a key is read.
 
 Source: RFC 8032 (Ed25519), RFC 8410 (its keys as PEM).
 """
@@ -124,4 +126,4 @@ def _need_extra() -> None:
     try:
         import cryptography  # noqa: F401 - asked for, not used
     except ImportError as err:
-        raise MissingExtraError("signing audit checkpoints", "sign") from err
+        raise MissingExtraError("an Ed25519 signature", "sign") from err

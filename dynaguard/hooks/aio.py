@@ -98,7 +98,7 @@ class AioWrappers:
             facts = installation.facts_of(client)
             is_presign = "is_presign_request" in context
             call = facts.call(name, api_params, endpoint_url, is_presign=is_presign)
-            passage = installation.decide(call, context, frame, facts.service_id)
+            passage = installation.decide(call, context, frame, facts.service_id, may_wait=False)
             if is_stale(request, passage, api_params, installation.guard.attempts):
                 request = await convert(passage.call.params)
                 request["context"][CONTEXT_KEY] = passage

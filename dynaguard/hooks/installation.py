@@ -192,9 +192,22 @@ class Installation:
         return not is_within_another() or not is_exempt(client._service_model, operation)
 
     def decide(
-        self, call: Call, context: dict[str, Any], frame: Frame | None, service_id: str
+        self,
+        call: Call,
+        context: dict[str, Any],
+        frame: Frame | None,
+        service_id: str,
+        *,
+        may_wait: bool = True,
     ) -> Passage:
         """Decides a call and leaves its passage in botocore's context.
+
+        Args:
+            call: The call.
+            context: botocore's request context.
+            frame: What is known of the whole call, or None.
+            service_id: The service as spans show it.
+            may_wait: Whether it may wait for people: never in an event loop.
 
         Raises:
             PolicyDenied: The call is refused.
@@ -202,11 +215,11 @@ class Installation:
         """
         guard = self.guard
         if frame is None or call.is_presign:
-            passage = guard.enter(call)
+            passage = guard.enter(call, may_wait=may_wait)
         else:
             frame.is_decided = True
             span = guard.rooms.telemetry.start(call, service_id=service_id)
-            passage = guard.enter(call, started_s=frame.started_s, span=span)
+            passage = guard.enter(call, started_s=frame.started_s, span=span, may_wait=may_wait)
             passage.is_observed = True
             if not span.is_owned:
                 span.introduce(call, passage.principal, passage.decision)

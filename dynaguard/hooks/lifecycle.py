@@ -15,6 +15,7 @@ from dynaguard.errors import ConfigurationError
 from dynaguard.scope import EMPTY_SCOPE, Priority, set_process_scope
 
 if TYPE_CHECKING:
+    from dynaguard.access.store import AccessStore
     from dynaguard.assembly import Configuration, PolicySource
     from dynaguard.budgets.coordination import Coordinator
     from dynaguard.guard import Guard
@@ -74,6 +75,11 @@ def install(
     consumed_capacity: Literal["off", "total", "indexes"] | None = None,
     key_statistics: bool | None = None,
     query_warnings: bool | None = None,
+    access_store: str | os.PathLike[str] | AccessStore | None = None,
+    access_verify_key_file: str | os.PathLike[str] | None = None,
+    access_max_age_s: float | None = None,
+    access_max_duration_s: float | None = None,
+    approval_wait_s: float | None = None,
 ) -> Guard:
     """Guards every AWS call of this process that goes through botocore, from now on.
 
@@ -128,6 +134,12 @@ def install(
             `indexes` (split by index) or `off`.
         key_statistics: Whether hot partition keys are found and distinct ones counted.
         query_warnings: Whether scans, unbounded reads and wasteful filters are told of.
+        access_store: Where grants and tickets are kept: `*.sqlite`, `*.db`, `dynamodb://TABLE`,
+            `*.json` (a signed file), or a store itself.
+        access_verify_key_file: A file with the public key that a signed file is checked with.
+        access_max_age_s: How old what was read from the store may be while it cannot be reached.
+        access_max_duration_s: How long a grant may be made for at most.
+        approval_wait_s: How long a call waits for its approval; not given: it is refused at once.
 
     Returns:
         The guard in force. A second call with equal settings gives the same one. As a context
@@ -161,6 +173,8 @@ def uninstall() -> None:
             _state.installation.remove()
         if _state.guard is not None:
             _state.guard.rooms.audit.close()
+            if _state.guard.rooms.access.store is not None:
+                _state.guard.rooms.access.store.close()
         _state.configuration = _state.guard = _state.installation = None
         _state.depth = 0
         set_process_scope(EMPTY_SCOPE)
@@ -233,6 +247,7 @@ def _install(
     )
     if _state.guard is not None:
         return _reuse(configuration, is_global=is_global)
+    from dynaguard.hooks.access_clients import table_calls
     from dynaguard.hooks.describing import describe_table
     from dynaguard.hooks.installation import Installation
     from dynaguard.hooks.shipping import ship_to
@@ -244,6 +259,7 @@ def _install(
         lookup=look_up_caller,
         describe=describe_table,
         ship=ship_to,
+        table_calls=table_calls,
     )
     if not configuration.is_off:
         installation = Installation(guard, is_global=is_global)

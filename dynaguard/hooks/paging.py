@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from dynaguard.access.walks import current_walk
+
 if TYPE_CHECKING:
     from dynaguard.hooks.patching import Patch
 
@@ -22,14 +24,17 @@ def iterate_pages(wrapped: Callable[..., Iterator[Any]], patch: Patch) -> Callab
     def iterate(pages: Any, /) -> Iterator[Any]:
         inner = iter(wrapped(pages))
         number = 0
+        walk: dict[str, Any] = {}
         while True:
             number += 1
             token = current_page.set(number if patch.is_active else None)
+            walk_token = current_walk.set(walk)
             try:
                 page = next(inner)
             except StopIteration:
                 return
             finally:
+                current_walk.reset(walk_token)
                 current_page.reset(token)
             yield page
 

@@ -69,6 +69,7 @@ class GuardStatus:
         consumption: Units by account, hot and distinct keys, what runs have used of their
             capacity limits; empty where no books are kept.
         booking_failures: Calls that could not be booked.
+        access: The access store as it was last used, see `WatchedStore.report`; empty without one.
     """
 
     is_installed: bool
@@ -93,6 +94,7 @@ class GuardStatus:
     consumption: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     booking_failures: int = 0
     identity_findings: tuple[Mapping[str, Any], ...] = ()
+    access: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The same, nested mappings and lists only; for JSON."""
@@ -176,6 +178,8 @@ def _readable(name: str, value: object) -> str:
     """One value as text."""
     if name in _SECRETS and value is not None:
         return "<set>"
+    if name == "access_store" and value is not None:
+        return str(getattr(value, "name", value))
     if isinstance(value, bool):
         return "on" if value else "off"
     return "" if value is None else str(value)
@@ -204,8 +208,16 @@ def _counts(guard: Guard) -> dict[str, Any]:
         "buckets": tuple(
             dataclasses.asdict(bucket) for bucket in (budgets.snapshot() if budgets else ())
         ),
+        "access": _access(guard),
         "identity_findings": tuple(map(_finding, guard.rooms.resolver.findings)),
     }
+
+
+def _access(guard: Guard) -> Mapping[str, Any]:
+    """What is known of the access store."""
+    store = guard.rooms.access.store
+    report = getattr(store, "report", None)
+    return {} if report is None else report()
 
 
 def _cursors(guard: Guard) -> str:

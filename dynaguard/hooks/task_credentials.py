@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.access.lives import bound_scope
@@ -93,6 +92,11 @@ class RoleFetcher:
         self._next_request = next_request
         self._assume = assume
 
+    @property
+    def account_id(self) -> str:
+        """The account of the role."""
+        return str(self._role_arn.split(":")[4])
+
     def fetch(self) -> dict[str, Any]:
         """**Shape**: what botocore's refreshable credentials take: keys, token, `expiry_time`.
 
@@ -116,7 +120,7 @@ class RoleFetcher:
             "secret_key": found["SecretAccessKey"],
             "token": found["SessionToken"],
             "expiry_time": found["Expiration"].isoformat(),
-            "account_id": request.role_arn.split(":")[4],
+            "account_id": self.account_id,
         }
 
 
@@ -144,11 +148,20 @@ def role_credentials(fetcher: RoleFetcher, life: TaskLife, binding: Binding) -> 
                 return False
             return bool(super().refresh_needed(refresh_in))
 
+        @property
+        def account_id(self) -> str:
+            """The role's: endpoints by account id ask before anything is decided."""
+            return fetcher.account_id
+
+        @account_id.setter
+        def account_id(self, value: str | None) -> None:
+            self._account_id = value
+
         def _refresh(self) -> None:
             refuse_when_over(life)
             super()._refresh()
 
-    made = TaskCredentials(fetcher.fetch, "assume-role", time_fetcher=_utcnow)
+    made = TaskCredentials(fetcher.fetch, "assume-role", time_fetcher=life.now)
     setattr(made, _BINDING, binding)
     return made
 
@@ -185,8 +198,3 @@ class BorrowedCredentials:
         """The three of them at once; refused after the end."""
         refuse_when_over(self._life)
         return self._lender.get_frozen_credentials()
-
-
-def _utcnow() -> datetime:
-    """Now, as botocore compares expiries."""
-    return datetime.now(UTC)

@@ -73,7 +73,8 @@ def decide_from_wire(
         service_prefix=service_prefix(service),
     )
     guard.counters.undecided_caught += 1
-    passage = guard.enter(call, needs=None if params is not None else (_unreadable(call),))
+    needs = None if params is not None else (_unreadable(call),)
+    passage = guard.enter(call, needs=needs, may_wait=False)  # may be within an event loop
     if passage.call.params is not call.params and guard.concealment is not None:
         raise guard.concealment.out_of_reach(passage)
     if params is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from dynaguard.errors import Problem
@@ -106,6 +107,28 @@ def check_runbooks(
             approval = check_approval(findings, table["approval"], place, groups, is_of_run=True)
         pins[name] = RunbookPin(name, _sha256(findings, table, path), principals, approval)
     return pins
+
+
+def check_access_requests(
+    findings: Findings, data: Mapping[str, Any], groups: tuple[str, ...]
+) -> ApprovalTerms | None:
+    """`[access_requests]`: who approves access that is asked for; None: nobody may be asked.
+
+    Its duration is the longest that may be asked for. It has to name a group: what anybody may
+    approve, nobody watches over.
+    """
+    if "access_requests" not in data:
+        return None
+    path: Path_ = ("access_requests",)
+    table = dict(findings.table(data["access_requests"], path))
+    for name in _OF_CALLS:
+        if name in table:
+            findings.add((*path, name), f"`{name}` is for calls, leave it out")
+            del table[name]
+    terms = check_approval(findings, table, path, groups)
+    if not (table.get("any_of") or table.get("all_of")):
+        findings.add(path, "names nobody, write `any_of` or `all_of` with groups of approvers")
+    return replace(terms, uses=None)
 
 
 def check_standing_access(

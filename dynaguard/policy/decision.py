@@ -16,6 +16,7 @@ from dynaguard.call import (
     Call,
     ContextLookup,
     Decision,
+    GrantRef,
     Principal,
     Ruling,
     StatementRef,
@@ -80,6 +81,9 @@ def decide(
         asked: Sequence[Authorization] = authorizations
     else:
         asked = _governed(policy, authorizations)
+    granted: list[GrantRef] = []
+    if widen is not None:
+        widen = _noting(widen, granted)
     rulings = [(each, _rule(policy, each, principal, lookup_for, widen)) for each in asked]
     offending, worst = rulings[0]
     unknown_keys, observed = worst.unknown_keys, worst.observed
@@ -92,7 +96,7 @@ def decide(
         decision = Decision(
             verdict, authorizations, None, statement, "", "", unknown_keys, observed
         )
-        return decision if widen is None else _with_grants(decision, rulings)
+        return _with_grants(decision, granted) if granted else decision
     reason = reason_for(offending, worst) + _others_refused(rulings)
     advice = how_to_allow(offending, worst)
     decision = Decision(
@@ -101,13 +105,31 @@ def decide(
     if verdict is Verdict.REQUIRE_APPROVAL:
         required_by = dict.fromkeys(ref for _, each in rulings for ref in each.required_by)
         decision = decision._replace(required_by=tuple(required_by))
-    return decision if widen is None else _with_grants(decision, rulings)
+    return _with_grants(decision, granted) if granted else decision
 
 
-def _with_grants(decision: Decision, rulings: list[tuple[Authorization, Ruling]]) -> Decision:
-    """The decision with the grants that its rulings rest on."""
-    grants = dict.fromkeys(each.grant for _, each in rulings if each.grant is not None)
-    return decision._replace(grants=tuple(grants)) if grants else decision
+def _noting(widen: Widen, granted: list[GrantRef]) -> Widen:
+    """What widens, each grant noted, and what was observed kept.
+
+    While somebody acts one ruling stands for two, and may hide the grant that the other needs.
+    """
+
+    def noting(need: Authorization, who: Principal, ruling: Ruling) -> Ruling | None:
+        found = widen(need, who, ruling)
+        if found is None:
+            return None
+        if found.grant is not None:
+            granted.append(found.grant)
+        return replace(found, observed=ruling.observed) if ruling.observed else found
+
+    return noting
+
+
+def _with_grants(decision: Decision, granted: list[GrantRef]) -> Decision:
+    """The decision with the grants that it rests on; a refusal rests on none."""
+    if decision.verdict not in _LET_THROUGH:
+        return decision
+    return decision._replace(grants=tuple(dict.fromkeys(granted)))
 
 
 def _governed(

@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 from dynaguard.errors import PolicySyntaxError, Problem
-from dynaguard.policy.approval_section import check_runbooks, check_standing_access
+from dynaguard.policy.approval_section import (
+    check_access_requests,
+    check_runbooks,
+    check_standing_access,
+)
 from dynaguard.policy.collecting import Findings, hint, kind_of
 from dynaguard.policy.lines import Path_
 from dynaguard.policy.mask_section import check_detectors, check_masks
@@ -35,6 +39,7 @@ from dynaguard.policy.statements import StatementChecker
 
 _KEYS: Final = (
     "$schema",
+    "access_requests",
     "version",
     "revision",
     "default",
@@ -165,6 +170,7 @@ class _Loader:
             capacity_limits=limits,
             runbooks=check_runbooks(findings, data.get("runbooks", {}), names),
             has_standing_access=check_standing_access(findings, data, statements),
+            access_requests=check_access_requests(findings, data, names),
             context=check_context(findings, data.get("context", {})),
             environment=self._variables.get("environment"),
             settings=settings,

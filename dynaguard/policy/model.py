@@ -308,6 +308,8 @@ class PolicyDocument:
         has_standing_access: False where the document says `standing_access = "none"`: then no
             statement allows anything outside of a runbook, a grant or an approval, and loading
             refuses a document in which one would.
+        access_requests: Whose approval it takes to get access that is asked for, and how long it
+            may last at most (`duration_s`); None: nobody may ask. It names a group at least.
         context: Further known context keys, values as text by key (as written).
         environment: `dev`, `staging`, `prod`: the variable `environment` of the document, or None.
         settings: The raw `[settings]` table; names are the arguments of `install()`.
@@ -331,6 +333,7 @@ class PolicyDocument:
     capacity_limits: tuple[CapacityLimit, ...] = ()
     runbooks: Mapping[str, RunbookPin] = field(default_factory=dict)
     has_standing_access: bool = True
+    access_requests: ApprovalTerms | None = None
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     environment: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -339,3 +342,8 @@ class PolicyDocument:
     version: str | None = None
     source: str = "<policy>"
     digest: str = ""
+
+    @property
+    def requires_approvals(self) -> bool:
+        """Whether a statement requires an approval."""
+        return any(statement.approval is not None for statement in self.statements)

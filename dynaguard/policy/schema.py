@@ -10,7 +10,13 @@ from typing import Final
 
 from dynaguard.policy.mask_section import CUSTOM, DETECTORS, STRATEGIES
 from dynaguard.policy.packs import PACK_PREFIX, pack_names
-from dynaguard.policy.schema_approvals import approval, runbook, runbooks, threshold
+from dynaguard.policy.schema_approvals import (
+    access_requests,
+    approval,
+    runbook,
+    runbooks,
+    threshold,
+)
 from dynaguard.policy.schema_parts import (
     SCALARS,
     TEXT,
@@ -127,6 +133,10 @@ def _native() -> Schema:
             "runbooks": described(
                 "Runbooks that the document trusts, by name.",
                 runbooks(),
+            ),
+            "access_requests": described(
+                "Who approves access that is asked for, and how long it may last at most.",
+                access_requests(),
             ),
             "standing_access": described(
                 "`none`: no statement allows anything outside of a runbook or an approval.",

@@ -70,6 +70,14 @@ def runbook() -> Schema:
     )
 
 
+def access_requests() -> Schema:
+    """Who approves access that is asked for; a group at least."""
+    least: Schema = {"minItems": 1}
+    named = [{"required": [name], "properties": {name: least}} for name in ("any_of", "all_of")]
+    schema = _with_one_form(closed(_of_people()), tuple(DURATIONS))
+    return {**schema, "anyOf": named}
+
+
 def runbooks() -> Schema:
     """The runbooks by name."""
     return mapping({"$ref": "#/$defs/runbook"})

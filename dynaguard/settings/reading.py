@@ -15,6 +15,7 @@ from typing import Final
 
 from dynaguard.errors import nearest
 from dynaguard.scope import MAX_NAME_LENGTH, sanitise_correlation_id
+from dynaguard.settings.locations import is_store_path, read_store_location
 from dynaguard.settings.table import MIN_BYTES, MIN_MASK_KEY_LENGTH, Kind, Setting
 
 _MAX_SHOWN_LENGTH: Final = 40
@@ -87,7 +88,14 @@ def read_document_value(setting: Setting, value: object, folder: Path | None) ->
     if setting.kind is Kind.AUDIT and folder is not None and is_audit_path(str(found)):
         slash = "/" if str(found).endswith("/") else ""
         return f"{folder / str(found)}{slash}"
-    return found
+    return found if folder is None else _within(folder, setting, found)
+
+
+def _within(folder: Path, setting: Setting, found: object) -> object:
+    """A value with its relative path beginning at a document's folder."""
+    if setting.kind is Kind.ACCESS_STORE and isinstance(found, str) and is_store_path(found):
+        return str(folder / found)
+    return folder / found if isinstance(found, Path) else found
 
 
 def read_path(value: object) -> Path:
@@ -197,6 +205,18 @@ def _read_coordinator(value: object) -> object:
     return text
 
 
+def _read_access_store(value: object) -> object:
+    """A location, or something that keeps records."""
+    if callable(getattr(value, "change_token", None)):
+        return value
+    text = _read_path_text(value)
+    try:
+        read_store_location(text)
+    except ValueError as err:
+        raise Misfit(str(err)) from None
+    return text
+
+
 def _read_seconds(value: object) -> float:
     """A number of seconds; the text of a variable counts as one."""
     if isinstance(value, bool):
@@ -256,6 +276,7 @@ _READER_BY_KIND: Final[Mapping[Kind, Callable[[object], object]]] = {
     Kind.AUDIT: _read_audit,
     Kind.SECONDS: _read_seconds,
     Kind.BYTES: _read_bytes,
+    Kind.ACCESS_STORE: _read_access_store,
     Kind.COORDINATOR: _read_coordinator,
     Kind.SECRET: _read_secret,
 }

@@ -76,6 +76,11 @@ class Settings:
     consumed_capacity: Literal["off", "total", "indexes"] = "off"
     key_statistics: bool = False
     query_warnings: bool = False
+    access_store: Any = field(default=None, repr=False)
+    access_verify_key_file: Path | None = None
+    access_max_age_s: float = 30.0
+    access_max_duration_s: float = 86_400.0
+    approval_wait_s: float | None = None
     disabled: bool = False
 
 
@@ -91,6 +96,10 @@ class Kind(enum.StrEnum):
     PATH = "a path"
     AUDIT = "a file, a folder with a slash at its end, `stdout`, a remote target or `off`"
     BYTES = f"bytes, at least {MIN_BYTES}"
+    ACCESS_STORE = (
+        "`*.sqlite`, `*.db`, `dynamodb://TABLE`, `*.json` (signed), or in `install()` an "
+        "`AccessStore`"
+    )
     COORDINATOR = "a `redis://` URL, or in `install()` a `Coordinator`"
     SECONDS = "seconds, more than 0"
     SECRET = f"text of at least {MIN_MASK_KEY_LENGTH} characters"
@@ -301,6 +310,35 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "query_warnings",
         Kind.SWITCH,
         "Whether scans, reads without a bound and filters that throw most away are told of.",
+    ),
+    _row(
+        "access_store",
+        Kind.ACCESS_STORE,
+        "Where grants and tickets are kept, see [access stores](../access-stores.md). A relative "
+        "path starts at the working directory; in a document, at the document's folder.",
+    ),
+    _row(
+        "access_verify_key_file",
+        Kind.PATH,
+        "A file with the Ed25519 public key (PEM) that a signed access store is checked with. "
+        "In a document, a relative path starts at the document's folder.",
+    ),
+    _row(
+        "access_max_age_s",
+        Kind.SECONDS,
+        "How old what was read from the access store may be and still count, while the store "
+        "cannot be reached.",
+    ),
+    _row(
+        "access_max_duration_s",
+        Kind.SECONDS,
+        "How long a grant may be made for at most.",
+    ),
+    _row(
+        "approval_wait_s",
+        Kind.SECONDS,
+        "How long a call that needs an approval waits for it. Without it, such a call is refused "
+        "at once and may be made again later.",
     ),
     _row(
         "disabled",

@@ -1,4 +1,5 @@
-"""Tests of policies: cases that users keep beside their documents, run by `dynaguard test`.
+"""Tests of policies: cases that users keep beside their documents, run by `dynaguard test`; and
+an access store in memory.
 
 Usable from pytest too:
 
@@ -15,10 +16,12 @@ from dynaguard.testing.loading import load_cases
 from dynaguard.testing.runbook_cases import RunbookCase, runbook_cases
 from dynaguard.testing.runbook_running import RunbookCaseResult, run_runbook_case
 from dynaguard.testing.running import CaseResult, run_case, run_cases
+from dynaguard.testing.stores import MemoryStore
 
 __all__ = [
     "Case",
     "CaseResult",
+    "MemoryStore",
     "RunbookCase",
     "RunbookCaseResult",
     "load_cases",

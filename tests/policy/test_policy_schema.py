@@ -49,6 +49,7 @@ FULL["statement"].append(
         },
     }
 )
+FULL["access_requests"] = {"any_of": ["support-leads"], "quorum": 2, "duration": "8h"}
 FULL["runbooks"] = {
     "cleanup": {
         "sha256": "ab" * 32,
@@ -172,6 +173,10 @@ MISTAKES: list[Any] = [
     having(owners={"a": {"Groups": "b"}}),
     having(standing_access="no"),
     having(runbooks={"a": {}}),
+    having(access_requests={}),
+    having(access_requests={"any_of": []}),
+    having(access_requests={"any_of": ["support-leads"], "uses": 1}),
+    having(access_requests={"any_of": ["support-leads"], "duration": "1h", "duration_s": 3600}),
     having(runbooks={"a": {"sha256": "abc"}}),
     having(runbooks={"a": {"sha256": "ab" * 32, "approval": {"uses": 2}}}),
     *(having(statement=[{**ASKING, "Approval": each}]) for each in BAD_APPROVALS),

@@ -7,51 +7,19 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import botocore.session
 import pytest
 
 import dynaguard
 from dynaguard import ConfigurationError, PolicyDenied
-from dynaguard.access.clock import StrictClock
 from dynaguard.runbooks.orders import Order
 from dynaguard.runbooks.tasks import TaskManager
 from dynaguard.scope import EMPTY_SCOPE, current_scope
 from tests.hooks.conftest import Wire
+from tests.runbooks.tasks.conftest import FakeClock, new_client, wired
 
 POLICY = {"version": 1, "default": "allow", "govern": ["dynamodb"]}
 ORDERS = "arn:aws:dynamodb:*:*:table/orders"
 KEY = {"pk": {"S": "1"}}
-
-
-class FakeClock(StrictClock):
-    """A wall clock that a test sets; the other clock goes with it unless it jumps."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_800_000_000.0
-        self.monotonic_s = 100.0
-        super().__init__(lambda: self.now_s, lambda: self.monotonic_s)
-
-    def advance(self, seconds: float) -> None:
-        self.now_s += seconds
-        self.monotonic_s += seconds
-
-
-@pytest.fixture
-def wire() -> Wire:
-    """Stands where the socket would be."""
-    return Wire()
-
-
-def wired(client: Any, wire: Wire) -> Any:
-    """The client, its socket replaced."""
-    client._endpoint.http_session = wire
-    return client
-
-
-def new_client(wire: Wire, service: str = "dynamodb") -> Any:
-    """A client of no task's session."""
-    session = botocore.session.Session()
-    return wired(session.create_client(service, region_name="eu-west-1"), wire)
 
 
 def reading() -> TaskManager:
@@ -340,9 +308,8 @@ def test_the_incident_is_the_correlation_id_of_its_calls(wire: Wire) -> None:
     assert wire.headers()["x-dynaguard-correlation-id"] == "INC-2041"
 
 
-def test_its_time_ends_it(wire: Wire) -> None:
+def test_its_time_ends_it(clock: FakeClock) -> None:
     """A task that stays incomplete loses its access all the same."""
-    clock = FakeClock()
     dynaguard.install(POLICY)
     order = Order(bound=None, name="fix", duration_s=60)
     with TaskManager(order, clock=clock) as task:
@@ -354,9 +321,8 @@ def test_its_time_ends_it(wire: Wire) -> None:
             task.credentials()
 
 
-def test_a_wall_clock_that_is_put_back_prolongs_nothing() -> None:
+def test_a_wall_clock_that_is_put_back_prolongs_nothing(clock: FakeClock) -> None:
     """The later of two clocks counts for an end."""
-    clock = FakeClock()
     dynaguard.install(POLICY)
     with TaskManager(Order(bound=None, name="fix", duration_s=60), clock=clock) as task:
         clock.advance(61)
@@ -365,9 +331,8 @@ def test_a_wall_clock_that_is_put_back_prolongs_nothing() -> None:
         assert task.is_over
 
 
-def test_a_wall_clock_that_is_put_forward_ends_it_early() -> None:
+def test_a_wall_clock_that_is_put_forward_ends_it_early(clock: FakeClock) -> None:
     """Early is safe."""
-    clock = FakeClock()
     dynaguard.install(POLICY)
     with TaskManager(Order(bound=None, name="fix", duration_s=60), clock=clock) as task:
         clock.now_s += 3600
@@ -428,9 +393,8 @@ def test_prolonged_access_is_refused() -> None:
         dynaguard.task(name="fix", duration_s=86_401).__enter__()
 
 
-def test_a_task_in_one_that_is_over_does_not_begin(wire: Wire) -> None:
+def test_a_task_in_one_that_is_over_does_not_begin(clock: FakeClock) -> None:
     """Nothing begins anew what has ended."""
-    clock = FakeClock()
     dynaguard.install(POLICY)
     with TaskManager(Order(bound=None, name="outer", duration_s=60), clock=clock):
         clock.advance(60)

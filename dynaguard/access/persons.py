@@ -1,0 +1,135 @@
+"""Who asks for an approval and who gives it, as people: when two identities are the same one.
+
+A person may hold several roles, and a role may be held by several people. So sessions are told
+apart by their names, whatever role they are of: who signs in as `alice` with one permission set
+and then with another is one person. In doubt two identities are taken for the same person, since
+that only ever refuses.
+
+Source: IAM User Guide, IAM identifiers; *Monitor and control actions taken with assumed roles* on
+what a session's name says, and that a role's trust policy can demand it to be the user's name.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from dynaguard.call import UNKNOWN_CHAR, UNKNOWN_RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dynaguard.call import Principal
+
+_SESSION: Final = re.compile(
+    r"arn:(?P<partition>[^:]+):sts::(?P<account>[^:]*):assumed-role/(?P<role>[^/]+)/(?P<name>.+)"
+)
+_ROLE: Final = re.compile(
+    r"arn:(?P<partition>[^:]+):iam::(?P<account>[^:]*):role/(?:.*/)?(?P<role>[^/]+)"
+)
+# botocore names a session after the time where a profile does not: it tells nothing of who it is,
+# and differs in the next process of the same person.
+_MADE_UP_SESSION: Final = re.compile(r"botocore-session-\d+")
+_VAGUE_SOURCES: Final = frozenset({"none", "key_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An identity, as a ticket keeps it.
+
+    Attributes:
+        name: Its label, as records have it.
+        arn: The most exact ARN known, unknown parts and made-up session names left out; or None.
+        acting_as: Name of who acts on its behalf, or None.
+        account: Its account, or None.
+    """
+
+    name: str
+    arn: str | None = None
+    acting_as: str | None = None
+    account: str | None = None
+
+    def __str__(self) -> str:
+        """`etl`, ``agent `triage` for etl``, `AdministratorAccess (alice)`."""
+        session = _session_name(self.arn)
+        label = f"{self.name} ({session})" if session else self.name
+        return f"agent `{self.acting_as}` for {label}" if self.acting_as else label
+
+    @property
+    def label(self) -> str | None:
+        """What tells this person from others; None where only the role is known."""
+        session = _session_name(self.arn)
+        if session is not None:
+            return session.casefold()
+        return None if self.arn is not None and _ROLE.fullmatch(self.arn) else self.name.casefold()
+
+    def as_dict(self) -> dict[str, Any]:
+        """**Shape**: attributes by name; JSON's own types."""
+        return {
+            "name": self.name,
+            "arn": self.arn,
+            "acting_as": self.acting_as,
+            "account": self.account,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Person:
+        """What `as_dict` gave.
+
+        Raises:
+            TypeError: An attribute is missing, not known, or no text.
+        """
+        person = cls(**data)
+        texts = (person.arn, person.acting_as, person.account)
+        if type(person.name) is not str or any(
+            text is not None and type(text) is not str for text in texts
+        ):
+            raise TypeError("a part of an identity is no text")
+        return person
+
+
+def person_of(principal: Principal) -> Person:
+    """The person behind a call; who acts stands beside who signs."""
+    return Person(
+        name=principal.name,
+        arn=_stable(principal.arn),
+        acting_as=principal.acting_name,
+        account=principal.account_id,
+    )
+
+
+def is_known(principal: Principal) -> bool:
+    """Whether an identity can be told from others at all: nothing but a key is not enough."""
+    return principal.arn is not None or principal.source not in _VAGUE_SOURCES
+
+
+def is_same_person(one: Person, other: Person) -> bool:
+    """Whether two identities are, or may be, the same person; who acts does not count."""
+    if one.arn is not None and one.arn == other.arn:
+        return True
+    labels = one.label, other.label
+    if None in labels or None in (one.arn, other.arn):
+        return labels[0] == labels[1] or one.name.casefold() == other.name.casefold()
+    return labels[0] == labels[1]
+
+
+def _stable(arn: str | None) -> str | None:
+    """The ARN as it is from one process of a person to the next; None where a part is unknown."""
+    if arn is None or UNKNOWN_CHAR in arn or UNKNOWN_RUN in arn:
+        return None
+    match = _SESSION.fullmatch(arn) or _ROLE.fullmatch(arn)
+    if match is None:
+        return arn
+    parts = match.groupdict()
+    name = parts.get("name")
+    if name is not None and not _MADE_UP_SESSION.fullmatch(name):
+        return arn
+    # Without its path, which a session's ARN does not tell: a role's name is unique without it.
+    return f"arn:{parts['partition']}:iam::{parts['account']}:role/{parts['role']}"
+
+
+def _session_name(arn: str | None) -> str | None:
+    """The session's name in the ARN of an assumed role, or None."""
+    match = _SESSION.fullmatch(arn) if arn is not None else None
+    return match["name"] if match is not None else None
