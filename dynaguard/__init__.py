@@ -42,6 +42,9 @@ if _typing.TYPE_CHECKING:
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
     from dynaguard.propagation.carrying import carry, scope_environ
     from dynaguard.propagation.invocations import invocation
+    from dynaguard.runbooks.handler import runbook_handler
+    from dynaguard.runbooks.results import RunResult
+    from dynaguard.runbooks.running import run_runbook
     from dynaguard.runbooks.task import Task
     from dynaguard.runbooks.tasks import current_task, task
 
@@ -50,17 +53,20 @@ _MODULE_BY_LAZY_NAME = {
     "Explanation": "dynaguard.explaining",
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
+    "RunResult": "dynaguard.runbooks.results",
+    "Task": "dynaguard.runbooks.task",
     "carry": "dynaguard.propagation.carrying",
+    "current_task": "dynaguard.runbooks.tasks",
     "explain": "dynaguard.explaining",
     "invocation": "dynaguard.propagation.invocations",
     "key_hash": "dynaguard.hooks.keys",
     "mask_item": "dynaguard.hooks.items",
     "register_detector": "dynaguard.masking.registry",
     "register_strategy": "dynaguard.masking.registry",
+    "run_runbook": "dynaguard.runbooks.running",
+    "runbook_handler": "dynaguard.runbooks.handler",
     "scope_environ": "dynaguard.propagation.carrying",
     "status": "dynaguard.hooks.status",
-    "Task": "dynaguard.runbooks.task",
-    "current_task": "dynaguard.runbooks.tasks",
     "task": "dynaguard.runbooks.tasks",
     "unmask_item": "dynaguard.hooks.items",
     "unwritten": "dynaguard.hooks.batch_writer",
@@ -86,6 +92,7 @@ __all__ = [
     "PolicyDenied",
     "PolicySyntaxError",
     "Problem",
+    "RunResult",
     "RunbookError",
     "SessionError",
     "TamperedRequest",
@@ -106,6 +113,8 @@ __all__ = [
     "mask_item",
     "register_detector",
     "register_strategy",
+    "run_runbook",
+    "runbook_handler",
     "scope_environ",
     "status",
     "task",

@@ -26,6 +26,8 @@ FUNCTIONS = {
     "mask_item",
     "register_detector",
     "register_strategy",
+    "run_runbook",
+    "runbook_handler",
     "scope_environ",
     "status",
     "task",
@@ -34,7 +36,7 @@ FUNCTIONS = {
     "unwritten",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
-VALUES = {"Detector", "Explanation", "Guard", "GuardStatus", "Problem", "Task"}
+VALUES = {"Detector", "Explanation", "Guard", "GuardStatus", "Problem", "RunResult", "Task"}
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)
 
 

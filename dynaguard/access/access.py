@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dynaguard.access.boundaries import Boundaries
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from dynaguard.access.approvals import Approvals
     from dynaguard.access.store import AccessStore
     from dynaguard.access.widening import Grants
+    from dynaguard.boundary import Boundary
     from dynaguard.policy.decision import LookupFor, Widen
-    from dynaguard.policy.model import RunbookPin
+    from dynaguard.policy.model import ApprovalTerms, RunbookPin
 
 
 class Access:
@@ -108,9 +110,26 @@ class Access:
             pin = self._runbooks.get(boundary.name) if boundary.kind == "runbook" else None
             if pin is None or pin.sha256 != boundary.runbook_sha256:
                 continue
+            if pin.approval is not None and not self._is_approved(
+                pin.approval, boundary, call, who
+            ):
+                continue
             if self.boundaries.allows(boundary, need, who, lookup_for):
                 return Ruling(Verdict.ALLOW, StatementRef(pin.name, "runbook"))
         return None
+
+    def _is_approved(
+        self, terms: ApprovalTerms, boundary: Boundary, call: Call, who: Principal
+    ) -> bool:
+        """Whether the run that a boundary is of was approved, for who runs it.
+
+        While somebody acts, the one approval is for both whom the call is decided for.
+        """
+        if self.approvals is None:
+            return False
+        acting = replace(who, acting_name=call.scope.acting_name)
+        ticket, subject = boundary.ticket, boundary.subject_sha256
+        return self.approvals.is_run_approved(ticket, subject, acting, terms)
 
 
 _REFUSED = frozenset({Verdict.DENY, Verdict.IMPLICIT_DENY})

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from dynaguard.access.asking import Asking, terms_of
 from dynaguard.access.persons import is_known, person_of
+from dynaguard.access.run_approvals import RunApprovals
 from dynaguard.access.subjects import SubjectError, subject_of_call
 from dynaguard.access.summaries import summary_of_call
+from dynaguard.access.ticket_asking import Asking, terms_of
 from dynaguard.access.ticket_book import TicketBook
 from dynaguard.access.tickets import (
     Ticket,
@@ -36,8 +37,10 @@ from dynaguard.settings import Mode
 if TYPE_CHECKING:
     from dynaguard.access.clock import StrictClock
     from dynaguard.access.store import AccessStore
+    from dynaguard.call import Principal
     from dynaguard.passage import Passage
-    from dynaguard.policy.model import PolicyDocument
+    from dynaguard.policy.model import ApprovalTerms, PolicyDocument
+    from dynaguard.runbooks.bound import BoundRunbook
     from dynaguard.scope import Scope
     from dynaguard.settings import Settings
 
@@ -56,12 +59,13 @@ class Approvals:
         wait_s: How long a call waits for its approval, in seconds; None: not at all.
     """
 
-    __slots__ = ("_terms_by_ref", "_wait_s", "asking")
+    __slots__ = ("_terms_by_ref", "_wait_s", "asking", "runs")
 
     def __init__(
         self, asking: Asking, document: PolicyDocument, *, wait_s: float | None = None
     ) -> None:
         self.asking = asking
+        self.runs = RunApprovals(asking)
         self._terms_by_ref = {
             statement.ref: statement.approval
             for statement in document.statements
@@ -93,6 +97,22 @@ class Approvals:
         return _refused(
             decision, "each approval of it was used up in between", "make the call again"
         )
+
+    def ask_for_run(
+        self, bound: BoundRunbook, principal: Principal, terms: ApprovalTerms, reason: str
+    ) -> Ticket:
+        """As `RunApprovals.ask`."""
+        return self.runs.ask(bound, principal, terms, reason)
+
+    def is_run_approved(
+        self,
+        ticket_id: str | None,
+        subject_sha256: str | None,
+        principal: Principal,
+        terms: ApprovalTerms | None = None,
+    ) -> bool:
+        """As `RunApprovals.is_approved`."""
+        return self.runs.is_approved(ticket_id, subject_sha256, person_of(principal), terms)
 
     def _settle(self, passage: Passage, decision: Decision, decide_again: DecideAgain) -> Decision:
         """One try; errors of the store pass, and that a ticket changed in between."""

@@ -1,125 +1,120 @@
-"""Asks people: opens tickets, tells of them, waits for what becomes of them."""
+"""Terms of a grant as programs and people write them: durations, short forms, IAM policies."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
-from dynaguard.access.changes import AccessChange, ChangeKind, note_change
-from dynaguard.access.tickets import Demand, Terms, Ticket, TicketState
-from dynaguard.errors import AccessStoreError
-
-if TYPE_CHECKING:
-    from dynaguard.access.ticket_book import TicketBook
-    from dynaguard.policy.model import ApprovalTerms
-
-FIRST_POLL_S: Final = 0.2
-LONGEST_POLL_S: Final = 5.0
-_GROWTH: Final = 1.5
-
-Notify = Callable[[Ticket, ChangeKind], None]
-"""Is told of a ticket and what happened to it. Best effort: never blocks, never raises."""
+from dynaguard.access.terms import GrantTerms, check_terms, new_findings
+from dynaguard.errors import PolicySyntaxError
+from dynaguard.policy.collecting import Findings
+from dynaguard.policy.lines import Path_
 
 
-class Asking:
-    """Asks for approvals. Thread-safe.
-
-    Args:
-        book: The tickets.
-        monotonic: The clock of waiting, in seconds; that of `Scope.deadline_monotonic_s`.
-        sleep: Waits some seconds.
-        notify: Is told of tickets that open and expire, or None.
-    """
-
-    __slots__ = ("_monotonic", "_notify", "_sleep", "book")
-
-    def __init__(
-        self,
-        book: TicketBook,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        notify: Notify | None = None,
-    ) -> None:
-        self.book = book
-        self._monotonic, self._sleep = monotonic, sleep
-        self._notify = notify
-
-    def ask(self, draft: Ticket) -> Ticket:
-        """The ticket of a question: the one that stands, or a new one, which is told of.
-
-        Raises:
-            AccessStoreError: The store cannot be used.
-        """
-        ticket, is_new = self.book.ask(draft)
-        if is_new:
-            self._tell(ticket, "ticket opened", ticket.open_until_epoch_s)
-        return ticket
-
-    def wait(
-        self, ticket: Ticket, timeout_s: float, deadline_monotonic_s: float | None = None
-    ) -> tuple[Ticket, float]:
-        """The ticket once it is decided or over, or the time is up; and the seconds waited.
-
-        Effects: blocks; reads the store again and again, ever less often. A store that cannot be
-        read meanwhile is asked again; `KeyboardInterrupt` and time limits pass through, and the
-        ticket stays open.
-
-        Raises:
-            AccessStoreError: The store cannot be read at the end.
-        """
-        started_s = now_s = self._monotonic()
-        until_s = started_s + timeout_s
-        if deadline_monotonic_s is not None:
-            until_s = min(until_s, deadline_monotonic_s)
-        pause_s = FIRST_POLL_S
-        while now_s < until_s and self._is_open(ticket):
-            self._sleep(min(pause_s, until_s - now_s))
-            pause_s = min(pause_s * _GROWTH, LONGEST_POLL_S)
-            now_s = self._monotonic()
-            with suppress(AccessStoreError):
-                ticket = self.book.find(ticket.id) or ticket
-        found = self.book.find(ticket.id) or ticket
-        if found.state_at(self.book.clock.for_end_s()) is TicketState.EXPIRED:
-            self._tell(found, "ticket expired", found.end_epoch_s)
-        return found, now_s - started_s
-
-    def _is_open(self, ticket: Ticket) -> bool:
-        """Whether it is still to be decided."""
-        return ticket.state_at(self.book.clock.for_end_s()) is TicketState.PENDING
-
-    def _tell(self, ticket: Ticket, kind: ChangeKind, expires_epoch_s: float) -> None:
-        """Notes that a ticket was opened, or expired."""
-        note_change(
-            AccessChange(
-                kind,
-                ticket.id,
-                str(ticket.requester),
-                reason=ticket.reason,
-                expires_epoch_s=expires_epoch_s,
-                subject_sha256=ticket.subject_sha256,
-            )
-        )
-        if self._notify is not None:
-            self._notify(ticket, kind)
-
-
-def terms_of(approvals: dict[str, ApprovalTerms]) -> Terms:
-    """The terms of a ticket that has to meet those of several statements.
-
-    Each statement keeps whom it wants; of times and uses the smallest holds.
+def terms_of(
+    *,
+    statements: str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    identity: str,
+    reason: str,
+    expires: float | timedelta | datetime | None,
+    not_before: datetime | None,
+    acting_as: str | None,
+    uses: int | None,
+    is_break_glass: bool,
+    now_epoch_s: float,
+    max_duration_s: float,
+) -> GrantTerms:
+    """Checked terms from what a program or the command line gives.
 
     Args:
-        approvals: The terms by what demands them, such as a statement's Sid and source.
+        statements: JSON text, a statement, a list of them, or an IAM policy with `Statement`;
+            None: `actions` and `resources` make one.
+        actions: The short form: actions of the one statement.
+        resources: Its resources.
+        identity: As in `GrantTerms`.
+        reason: As in `GrantTerms`.
+        expires: How long from the beginning, in seconds or as a duration; or an instant.
+        not_before: When it begins; None: now.
+        acting_as: As in `GrantTerms`.
+        uses: As in `GrantTerms`.
+        is_break_glass: As in `GrantTerms`.
+        now_epoch_s: Now, in seconds since the epoch.
+        max_duration_s: Longest that it may last, in seconds.
+
+    Raises:
+        PolicySyntaxError: Every problem there is.
     """
-    uses = [each.uses for each in approvals.values() if each.uses is not None]
-    return Terms(
-        demands=tuple(
-            Demand(name, each.quorum, each.any_of, each.all_of) for name, each in approvals.items()
-        ),
-        timeout_s=min(each.timeout_s for each in approvals.values()),
-        duration_s=min(each.duration_s for each in approvals.values()),
-        uses=min(uses) if uses else None,
+    findings = new_findings("<grant>")
+    begins_s = _instant(findings, not_before, "not_before")
+    if isinstance(expires, datetime):
+        end_s = _instant(findings, expires, "expires")
+        from_s = now_epoch_s if begins_s is None else max(begins_s, now_epoch_s)
+        duration_s: Any = None if end_s is None else end_s - from_s
+    else:
+        is_delta = isinstance(expires, timedelta)
+        duration_s = expires.total_seconds() if is_delta else expires  # type: ignore[union-attr]
+    terms = GrantTerms(
+        statements=_statements_text(findings, statements, actions, resources),
+        identity=identity,
+        reason=reason,
+        duration_s=duration_s,
+        acting_as=acting_as,
+        begins_epoch_s=begins_s,
+        uses=uses,
+        is_break_glass=is_break_glass,
     )
+    problems = findings.problems
+    try:
+        check_terms(terms, now_epoch_s=now_epoch_s, max_duration_s=max_duration_s)
+    except PolicySyntaxError as err:
+        told = {problem.path for problem in problems}
+        problems += [problem for problem in err.problems if problem.path not in told]
+    if problems:
+        raise PolicySyntaxError(problems)
+    return terms
+
+
+def _instant(findings: Findings, value: Any, name: str) -> float | None:
+    """An instant in seconds since the epoch; one that could be of any time zone is none."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        findings.add((name,), "must be a datetime with a time zone")
+    elif value.tzinfo is None:
+        findings.add((name,), "has no time zone, write for example `datetime(..., tzinfo=UTC)`")
+    else:
+        return value.timestamp()
+    return None
+
+
+def _statements_text(
+    findings: Findings, statements: Any, actions: Sequence[str], resources: Sequence[str]
+) -> str:
+    """The statements as JSON text, the short form written out."""
+    path: Path_ = ("statements",)
+    if statements is None:
+        if not actions and not resources:
+            return ""
+        short = {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+        return json.dumps([short])
+    if actions or resources:
+        findings.add(path, "stand beside actions or resources, give one of the two")
+    if isinstance(statements, str):
+        text = statements
+        try:
+            statements = json.loads(text)
+        except ValueError:
+            return text
+    if isinstance(statements, Mapping) and "Statement" in statements:
+        statements = statements["Statement"]
+    if isinstance(statements, Mapping):
+        statements = [statements]
+    try:
+        return json.dumps(statements)
+    except (TypeError, ValueError):
+        findings.add(path, "hold values other than text, numbers, booleans, lists, mappings")
+        return ""

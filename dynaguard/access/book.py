@@ -129,15 +129,23 @@ class Book:
         if self._snapshot is not None:
             self._snapshot.spend(id)
 
+    def read_now(self) -> None:
+        """Reads whatever was just read or failed: somebody knows that there is something new."""
+        with self._lock:
+            self._read()
+
     def report(self) -> dict[str, Any]:
-        """**Shape**: `store`, `age_s` (None: never read), `grants`, `unreadable`, `failure`."""
+        """What is known of grants, without asking the store.
+
+        Returns:
+            **Shape**: `grants` (how many, revoked and used up ones included), `grants_read_s_ago`
+            (None: never were), `unreadable` (why documents are none, by id).
+        """
         snapshot, age_s = self._snapshot, self.age_s
         return {
-            "store": self.store.name,
-            "age_s": round(age_s, 3) if math.isfinite(age_s) else None,
             "grants": 0 if snapshot is None else len(snapshot.by_id),
+            "grants_read_s_ago": age_s if math.isfinite(age_s) else None,
             "unreadable": dict(self.unreadable),
-            "failure": self.failure,
         }
 
     def _read_unless(self, young_s: float) -> None:

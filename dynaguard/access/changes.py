@@ -67,5 +67,4 @@ def note_change(change: AccessChange) -> None:
     Logs at INFO on `dynaguard.access`, what has to do with break-glass at WARNING.
     """
     level = logging.WARNING if change.is_break_glass else logging.INFO
-    loud = "BREAK-GLASS " if change.is_break_glass else ""
-    _log.log(level, "%s%s", loud, change)
+    _log.log(level, "%s%s", "BREAK-GLASS, " if change.is_break_glass else "", change)

@@ -20,7 +20,7 @@ from dynaguard.access.wishes import check_terms_of_wish, ensure_grant
 from dynaguard.errors import TicketError
 
 if TYPE_CHECKING:
-    from dynaguard.access.asking import Notify
+    from dynaguard.access.ticket_asking import Notify
     from dynaguard.access.ticket_book import TicketBook
     from dynaguard.call import Principal
     from dynaguard.policy.model import ApprovalTerms

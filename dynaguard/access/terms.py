@@ -96,7 +96,7 @@ def check_terms(
     """
     from dynaguard.policy.lint.names import check_names  # only who makes grants needs it
 
-    findings = _findings(source)
+    findings = new_findings(source)
     statements = _checked(findings, terms, max_duration_s)
     named = PolicyDocument(default="deny", govern=None, statements=statements)
     for found in check_names(named):
@@ -119,15 +119,15 @@ def read_statements(
     Raises:
         PolicySyntaxError: Every problem there is.
     """
-    findings = _findings(source)
+    findings = new_findings(source)
     statements = _checked(findings, terms, max_duration_s)
     if findings.problems:
         raise PolicySyntaxError(findings.problems)
     return statements
 
 
-def _findings(source: str) -> Findings:
-    """An empty list of problems."""
+def new_findings(source: str) -> Findings:
+    """An empty list of problems of a grant."""
     return Findings(Source(source, {}, {}, b"", Path()))
 
 

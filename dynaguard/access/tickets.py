@@ -327,4 +327,4 @@ def _because(why: str) -> str:
     return f" ({why})" if why else ""
 
 
-_LIVE = frozenset({TicketState.PENDING, TicketState.APPROVED})
+_LIVE = frozenset({TicketState.PENDING, TicketState.APPROVED, TicketState.USED_UP})

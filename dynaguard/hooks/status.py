@@ -69,7 +69,8 @@ class GuardStatus:
         consumption: Units by account, hot and distinct keys, what runs have used of their
             capacity limits; empty where no books are kept.
         booking_failures: Calls that could not be booked.
-        access: The access store as it was last used, see `WatchedStore.report`; empty without one.
+        access: The access store as it was last used, see `WatchedStore.report`, and what
+            is known of its grants, see `Book.report`; empty without one.
     """
 
     is_installed: bool
@@ -217,7 +218,9 @@ def _access(guard: Guard) -> Mapping[str, Any]:
     """What is known of the access store."""
     store = guard.rooms.access.store
     report = getattr(store, "report", None)
-    return {} if report is None else report()
+    found = {} if report is None else report()
+    grants = guard.rooms.access.grants
+    return found if grants is None else {**found, **grants.book.report()}
 
 
 def _cursors(guard: Guard) -> str:

@@ -342,8 +342,3 @@ class PolicyDocument:
     version: str | None = None
     source: str = "<policy>"
     digest: str = ""
-
-    @property
-    def requires_approvals(self) -> bool:
-        """Whether a statement requires an approval."""
-        return any(statement.approval is not None for statement in self.statements)

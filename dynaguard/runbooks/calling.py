@@ -233,7 +233,7 @@ class Calls:
                 'resume with `doubtful="done"` or `doubtful="repeat"`',
                 name,
             )
-        is_done = is_additive and state.doubtful == "done"
+        is_done = state.doubtful == "done"
         state.journal.note("done" if is_done else "failed", step=name, key=key)
         return is_done
 

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from dynaguard.policy.model import ApprovalTerms
+from dynaguard.policy.model import ApprovalTerms, PolicyDocument
 from dynaguard.runbooks.bound import BoundRunbook
-from dynaguard.runbooks.model import Loop, Pause, Runbook, Step
+from dynaguard.runbooks.model import ApprovalStep, Loop, Pause, Runbook, Step
+from dynaguard.runbooks.permission import approvals_needed
 from dynaguard.runbooks.results import RunEvent
 
 
@@ -79,6 +80,13 @@ class Interaction:
 def waits_for_people(runbook: Runbook) -> tuple[str, ...]:
     """Steps that go on only when who runs the runbook says so."""
     return tuple(step.name for step in _all(runbook.steps) if _is_open_pause(step))
+
+
+def needs_approval(runbook: Runbook, document: PolicyDocument | None) -> bool:
+    """Whether a run, or a step of it, has to be approved."""
+    if approvals_needed(runbook, document):
+        return True
+    return any(isinstance(step.action, ApprovalStep) for step in runbook.steps)
 
 
 def _all(steps: tuple[Step, ...]) -> list[Step]:

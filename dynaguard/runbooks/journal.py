@@ -40,6 +40,7 @@ class Journal:
         path: Its file.
         head: Runbook, hashes and task, as noted at the beginning.
         tickets: Tickets that the run waited for.
+        claimed: Those of them that it began with, or went on with.
         steps: Names of the steps that are complete.
         has_ended: Whether the run came to its end.
         starts: How often it was started.
@@ -49,6 +50,7 @@ class Journal:
     path: Path
     head: dict[str, Any]
     tickets: list[str] = field(default_factory=list)
+    claimed: list[str] = field(default_factory=list)
     steps: set[str] = field(default_factory=set)
     has_ended: bool = False
     starts: int = 1
@@ -144,6 +146,8 @@ class Journal:
             self.steps.add(line["step"])
         elif event == "ticket":
             self.tickets.append(line["ticket"])
+        elif event == "claimed":
+            self.claimed.append(line["ticket"])
         elif event == "start":
             self.starts += 1
         elif event == "end":

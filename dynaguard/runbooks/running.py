@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dynaguard.hooks.lifecycle import current
 from dynaguard.runbooks.finding import find_runbook
 from dynaguard.runbooks.interaction import Interaction
 from dynaguard.runbooks.model import Runbook
+from dynaguard.runbooks.reading import read_runbook
 from dynaguard.runbooks.starting import Doubtful, RunOptions, run
 
 if TYPE_CHECKING:
@@ -99,5 +101,14 @@ def run_runbook(
 
 
 def found(runbook: Runbook | str | os.PathLike[str]) -> Runbook:
-    """The runbook of a name or file."""
-    return runbook if isinstance(runbook, Runbook) else read_runbook(runbook)
+    """The runbook of a name or file; names are looked up beside the policy in force, too.
+
+    Raises:
+        ConfigurationError: There is none.
+        PolicySyntaxError: It has a problem.
+    """
+    if isinstance(runbook, Runbook):
+        return runbook
+    guard, _ = current()
+    policy = None if guard is None else guard.resolved.settings.policy
+    return read_runbook(find_runbook(os.fspath(runbook), policy=policy))

@@ -22,6 +22,7 @@ from dynaguard.errors import ApprovalRequired, ConfigurationError, RunbookError
 from dynaguard.hooks.lifecycle import current
 from dynaguard.hooks.task_sessions import BaseSession
 from dynaguard.runbooks import journal as journals
+from dynaguard.runbooks.approving import StoreApprovals, approvals_of
 from dynaguard.runbooks.binding import bind
 from dynaguard.runbooks.compiling import RunPlace
 from dynaguard.runbooks.engine import Engine
@@ -32,7 +33,7 @@ from dynaguard.runbooks.entering import (
     enter_task,
     session_at_hand,
 )
-from dynaguard.runbooks.interaction import Interaction, waits_for_people
+from dynaguard.runbooks.interaction import Interaction, needs_approval, waits_for_people
 from dynaguard.runbooks.masking import RunMasks
 from dynaguard.runbooks.model import Runbook
 from dynaguard.runbooks.results import RunResult
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from dynaguard.runbooks.bound import BoundRunbook
     from dynaguard.runbooks.interaction import AskApproval
     from dynaguard.runbooks.journal import Journal
-    from dynaguard.runbooks.results import RunEvent
 
 Doubtful = Literal["done", "repeat"]
 Bind = Callable[[Runbook, Mapping[str, Any], RunPlace], "BoundRunbook"]
@@ -140,6 +140,7 @@ class _Run:
     def execute(self) -> RunResult:
         """Enters the task and executes the steps."""
         options, interaction = self.options, self.options.interaction
+        ask = interaction.ask_approval or self._store_approvals()
         order = Order(
             bound=self.bound,
             task=self.task,
@@ -149,16 +150,32 @@ class _Run:
             region=options.region,
             session=options.session,
             endpoint_url=options.endpoint_url,
-            ask_approval=interaction.ask_approval,
+            ask_approval=ask,
         )
         started_s = interaction.monotonic()
         with options.enter(order) as session, ScopeManager(self._derive):
             clients = SessionClients(session, options.region, options.endpoint_url)
-            return self._steps(clients, order.correlation_id, started_s)
+            asking = replace(interaction, ask_approval=ask)
+            return self._steps(clients, asking, order.correlation_id, started_s)
 
-    def _steps(self, clients: SessionClients, correlation_id: str, started_s: float) -> RunResult:
+    def _store_approvals(self) -> AskApproval | None:
+        """Asks by the guard's access store; None where there is none."""
+        if not needs_approval(self.bound.runbook, self.guard.document):
+            return None
+        approvals = approvals_of(self.guard)
+        if approvals is None:
+            return None
+        return StoreApprovals(approvals, self._who(), self.journal)
+
+    def _steps(
+        self,
+        clients: SessionClients,
+        interaction: Interaction,
+        correlation_id: str,
+        started_s: float,
+    ) -> RunResult:
         """The steps, between the first and the last line of the record."""
-        runbook, interaction = self.bound.runbook, self.options.interaction
+        runbook = self.bound.runbook
         principal = self._who()
         head = {
             "runbook": runbook.name,

@@ -1,7 +1,6 @@
-"""Tests of policies: cases that users keep beside their documents, run by `dynaguard test`; and
-an access store in memory.
+"""What users test with: policies by cases beside their documents, and a store in memory.
 
-Usable from pytest too:
+Cases are run by `dynaguard test`; usable from pytest too:
 
     @pytest.mark.parametrize("case", load_cases(["policy-tests.toml"]), ids=str)
     def test_policy(case):

@@ -27,11 +27,11 @@ class MemoryStore:
         >>> store = MemoryStore()
         >>> store.add(StoredRecord("grant", "grant-1", 1, "{}", 4e9))
         True
-        >>> store.problem = "the network is down"
+        >>> store.problem = "the disk is gone"
         >>> store.get("grant", "grant-1")
         Traceback (most recent call last):
             ...
-        dynaguard.errors.AccessStoreError: access store `memory` cannot be used: the network is down
+        dynaguard.errors.AccessStoreError: access store `memory` cannot be used: the disk is gone
     """
 
     def __init__(self, name: str = "memory", *, is_read_only: bool = False) -> None:

@@ -272,7 +272,8 @@ class TicketMachine(RuleBasedStateMachine):
     def cancel(self) -> None:
         """Taken back, where there is something to take back."""
         taken = Cancellation(person("asker"), "changed my mind", self.now)
-        if self._is_pending() or self._is_usable():
+        is_running = self.approved_at is not None and self.now < self.approved_at + 50
+        if self._is_pending() or (is_running and not self.is_cancelled):
             self.ticket = tickets.cancel(self.ticket, taken, self.now)
             self.is_cancelled = True
         else:

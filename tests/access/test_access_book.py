@@ -1,0 +1,322 @@
+"""What a process knows of grants: how old it may be, and what happens when it cannot be read."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from dataclasses import replace
+
+import pytest
+
+from dynaguard.access.book import AT_ONCE_AFTER_S, REFRESH_AFTER_S, Book
+from dynaguard.forks import renew_all
+from tests.access.desk import ETL, Desk
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A desk with everything new."""
+    return Desk()
+
+
+def test_nothing_is_read_before_a_call_needs_it(desk: Desk) -> None:
+    """Making the book costs nothing."""
+    assert desk.store.uses == []
+    assert desk.book.report() == {"grants": 0, "grants_read_s_ago": None, "unreadable": {}}
+
+
+def test_a_call_that_would_be_refused_sees_a_grant_that_was_just_made(desk: Desk) -> None:
+    """Once a quarter of a second has gone since the last look."""
+    assert not desk.allows()
+
+    desk.give()
+    desk.passes(AT_ONCE_AFTER_S + 0.01)
+
+    assert desk.allows()
+
+
+def test_refusals_ask_the_store_no_more_often_than_four_times_a_second(desk: Desk) -> None:
+    """A storm of them costs nothing more."""
+    for _ in range(100):
+        assert not desk.allows()
+        desk.passes(0.02)
+
+    assert len(desk.store.uses) <= 2 + 2.0 / AT_ONCE_AFTER_S
+
+
+def test_a_revocation_is_seen_by_the_second_call_after_the_refresh_age(desk: Desk) -> None:
+    """The first has it read in the background and goes on with what was known."""
+    grant = desk.give()
+    assert desk.allows()
+    desk.revoke(grant)
+    desk.passes(REFRESH_AFTER_S + 0.01)
+
+    first = desk.decide()
+    desk.work()
+    second = desk.decide()
+
+    assert (first.verdict.is_allowed, second.verdict.is_allowed) == (True, False)
+
+
+def test_a_young_book_is_not_read_again(desk: Desk) -> None:
+    """Calls that are granted do not touch the store."""
+    desk.give()
+    assert desk.allows()
+    uses = len(desk.store.uses)
+
+    for _ in range(50):
+        assert desk.allows()
+        desk.passes(REFRESH_AFTER_S / 60)
+
+    assert (len(desk.store.uses), desk.waiting) == (uses, [])
+
+
+def test_one_reader_at_a_time_works_in_the_background(desk: Desk) -> None:
+    """However many calls find the book old."""
+    desk.give()
+    assert desk.allows()
+    desk.passes(REFRESH_AFTER_S + 1)
+
+    for _ in range(10):
+        desk.decide()
+
+    assert len(desk.waiting) == 1
+    desk.work()
+    desk.passes(REFRESH_AFTER_S + 1)
+    desk.decide()
+    assert len(desk.waiting) == 1
+
+
+def test_documents_are_read_again_only_where_the_token_changed(desk: Desk) -> None:
+    """A refresh without news costs one small question."""
+    desk.give()
+    assert desk.allows()
+    desk.store.uses.clear()
+
+    for _ in range(3):
+        desk.passes(REFRESH_AFTER_S + 1)
+        desk.decide()
+        desk.work()
+
+    assert desk.store.uses == ["change_token"] * 3
+
+
+def test_an_unreachable_store_is_survived_while_what_is_known_is_young(desk: Desk) -> None:
+    """Up to `access_max_age_s`; then nothing is granted, and the denial says why."""
+    desk.give()
+    assert desk.allows()
+    desk.store.problem = "the network is down"
+
+    desk.passes(29)
+    assert desk.allows()
+    desk.passes(2)
+    assert not desk.allows()
+
+    told = desk.grants.told(desk.decide(), ETL)
+    assert told.reason.endswith(
+        "whether a grant does is not known: access store `memory` cannot be used: the network is "
+        "down"
+    )
+
+
+def test_a_store_that_comes_back_is_used_again(desk: Desk) -> None:
+    """A second after the failure at the earliest."""
+    desk.give()
+    desk.store.problem = "the network is down"
+    assert not desk.allows()
+    desk.store.problem = None
+
+    assert not desk.allows()
+    desk.passes(1.01)
+
+    assert desk.allows()
+    assert desk.book.failure is None
+
+
+def test_a_dead_store_is_asked_once_a_second(desk: Desk) -> None:
+    """Calls that are refused anyway do not each wait for it."""
+    desk.store.problem = "the network is down"
+
+    for _ in range(100):
+        assert not desk.allows()
+        desk.passes(0.05)
+
+    assert len(desk.store.uses) <= 6
+
+
+def test_whatever_a_store_raises_nothing_is_granted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault of a store is told by its kind alone, once until it is over."""
+
+    def broken() -> str:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(desk.store, "change_token", broken)
+    with caplog.at_level(logging.WARNING, "dynaguard.access"):
+        assert not desk.allows()
+        desk.passes(5)
+        assert not desk.allows()
+
+    assert desk.book.failure == "`memory` failed (ZeroDivisionError)"
+    assert caplog.messages == ["grants cannot be read: `memory` failed (ZeroDivisionError)"]
+
+
+def test_an_unreadable_document_is_told_once_and_hides_no_other(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each version of it, that is."""
+    bad = desk.give()
+    desk.give()
+    record = desk.store.get("grant", bad.id)
+    assert record is not None
+    body = json.dumps({**json.loads(record.body), "identity": "*"})
+    desk.store.replace(record.changed(body, record.expires_epoch_s))
+
+    with caplog.at_level(logging.WARNING, "dynaguard.access"):
+        assert desk.allows()
+        desk.give()
+        desk.passes(3)
+        desk.decide()
+        desk.work()
+
+    assert [bad.id in message for message in caplog.messages] == [True]
+    assert list(desk.book.report()["unreadable"]) == [bad.id]
+    assert desk.book.report()["grants"] == 2
+
+
+def test_a_machine_that_slept_does_not_trust_what_it_knew(desk: Desk) -> None:
+    """The steady clock may have stood still; the wall clock tells."""
+    grant = desk.give(duration_s=80_000.0)
+    assert desk.allows()
+    desk.revoke(grant)
+
+    desk.wall_s += 3600
+
+    assert not desk.decide().verdict.is_allowed
+
+
+def test_a_wall_clock_put_back_makes_nothing_young(desk: Desk) -> None:
+    """The steady clock tells."""
+    grant = desk.give()
+    assert desk.allows()
+    desk.revoke(grant)
+
+    desk.passes(40)
+    desk.wall_s -= 3600
+
+    assert not desk.decide().verdict.is_allowed
+
+
+def test_no_thread_can_be_started(desk: Desk) -> None:
+    """Then calls go on with what is known, until it is too old and they wait themselves."""
+
+    def refuse(_work: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    book = Book(desk.store, desk.clock, max_age_s=30, max_duration_s=900, start=refuse)
+    grant = desk.give()
+    assert book.current() is not None
+    desk.revoke(grant)
+
+    desk.passes(5)
+    known = book.current()
+    desk.passes(30)
+    asked = book.current()
+
+    assert known is not None
+    assert asked is not None
+    assert not known.by_id[grant.id].grant.is_revoked
+    assert asked.by_id[grant.id].grant.is_revoked
+
+
+def test_many_threads_that_cannot_go_on_ask_the_store_once(desk: Desk) -> None:
+    """Whoever waited takes the answer that another got."""
+    desk.give()
+    begin = threading.Barrier(16)
+    found: list[bool] = []
+
+    def use() -> None:
+        begin.wait()
+        found.append(desk.book.current() is not None)
+
+    threads = [threading.Thread(target=use) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert found == [True] * 16
+    assert desk.store.uses.count("records") == 1
+
+
+def test_a_forked_child_is_not_stuck_with_what_its_parent_did(desk: Desk) -> None:
+    """A lock that another thread held at the fork, a reading that was under way."""
+    desk.give()
+    assert desk.allows()
+    desk.passes(3)
+    desk.decide()
+    desk.book._lock.acquire()
+
+    renew_all()
+
+    assert desk.allows()
+    desk.decide()
+    assert len(desk.waiting) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_reads_for_itself(desk: Desk) -> None:
+    """It gets its own lock; what it knew stays."""
+    desk.give()
+    assert desk.allows()
+    lock = desk.book._lock
+
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if desk.book._lock is not lock and desk.allows() else 1)
+    _, status = os.waitpid(pid, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_documents_that_did_not_change_are_taken_as_they_are(desk: Desk) -> None:
+    """Reading a store of thousands again costs what changed."""
+    kept = desk.give()
+    assert desk.allows()
+    before = desk.book.current()
+    desk.give()
+    desk.passes(3)
+
+    assert desk.book.at_once()
+    after = desk.book.current()
+
+    assert before is not None
+    assert after is not None
+    assert after.by_id[kept.id] is before.by_id[kept.id]
+
+
+def test_a_grant_that_lasts_longer_than_this_process_allows_does_not_count() -> None:
+    """Whatever the setting of who made it."""
+    desk = Desk(max_duration_s=600.0)
+    desk.give(duration_s=900.0)
+
+    assert not desk.allows()
+    assert len(desk.book.unreadable) == 1
+
+
+def test_a_grant_whose_document_was_replaced_is_the_new_one(desk: Desk) -> None:
+    """An id that comes back with another version is read again."""
+    grant = desk.give()
+    assert desk.allows()
+    record = desk.store.get("grant", grant.id)
+    assert record is not None
+    other = replace(grant, identity="somebody-else").to_record(record.version + 1)
+    desk.store.replace(other)
+    desk.passes(3)
+
+    desk.book.at_once()
+
+    assert not desk.allows()

@@ -1,0 +1,310 @@
+"""Counted grants: a use is taken before the call leaves, once, and never one too many."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import pytest
+
+import dynaguard
+from dynaguard.access.claiming import claim_use
+from dynaguard.access.granting import show_grant
+from dynaguard.access.store import StoredRecord
+from dynaguard.call import Verdict
+from dynaguard.errors import AccessStoreError
+from dynaguard.hooks.granting import grant, revoke_grant
+from dynaguard.hooks.lifecycle import current
+from dynaguard.testing import MemoryStore
+from tests.access.desk import ETL, NEED, ORDERS, Desk, statements
+
+DENY_ALL = {"version": 1, "default": "deny", "govern": ["dynamodb"]}
+KEY = {"order_id": {"S": "A-1"}}
+GET = {"actions": "dynamodb:GetItem", "resources": "arn:aws:dynamodb:*:*:table/orders"}
+
+
+def _left(desk: Desk, id: str) -> int | None:
+    return show_grant(desk.store, id).uses_left
+
+
+def _claim(desk: Desk, id: str) -> bool:
+    return claim_use(desk.store, id, desk.clock, max_duration_s=86_400.0)
+
+
+def test_each_claim_takes_one_use_until_none_is_left() -> None:
+    """Exactly as many as there are."""
+    desk = Desk()
+    given = desk.give(uses=3)
+
+    assert [_claim(desk, given.id) for _ in range(5)] == [True, True, True, False, False]
+    assert _left(desk, given.id) == 0
+
+
+def test_nothing_is_claimed_of_a_grant_that_is_over() -> None:
+    """Revoked, ended, or not there."""
+    desk = Desk()
+    ended, revoked = desk.give(uses=3, duration_s=5.0), desk.give(uses=3)
+    desk.revoke(revoked)
+    desk.passes(5)
+
+    assert [_claim(desk, id) for id in (ended.id, revoked.id, "grant-none")] == [False] * 3
+    assert _left(desk, revoked.id) == 3
+
+
+def test_threads_that_race_take_each_use_once() -> None:
+    """Twenty of them, thirteen uses."""
+    desk = Desk()
+    given = desk.give(uses=13)
+    begin = threading.Barrier(20)
+
+    def claim(_: int) -> bool:
+        begin.wait()
+        return _claim(desk, given.id)
+
+    with ThreadPoolExecutor(20) as pool:
+        taken = list(pool.map(claim, range(20)))
+
+    assert sum(taken) == 13
+    assert _left(desk, given.id) == 0
+
+
+def test_a_call_that_needs_two_counted_grants_takes_one_use_of_each() -> None:
+    """And none again for a further attempt that asks with what it holds."""
+    desk = Desk()
+    first = desk.give(uses=2)
+    second = desk.give(uses=2, statements=statements(ORDERS + "-2"))
+    decision = desk.decide(ETL, NEED, NEED._replace(resource=NEED.resource + "-2"))
+
+    claimed = desk.grants.claimed(decision, frozenset(), ETL)
+    again = desk.grants.claimed(decision, claimed.ids, ETL)
+
+    assert claimed.ids == again.ids == {first.id, second.id}
+    assert again.decision is decision
+    assert (_left(desk, first.id), _left(desk, second.id)) == (1, 1)
+
+
+def test_a_grant_that_others_used_up_is_not_asked_again() -> None:
+    """The decision is made anew, by what is left."""
+    desk = Desk()
+    spent, other = desk.give(uses=1), desk.give(uses=1, duration_s=1000.0)
+    decision = desk.decide()
+    assert _claim(desk, spent.id)
+
+    claimed = desk.grants.claimed(decision, frozenset(), ETL)
+
+    assert claimed.decision is None
+    assert [ref.id for ref in desk.decide().grants] == [other.id]
+
+
+def test_a_use_that_cannot_be_taken_is_no_use() -> None:
+    """The store is down: the call is refused, with the reason."""
+    desk = Desk()
+    given = desk.give(uses=1)
+    decision = desk.decide()
+    desk.store.problem = "down"
+
+    claimed = desk.grants.claimed(decision, frozenset(), ETL)
+
+    assert claimed.decision is not None
+    assert claimed.decision.verdict is Verdict.IMPLICIT_DENY
+    assert claimed.decision.reason == (
+        f"grant `{given.id}` is counted and no use of it could be taken: access store `memory` "
+        "cannot be used: down"
+    )
+
+
+def test_a_store_that_is_never_done_ends_in_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others overtake every try: bounded, and no use is invented."""
+    desk = Desk()
+    given = desk.give(uses=5)
+    monkeypatch.setattr(desk.store, "replace", lambda _record: False)
+
+    with pytest.raises(AccessStoreError, match="was changed by others 64 times"):
+        _claim(desk, given.id)
+
+
+def test_observing_uses_nothing_up() -> None:
+    """What would have happened is recorded, no more."""
+    desk = Desk(is_enforcing=False)
+    given = desk.give(uses=1)
+
+    claimed = desk.grants.claimed(desk.decide(), frozenset(), ETL)
+
+    assert claimed.ids == frozenset()
+    assert _left(desk, given.id) == 1
+
+
+# --- in the life of a call --------------------------------------------------------------------
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """The store of an installed guard."""
+    return MemoryStore()
+
+
+@pytest.fixture
+def dynamodb(store: MemoryStore) -> Iterator[Any]:
+    """A guarded client whose calls are answered before they leave."""
+    client = boto3.client("dynamodb", region_name="eu-west-1")
+    answer = type("Answer", (), {"status_code": 200})()
+
+    pages = itertools.count()
+
+    def answers(**_: Any) -> Any:
+        cursor = {"LastEvaluatedKey": {"order_id": {"S": str(next(pages))}}}
+        return answer, {"Answered": True, "Items": [], **cursor}
+
+    client.meta.events.register("before-call.dynamodb", answers)
+    dynaguard.install(DENY_ALL, access_store=store, identity="etl")
+    return client
+
+
+def _outcomes(call: Any, count: int, **params: Any) -> list[bool]:
+    found = []
+    for _ in range(count):
+        try:
+            found.append(call(**params)["Answered"])
+        except dynaguard.PolicyDenied:
+            found.append(False)
+    return found
+
+
+def test_calls_use_a_grant_up(dynamodb: Any, store: MemoryStore) -> None:
+    """Two calls, then none."""
+    given = grant(identity="etl", reason="INC-1", expires_in=60, uses=2, **GET)
+
+    assert _outcomes(dynamodb.get_item, 4, TableName="orders", Key=KEY) == [
+        *[True] * 2,
+        *[False] * 2,
+    ]
+    assert show_grant(store, given.id).is_used_up
+
+
+def test_a_call_that_is_refused_takes_no_use(dynamodb: Any, store: MemoryStore) -> None:
+    """Of a transaction on two tables one is granted."""
+    given = grant(identity="etl", reason="INC-1", expires_in=60, uses=2, **GET)
+    reads = [{"Get": {"TableName": name, "Key": KEY}} for name in ("orders", "customers")]
+
+    with pytest.raises(dynaguard.PolicyDenied):
+        dynamodb.transact_get_items(TransactItems=reads)
+
+    assert show_grant(store, given.id).uses_left == 2
+
+
+def test_another_grant_serves_when_one_is_used_up(dynamodb: Any, store: MemoryStore) -> None:
+    """The one that ends first goes first; a call falls between two grants without noticing."""
+    first = grant(identity="etl", reason="INC-1", expires_in=60, uses=1, **GET)
+    second = grant(identity="etl", reason="INC-2", expires_in=90, uses=1, **GET)
+
+    assert _outcomes(dynamodb.get_item, 3, TableName="orders", Key=KEY) == [True, True, False]
+    assert [show_grant(store, each.id).uses_left for each in (first, second)] == [0, 0]
+
+
+def _ends(_id: str) -> None:
+    """An hour goes by on the wall clock."""
+    guard, _ = current()
+    assert guard is not None
+    assert guard.rooms.access.grants is not None
+    guard.rooms.access.grants.book.clock._time_s = lambda: time.time() + 3600
+
+
+@pytest.mark.parametrize(
+    ("uses", "after_two_pages"),
+    [(2, lambda _id: None), (None, lambda id: revoke_grant(id, "enough")), (None, _ends)],
+    ids=["used up", "revoked", "ended"],
+)
+def test_each_page_is_a_call(
+    dynamodb: Any, uses: int | None, after_two_pages: Callable[[str], object]
+) -> None:
+    """A grant that is used up, revoked or over between two pages stops the next."""
+    given = grant(
+        identity="etl",
+        reason="INC-1",
+        expires_in=60,
+        uses=uses,
+        actions="dynamodb:Query",
+        resources="arn:aws:dynamodb:*:*:table/orders",
+    )
+    pages = iter(
+        dynamodb.get_paginator("query").paginate(
+            TableName="orders",
+            KeyConditionExpression="order_id = :id",
+            ExpressionAttributeValues={":id": {"S": "A-1"}},
+        )
+    )
+
+    assert [next(pages)["Answered"], next(pages)["Answered"]] == [True, True]
+    after_two_pages(given.id)
+
+    with pytest.raises(dynaguard.PolicyDenied):
+        next(pages)
+
+
+def test_the_grant_of_a_call_stands_in_its_decision(dynamodb: Any, store: MemoryStore) -> None:
+    """From where records and spans have it."""
+    given = grant(identity="etl", reason="INC-1", expires_in=60, break_glass=True, **GET)
+    guard = dynaguard.install(DENY_ALL, access_store=store, identity="etl")
+    seen = []
+    enter = type(guard).enter
+
+    def watch(self: Any, *arguments: Any, **options: Any) -> Any:
+        passage = enter(self, *arguments, **options)
+        seen.append(passage.decision)
+        return passage
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(guard), "enter", watch)
+        dynamodb.get_item(TableName="orders", Key=KEY)
+
+    assert [ref.id for ref in seen[0].grants] == [given.id]
+    assert seen[0].grants[0].is_break_glass
+
+
+def test_break_glass_is_told_when_it_is_made_and_when_it_is_first_used(
+    dynamodb: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As warnings; further uses are in the records."""
+    with caplog.at_level("WARNING", "dynaguard.access"):
+        grant(identity="etl", reason="INC-1", expires_in=60, break_glass=True, **GET)
+        _outcomes(dynamodb.get_item, 3, TableName="orders", Key=KEY)
+
+    assert [message.partition(":")[0] for message in caplog.messages] == [
+        "BREAK-GLASS, grant created",
+        "BREAK-GLASS, break-glass used",
+    ]
+
+
+def test_a_store_that_is_down_refuses_with_its_reason(dynamodb: Any, store: MemoryStore) -> None:
+    """And does not stand in the way of what statements allow."""
+    store.problem = "the network is down"
+
+    with pytest.raises(dynaguard.PolicyDenied) as caught:
+        dynamodb.get_item(TableName="orders", Key=KEY)
+
+    assert "whether a grant does is not known: access store `memory`" in caught.value.reason
+
+
+def test_a_process_that_dies_between_claim_and_use_has_spent_it(store: MemoryStore) -> None:
+    """A use is a use: nothing gives it back, nothing counts it twice."""
+
+    class KilledError(BaseException):
+        """Stands for the end of the process."""
+
+    class Dying(MemoryStore):
+        def replace(self, record: StoredRecord) -> bool:
+            super().replace(record)
+            raise KilledError
+
+    desk = Desk(store=Dying())
+    given = desk.give(uses=2)
+
+    with pytest.raises(KilledError):
+        _claim(desk, given.id)
+
+    assert _left(desk, given.id) == 1
