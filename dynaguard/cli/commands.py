@@ -16,6 +16,7 @@ _MODULE_BY_COMMAND: Final = {
     "init": "dynaguard.cli.init",
     "key-hash": "dynaguard.cli.key_hash",
     "run": "dynaguard.cli.run",
+    "runbook": "dynaguard.cli.runbook",
     "status": "dynaguard.cli.status",
     "test": "dynaguard.cli.test",
     "top": "dynaguard.cli.top",

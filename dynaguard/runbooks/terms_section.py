@@ -17,7 +17,6 @@ def check_terms(findings: Findings, table: Mapping[str, Any], path: Path_) -> Ap
     Groups are those of the policy that decides, which no runbook knows: any name is taken.
     """
     named = [table.get(name) for name in ("any_of", "all_of")]
-    groups = tuple(
-        each for entry in named for each in (entry if isinstance(entry, list) else [entry])
-    )
+    entries = (entry if isinstance(entry, list) else [entry] for entry in named)
+    groups = tuple(each for entry in entries for each in entry if isinstance(each, str))
     return check_approval(findings, table, path, groups, is_of_run=True)
