@@ -336,6 +336,8 @@ def _tell_how_to_resume(err: RunbookError | ApprovalRequired, journal: Journal) 
     err.run = str(journal.head["task"])
     if isinstance(err, ApprovalRequired) and err.ticket:
         journal.note("ticket", ticket=err.ticket)
+    else:
+        journal.note("cut", step=getattr(err, "step", None))
     doubt = f", {journal.doubtful} in doubt" if journal.doubtful else ""
     err.add_note(
         f"run `{err.run}`: {journal.done} writes are done{doubt}; go on with it by "
