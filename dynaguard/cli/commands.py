@@ -12,6 +12,7 @@ _MODULE_BY_COMMAND: Final = {
     "audit": "dynaguard.cli.audit",
     "check": "dynaguard.cli.check",
     "demo": "dynaguard.cli.demo",
+    "drill": "dynaguard.cli.drill",
     "explain": "dynaguard.cli.explain",
     "init": "dynaguard.cli.init",
     "key-hash": "dynaguard.cli.key_hash",
