@@ -102,7 +102,7 @@ class Injector:
         asked = Request(operation, body, number, started_s)
         answer = None if self.fault is None else self.fault(asked)
         if answer is None and operation in _WRITES:
-            order = body["Key"]["order_id"]["S"]
+            order = body["Key"].get("order_id", {}).get("S", "")
             self.writes[order] = self.writes.get(order, 0) + 1
         if answer is None and self.clock() - started_s < _SLOW_S:
             return None

@@ -10,12 +10,12 @@ from typing import Any
 from dynaguard.access.canonical import sha256_of
 from dynaguard.policy.model import KeySchema, TableSchema
 from dynaguard.runbooks.bound import BoundRunbook
+from dynaguard.runbooks.calls import calls_of
 from dynaguard.runbooks.interaction import Interaction
 from dynaguard.runbooks.model import (
     CallTemplate,
     Loop,
     Origin,
-    PythonStep,
     Reference,
     Runbook,
     Step,
@@ -116,21 +116,9 @@ def bind(book: Runbook, params: Mapping[str, Any], _place: Any = None) -> BoundR
     """Binds without checking: values as they are, any value in every open place."""
     statements = ({"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"},)
     metrics = {"Effect": "Allow", "Action": "cloudwatch:GetMetricStatistics", "Resource": "*"}
-    templates = tuple(_template(*each) for each in _calls(book.steps))
+    templates = tuple(_template(each.step.name, each.template) for each in calls_of(book))
     subject = sha256_of([book.sha256, dict(params)])
     return BoundRunbook(book, dict(params), subject, statements, (*statements, metrics), templates)
-
-
-def _calls(steps: tuple[Step, ...]) -> list[tuple[str, CallTemplate]]:
-    found: list[tuple[str, CallTemplate]] = []
-    for step in steps:
-        if isinstance(step.action, CallTemplate):
-            found.append((step.name, step.action))
-        elif isinstance(step.action, Loop):
-            found += _calls(step.action.steps)
-        elif isinstance(step.action, PythonStep):
-            found += [(step.name, each) for each in step.action.calls]
-    return found
 
 
 def _template(step: str, action: CallTemplate) -> dict[str, Any]:
