@@ -69,6 +69,18 @@ PARTS = (
     Part("commands", "reference/cli.md", "dynaguard.cli.reference", "commands_markdown"),
     Part("packs", "packs.md", "dynaguard.policy.packs", "packs_markdown"),
     Part("lint rules", "reference/lint.md", "dynaguard.policy.lint.rules", "rules_markdown"),
+    Part(
+        "runbook library",
+        "runbook-library.md",
+        "dynaguard.runbooks.rendering",
+        "library_markdown",
+    ),
+    Part(
+        "runbook lint rules",
+        "reference/runbook-lint.md",
+        "dynaguard.runbooks.lint.rules",
+        "runbook_rules_markdown",
+    ),
 )
 
 

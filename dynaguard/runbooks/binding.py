@@ -17,7 +17,7 @@ from dynaguard.errors import ConfigurationError
 from dynaguard.runbooks import models
 from dynaguard.runbooks.bound import BoundRunbook
 from dynaguard.runbooks.calls import StepCall, calls_of
-from dynaguard.runbooks.compiling import RunPlace, compile_statements
+from dynaguard.runbooks.compiling import RunPlace, compile_statements, value_of
 from dynaguard.runbooks.filling import filled, numeral, shaped
 from dynaguard.runbooks.model import CallTemplate, Origin, Reference, Runbook
 from dynaguard.runbooks.parameters import bound_values
@@ -168,18 +168,11 @@ def _known_values(
 ) -> tuple[Any, ...] | None:
     """The values that a place may have, or None where they show while it runs."""
     if reference.origin is Origin.PARAMETER:
-        return (_value_of(reference.path[0], values),)
+        return (value_of(reference.path[0], values),)
     items = call.loop.items if call.loop else None
     if reference.origin is Origin.ITEM and items and items.origin is Origin.PARAMETER:
-        return tuple(_value_of(items.path[0], values))
+        return tuple(value_of(items.path[0], values))
     return None
-
-
-def _value_of(name: str, values: Mapping[str, Any]) -> Any:
-    """The value of a parameter that a call needs."""
-    if name not in values:
-        raise ValueError(f"parameter `{name}` has no value, and a step needs it")
-    return values[name]
 
 
 def _max_limit(template: CallTemplate, values: Mapping[str, Any]) -> int | None:
@@ -192,5 +185,5 @@ def _max_limit(template: CallTemplate, values: Mapping[str, Any]) -> int | None:
     if isinstance(limit, Reference):
         if limit.origin is not Origin.PARAMETER:
             return None
-        limit = shaped(_value_of(limit.path[0], values), "integer")
+        limit = shaped(value_of(limit.path[0], values), "integer")
     return int(limit)

@@ -36,17 +36,22 @@ from dynaguard.call import (
     ContextLookup,
 )
 from dynaguard.runbooks.calls import StepCall
-from dynaguard.runbooks.filling import LIST, filled, shaped
+from dynaguard.runbooks.filling import LIST, filled, has_references, shaped
 from dynaguard.runbooks.model import Origin, Reference, Runbook
+from dynaguard.runbooks.parameters import RESERVED
 from dynaguard.runbooks.secrets import Secret
 from dynaguard.scope import EMPTY_SCOPE
 
 Statement = dict[str, Any]
 
-MARK: Final = "dynaguardUnknownValue0"
-"""Stands for text that only shows while a run goes on; only letters and digits, as in names."""
+MARK: Final = RESERVED
+"""Stands for text that only shows while a run goes on; letters and digits alone, as in names.
+
+INVARIANT: no value of a parameter holds it, or that value would become a wildcard.
+"""
 _MOST_ITEMS: Final = 50
 """Items of a list parameter that statements name one by one."""
+_EACH: Final = "ForAllValues:StringEquals"
 _LEADING: Final = "dynamodb:LeadingKeys"
 _WITHOUT_REGION: Final = frozenset({"iam", "route53", "cloudfront", "organizations", "s3", "sts"})
 _WITHOUT_PLACE: Final = frozenset({"s3"})
@@ -87,26 +92,42 @@ def compile_statements(
     Raises:
         ValueError: A call is not understood.
     """
+    source = ContextSource(
+        known={},
+        environment=None,
+        schemas=KeySchemas(runbook.tables),
+        utcnow=lambda: datetime.now(UTC),
+    )
     iam, own = _Collected(), _Collected()
     for call in calls:
-        for sample in _samples(call, values, place):
-            source = ContextSource(
-                known={},
-                environment=None,
-                schemas=KeySchemas(runbook.tables),
-                utcnow=lambda: datetime.now(UTC),
-            )
-            for need in _needs(sample, call, place):
-                lookup = source.lookup_for(sample, UNKNOWN_PRINCIPAL, need)
-                conditions = _conditions(need, lookup, sample, place)
-                iam.add(call.step.name, need.action, _resource(need, sample, place), conditions)
-                own.add(
-                    call.step.name,
-                    need.action,
-                    _resource(need, sample, place),
-                    _of_guard(conditions, sample),
-                )
+        for action, resource, conditions, sample in _wanted(call, values, place, source):
+            iam.add(call.step.name, action, resource, conditions)
+            own.add(call.step.name, action, resource, _of_guard(conditions, sample))
     return iam.statements(), own.statements()
+
+
+_Wanted = tuple[str, str, dict[str, dict[str, Any]], Call]
+
+
+def _wanted(
+    call: StepCall, values: Mapping[str, Any], place: RunPlace, source: ContextSource
+) -> Iterable[_Wanted]:
+    """Action, resource and conditions of one call; partitions of a loop's items together."""
+    found: dict[str, _Wanted] = {}
+    for sample in _samples(call, values, place):
+        for need in _needs(sample, call, place):
+            lookup = source.lookup_for(sample, UNKNOWN_PRINCIPAL, need)
+            conditions = _conditions(need, lookup, sample, place)
+            resource = _resource(need, sample, place)
+            leading = conditions.get(_EACH, {}).pop(_LEADING, [])
+            same = found.setdefault(
+                canonical_json([need.action, resource, conditions, bool(leading)]),
+                (need.action, resource, conditions, sample),
+            )
+            if leading:
+                keys = same[2].setdefault(_EACH, {}).setdefault(_LEADING, [])
+                keys += [each for each in leading if each not in keys]
+    return found.values()
 
 
 # --- samples ----------------------------------------------------------------------------------
@@ -117,7 +138,7 @@ def _samples(call: StepCall, values: Mapping[str, Any], place: RunPlace) -> Iter
     items = call.loop.items if call.loop else None
     listed: tuple[Any, ...] = (None,)
     if items is not None and items.origin is Origin.PARAMETER:
-        known = tuple(values[items.path[0]])
+        known = tuple(value_of(items.path[0], values))
         listed = known if len(known) <= _MOST_ITEMS else listed
 
     for item in listed:
@@ -125,7 +146,7 @@ def _samples(call: StepCall, values: Mapping[str, Any], place: RunPlace) -> Iter
         def resolve(reference: Reference, item: Any = item) -> Any:
             value = None
             if reference.origin is Origin.PARAMETER:
-                value = values[reference.path[0]]
+                value = value_of(reference.path[0], values)
             elif reference.origin is Origin.ITEM:
                 value = item
             if value is None or isinstance(value, Secret):
@@ -147,6 +168,17 @@ def _samples(call: StepCall, values: Mapping[str, Any], place: RunPlace) -> Iter
         )
 
 
+def value_of(name: str, values: Mapping[str, Any]) -> Any:
+    """The value of a parameter that a call needs.
+
+    Raises:
+        ValueError: It has none: it need not be given, and this call needs it.
+    """
+    if name not in values:
+        raise ValueError(f"parameter `{name}` has no value, and a step needs it")
+    return values[name]
+
+
 def _mark(wants: str) -> Any:
     """What stands for an unknown value in a place."""
     if wants.startswith(LIST):
@@ -164,11 +196,25 @@ def _mark(wants: str) -> Any:
 
 
 def _needs(sample: Call, call: StepCall, place: RunPlace) -> Iterator[Authorization]:
-    """What the call needs; refuses one that is not understood although all of it is known."""
+    """What the call needs.
+
+    A value that makes no sense must not make a wide statement: where all of a call is known and
+    parameters fill a part of it, the resource has to be known too.
+    """
+    is_open = MARK in canonical_json(sample.params)
+    is_filled = has_references(call.template.params)
     for need in authorizations(sample, place.account_id):
-        if need.problem is not None and MARK not in canonical_json(sample.params):
-            raise ValueError(f"step `{call.step.name}`: {need.problem}")
+        name = f"step `{call.step.name}`"
+        if need.problem is not None and not is_open:
+            raise ValueError(f"{name}: {need.problem}")
+        if is_filled and not is_open and last_part_of(need.resource) == UNKNOWN_RUN:
+            raise ValueError(f"{name}: its parameters do not tell what `{need.action}` is about")
         yield need
+
+
+def last_part_of(resource: str) -> str:
+    """What stands behind the account of an ARN; a text that is none, whole."""
+    return resource.split(":", 5)[-1]
 
 
 # --- resources --------------------------------------------------------------------------------
@@ -183,7 +229,7 @@ def _resource(need: Authorization, sample: Call, place: RunPlace) -> str:
     text = escaped(need.resource)
     for mark in (MARK, UNKNOWN_CHAR * 12, UNKNOWN_RUN):
         text = text.replace(mark, "*")
-    return text.replace(UNKNOWN_CHAR, "?")
+    return _any_of_service(sample, place) if text == "*" else text.replace(UNKNOWN_CHAR, "?")
 
 
 def _any_of_service(sample: Call, place: RunPlace) -> str:
@@ -231,7 +277,7 @@ def _conditions(
         one["aws:RequestedRegion"] = region
     conditions: dict[str, dict[str, Any]] = {}
     if each:
-        conditions["ForAllValues:StringEquals"] = each
+        conditions[_EACH] = each
     if one:
         conditions["StringEquals"] = one
     if _LEADING in each and "PartiQL" in need.action:

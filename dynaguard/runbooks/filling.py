@@ -35,6 +35,15 @@ def filled(value: Any, resolve: Callable[[Reference], Any]) -> Any:
     return value
 
 
+def has_references(value: Any) -> bool:
+    """Whether a part of some parameters is filled later."""
+    if isinstance(value, Mapping):
+        return any(map(has_references, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(has_references, value))
+    return isinstance(value, Reference)
+
+
 def shaped(value: Any, wants: str) -> Any:
     """A value in the form that a place wants.
 

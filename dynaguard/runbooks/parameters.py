@@ -22,6 +22,8 @@ from dynaguard.runbooks.model import Parameter, ParameterType, Runbook
 from dynaguard.runbooks.patterns import MAX_LENGTH, compile_pattern
 from dynaguard.runbooks.secrets import Secret
 
+RESERVED: Final = "dynaguardUnknownValue0"
+"""Stands for what is not known while statements are compiled: where it stands, they say `*`."""
 MAX_ELEMENTS: Final = 1000
 """Most elements of a list that says no `maximum`."""
 
@@ -94,6 +96,8 @@ def _text(value: Any) -> str:
         raise _WrongValue(f"has {len(value)} characters, must have 1 to {MAX_LENGTH}")
     if any("\ud800" <= char <= "\udfff" or "\ufdd0" <= char <= "\ufdef" for char in value):
         raise _WrongValue("holds characters that no text can hold")
+    if RESERVED in value:
+        raise _WrongValue("holds a word that is reserved")
     return value
 
 

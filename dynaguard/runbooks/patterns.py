@@ -8,6 +8,7 @@ that could try too much is refused when the runbook is read.
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,8 +35,10 @@ def compile_pattern(text: str) -> re.Pattern[str]:
     if len(text) > MAX_PATTERN_LENGTH:
         raise PatternError(f"it has over {MAX_PATTERN_LENGTH} characters")
     try:
-        compiled = re.compile(text, re.ASCII)
-    except (re.error, OverflowError, RecursionError) as err:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what the next Python reads otherwise
+            compiled = re.compile(text, re.ASCII)
+    except (re.error, OverflowError, RecursionError, Warning) as err:
         raise PatternError(str(err) or type(err).__name__) from None
     if _Scanner(text).ways() > MAX_WAYS:
         raise PatternError(
@@ -70,8 +73,8 @@ class _Scanner:
         least, most = self._repeat()
         if most == least == 1:
             return inner
-        # Each turn of a group may go another way; one character goes one way only.
-        ways = _bounded(max(inner, 2.0) ** min(most, 64)) if is_group and most > 1 else 1.0
+        # Each turn of a group may go another way: two ways in 22 turns are too many already.
+        ways = _bounded(inner ** min(most, 22)) if is_group else 1.0
         return _bounded(ways * (most - least + 1))
 
     def _element(self) -> float:

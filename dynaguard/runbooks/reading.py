@@ -87,7 +87,7 @@ def _source(source: str | os.PathLike[str] | Mapping[str, Any]) -> Source:
         return replace(mapping_source(source), name="<runbook>")
     if Path(source).suffix.lower() == PYTHON:
         return read_python(source)
-    return read_source(source)
+    return read_source(source, least="`runbook = 1`, `name`, `purpose`, `owner` and a `[[step]]`")
 
 
 def _in_order(problems: list[Problem]) -> list[Problem]:

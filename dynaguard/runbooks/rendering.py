@@ -67,6 +67,17 @@ def runbook_markdown(runbook: Runbook, *, heading: int = 1) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def library_markdown() -> str:
+    """The page of every runbook that ships. Effects: reads them."""
+    from dynaguard.runbooks.library import library_names, library_path
+    from dynaguard.runbooks.reading import read_runbook  # a page of one needs no reading
+
+    pages = (
+        runbook_markdown(read_runbook(library_path(name)), heading=2) for name in library_names()
+    )
+    return "\n".join(pages)
+
+
 def _facts(runbook: Runbook) -> Iterator[str]:
     """Owner, link, who may run it, whose approval it takes."""
     yield "| | |"

@@ -60,9 +60,12 @@ class StepsChecker:
         steps = []
         for place, table in self._findings.tables(value, path):
             step = self._step(place, table, known)
-            if step is not None:
-                steps.append(step)
-                known = known.after(step.name, _members(step)) if _gives(step) else known
+            if step is None:
+                # What a step with a problem would give is not reported as missing on top.
+                known = known.after(str(table.get("name")), ())
+                continue
+            steps.append(step)
+            known = known.after(step.name, _members(step)) if _gives(step) else known
         return tuple(steps)
 
     def _step(self, path: Path_, table: Mapping[str, Any], known: Known) -> Step | None:

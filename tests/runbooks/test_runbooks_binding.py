@@ -94,3 +94,113 @@ def test_all_problems_of_values_are_told_without_them(
         "runbook `orders-of-customer` has no parameter `custmer_id`, did you mean `customer_id`?",
         "parameter `customer_id` does not match its pattern `C-[0-9]{1,9}`",
     ]
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "resource"),
+    [
+        (
+            "sqs:SendMessage",
+            {"QueueUrl": {"$result": "find.Items.0.queue"}, "MessageBody": "x"},
+            "arn:aws:sqs:eu-west-1:123456789012:*",
+        ),
+        (
+            "s3:GetObject",
+            {"Bucket": "b", "Key": {"$result": "find.Items.0.key"}},
+            "arn:aws:s3:::b/*",
+        ),
+        (
+            "s3:GetObject",
+            {"Bucket": "b", "Key": {"$param": "customer_id"}},
+            "arn:aws:s3:::b/C-17",
+        ),
+        (
+            "dynamodb:GetItem",
+            {"TableName": "orders", "Key": {"customer_id": {"$result": "find.Items.0.c"}}},
+            TABLE,
+        ),
+    ],
+)
+def test_a_wildcard_stands_only_for_what_shows_later(
+    changed: Callable[..., dict[str, Any]], operation: str, members: Any, resource: str
+) -> None:
+    """As narrow as it is known."""
+    data = changed()
+    data["step"] = [data["step"][0], {"name": "s", "call": operation, "params": members}]
+
+    bound = bind(read_runbook(data), {"customer_id": "C-17"}, **PLACE)
+
+    assert bound.iam_statements[1]["Resource"] == resource
+    assert "LeadingKeys" not in str(bound.iam_statements[1])
+
+
+def test_a_value_that_makes_no_sense_makes_no_wide_statement(
+    changed: Callable[..., dict[str, Any]],
+) -> None:
+    """A queue's address that is none is refused, rather than taken for any queue."""
+    step = {
+        "name": "send",
+        "call": "sqs:SendMessage",
+        "params": {"QueueUrl": {"$param": "customer_id"}, "MessageBody": "x"},
+    }
+
+    with pytest.raises(ConfigurationError, match="do not tell what `sqs:SendMessage` is about"):
+        bind(read_runbook(changed(step=[step])), {"customer_id": "C-17"}, **PLACE)
+
+
+def test_a_loop_over_a_list_names_every_partition(changed: Callable[..., dict[str, Any]]) -> None:
+    """Elements of a list parameter are known when the run begins."""
+    data = changed(parameters={"ids": {"type": "list"}})
+    inner = {
+        "name": "get",
+        "call": "dynamodb:GetItem",
+        "params": {
+            "TableName": "orders",
+            "Key": {"customer_id": {"$item": "."}, "order_id": "1"},
+            "ProjectionExpression": "customer_id",
+        },
+    }
+    loop = {"over": {"$param": "ids"}, "at_most": 9}
+    data["step"] = [{"name": "each", "loop": loop, "step": [inner]}]
+
+    bound = bind(read_runbook(data), {"ids": ["C-1", "C-2"]}, **PLACE)
+
+    (statement,) = bound.iam_statements
+    leading = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+    assert leading == ["C-1", "C-2"]
+    (template,) = bound.templates
+    assert len(template["params"]["Key"]["customer_id"]["$sha256"]) == 2
+
+
+def test_a_transaction_compiles_to_the_actions_of_its_items(
+    changed: Callable[..., dict[str, Any]],
+) -> None:
+    """`TransactWriteItems` is no action of IAM; its members are, within it alone."""
+    item = {"customer_id": {"$param": "customer_id"}, "order_id": "1"}
+    members = [
+        {"Put": {"TableName": "orders", "Item": item}},
+        {"Delete": {"TableName": "orders", "Key": item}},
+    ]
+    step = {
+        "name": "both",
+        "call": "dynamodb:TransactWriteItems",
+        "params": {"TransactItems": members},
+    }
+
+    bound = bind(read_runbook(changed(step=[step])), {"customer_id": "C-17"}, **PLACE)
+
+    (statement,) = bound.iam_statements
+    assert statement["Action"] == ["dynamodb:DeleteItem", "dynamodb:PutItem"]
+    assert statement["Condition"]["StringEquals"] == {
+        "dynamodb:ReturnValues": "NONE",
+        "dynamodb:EnclosingOperation": "TransactWriteItems",
+    }
+    assert bound.templates[0]["free"] == ["ClientRequestToken"]
+
+
+def test_without_region_and_account_any_matches(changed: Callable[..., dict[str, Any]]) -> None:
+    """What is not known when a run begins is no part of its statements."""
+    bound = bind(read_runbook(changed()), {"customer_id": "C-17"}, region=None, account_id=None)
+
+    assert bound.iam_statements[0]["Resource"] == "arn:aws:dynamodb:*:*:table/orders"
+    assert bound.templates[0]["region"] is None
