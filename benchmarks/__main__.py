@@ -18,6 +18,7 @@ from benchmarks import (
     call_cost,
     consumption_cost,
     decision_cost,
+    grant_cost,
     import_cost,
     masking_cost,
     span_cost,
@@ -57,6 +58,7 @@ def main() -> int:
         results["decision"][size] = str(ratio)
         bar = 1.2 if size == decision_cost.SIZES[-1] else None
         missed += _print_row(f"{size:,} statements", str(ratio), ratio.median, bar)
+    missed += _run_grants(results)
     missed += _run_admission(results)
     missed += _run_masking(results)
     missed += _run_audit(results)
@@ -84,6 +86,17 @@ def _run_admission(results: dict[str, Any]) -> int:
     for name, share in admission_cost.run().items():
         shares[name] = round(share, 4)
         missed += _print_row(name, f"{share:.4f}", share, 0.01)
+    return missed
+
+
+def _run_grants(results: dict[str, Any]) -> int:
+    """What grants add to a decision; gives the number of missed bars."""
+    print("\nGrants: what a store with thousands adds to a decision, over a bare GetItem")
+    shares = results["grants"] = {}
+    missed = 0
+    for name, share in grant_cost.run().items():
+        shares[name] = round(share, 4)
+        missed += _print_row(name, f"{share:.4f}", share, grant_cost.BAR_BY_CASE[name])
     return missed
 
 

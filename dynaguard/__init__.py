@@ -33,11 +33,14 @@ from dynaguard.hooks.lifecycle import attach, detach, install, uninstall
 from dynaguard.scope import correlation, deadline, job
 
 if _typing.TYPE_CHECKING:
+    from dynaguard.access.grants import Grant
     from dynaguard.explaining import Explanation, explain
     from dynaguard.guard import Guard
     from dynaguard.hooks.batch_writer import unwritten
+    from dynaguard.hooks.granting import grant, grants, revoke_grant
     from dynaguard.hooks.items import mask_item, unmask_item
     from dynaguard.hooks.keys import key_hash
+    from dynaguard.hooks.requesting import Approval, approval, request_access
     from dynaguard.hooks.status import GuardStatus, status
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
     from dynaguard.propagation.carrying import carry, scope_environ
@@ -49,20 +52,27 @@ if _typing.TYPE_CHECKING:
     from dynaguard.runbooks.tasks import current_task, task
 
 _MODULE_BY_LAZY_NAME = {
+    "Approval": "dynaguard.hooks.requesting",
     "Detector": "dynaguard.masking.registry",
     "Explanation": "dynaguard.explaining",
+    "Grant": "dynaguard.access.grants",
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
     "RunResult": "dynaguard.runbooks.results",
     "Task": "dynaguard.runbooks.task",
+    "approval": "dynaguard.hooks.requesting",
     "carry": "dynaguard.propagation.carrying",
     "current_task": "dynaguard.runbooks.tasks",
     "explain": "dynaguard.explaining",
+    "grant": "dynaguard.hooks.granting",
+    "grants": "dynaguard.hooks.granting",
     "invocation": "dynaguard.propagation.invocations",
     "key_hash": "dynaguard.hooks.keys",
     "mask_item": "dynaguard.hooks.items",
     "register_detector": "dynaguard.masking.registry",
     "register_strategy": "dynaguard.masking.registry",
+    "request_access": "dynaguard.hooks.requesting",
+    "revoke_grant": "dynaguard.hooks.granting",
     "run_runbook": "dynaguard.runbooks.running",
     "runbook_handler": "dynaguard.runbooks.handler",
     "scope_environ": "dynaguard.propagation.carrying",
@@ -74,6 +84,7 @@ _MODULE_BY_LAZY_NAME = {
 
 __all__ = [
     "AccessStoreError",
+    "Approval",
     "ApprovalRequired",
     "AuditUnavailable",
     "CapacityLimitReached",
@@ -83,6 +94,7 @@ __all__ = [
     "DynaguardError",
     "DynaguardWarning",
     "Explanation",
+    "Grant",
     "Guard",
     "GuardFailure",
     "GuardStatus",
@@ -99,6 +111,7 @@ __all__ = [
     "Task",
     "TicketError",
     "acting_as",
+    "approval",
     "attach",
     "carry",
     "correlation",
@@ -106,6 +119,8 @@ __all__ = [
     "deadline",
     "detach",
     "explain",
+    "grant",
+    "grants",
     "install",
     "invocation",
     "job",
@@ -113,6 +128,8 @@ __all__ = [
     "mask_item",
     "register_detector",
     "register_strategy",
+    "request_access",
+    "revoke_grant",
     "run_runbook",
     "runbook_handler",
     "scope_environ",

@@ -185,7 +185,7 @@ def _lookup(settings: Settings, lookup: LookUpCaller | None) -> IdentityLookup |
 
 def process_scope(settings: Settings) -> Scope:
     """The scope outside of any other, as the settings describe this process."""
-    return Scope(
+    scope = Scope(
         correlation_id=settings.correlation_id,
         job=settings.job,
         run_id=settings.run_id,
@@ -193,6 +193,7 @@ def process_scope(settings: Settings) -> Scope:
         runbook=settings.runbook,
         priority=settings.priority,
     )
+    return scope if settings.scope is None else settings.scope.within(scope)
 
 
 def find_trace(settings: Settings, environ: Mapping[str, str]) -> FindTrace:

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from dynaguard.call import Decision, StatementRef
+    from dynaguard.call import Call, Decision, StatementRef
 
 __all__ = [
     "AccessStoreError",
@@ -176,6 +176,10 @@ class _LocalRefusal(DynaguardError, ClientError):
         self.service = service
         self.operation = operation
         self.identity = identity
+        self.acting_as: str | None = None
+        self.task: str | None = None
+        self.runbook: str | None = None
+        self.correlation_id: str | None = None
         self._message = message
         is_s3 = service == "s3"
         code = "AccessDenied" if is_s3 else "AccessDeniedException"
@@ -191,7 +195,30 @@ class _LocalRefusal(DynaguardError, ClientError):
             "decision": self.decision,
             "identity": self.identity,
         }
-        return _rebuild, (type(self), self._message, arguments), _notes_of(self)
+        state = {name: getattr(self, name) for name in _SURROUNDINGS}
+        return _rebuild, (type(self), self._message, arguments), {**state, **_notes_of(self)}
+
+    def note_call(self, call: Call) -> None:
+        """Takes in what surrounded the call: names alone."""
+        self.acting_as, self.task = call.scope.acting_name, call.scope.task
+        self.runbook, self.correlation_id = call.scope.runbook, call.correlation_id
+
+    def as_dict(self) -> dict[str, Any]:
+        """The refusal as data: what, why, and how to ask for it.
+
+        Returns:
+            **Shape**: see the page on agents, and `denial.schema.json` in the package; JSON's own
+            types, names alone.
+        """
+        from dynaguard.denials import denial_dict  # is asked after a refusal, if ever
+
+        return denial_dict(self)
+
+    def as_json(self) -> str:
+        """The same as one line of JSON."""
+        from dynaguard.denials import denial_json
+
+        return denial_json(self)
 
     @property
     def statement(self) -> StatementRef | None:
@@ -213,6 +240,9 @@ class _LocalRefusal(DynaguardError, ClientError):
     def how_to_allow(self) -> str:
         """What would allow it, in one clause; empty where nothing would."""
         return self.decision.how_to_allow if self.decision else ""
+
+
+_SURROUNDINGS = ("acting_as", "task", "runbook", "correlation_id")
 
 
 def _rebuild(kind: type[_LocalRefusal], message: str, arguments: dict[str, Any]) -> _LocalRefusal:
@@ -247,6 +277,7 @@ class PolicyDenied(_LocalRefusal):
         decision: The whole decision; its authorisations hold no parameters.
         service, operation: The call.
         identity: Label of the calling identity.
+        acting_as, task, runbook, correlation_id: What surrounded the call; None where unknown.
         statement, resource, reason, how_to_allow: Read from the decision.
     """
 

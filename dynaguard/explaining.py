@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from dynaguard.call import (
     CredentialFacts,
     Decision,
     Principal,
+    Ruling,
     Verdict,
 )
 from dynaguard.errors import ConfigurationError, readable_arn
@@ -33,6 +34,8 @@ from dynaguard.policy.trace import ConsideredStatement, trace
 from dynaguard.scope import Scope, correlation_id_of, current_scope
 
 if TYPE_CHECKING:
+    from dynaguard.access.grants import Grant
+    from dynaguard.policy.decision import LookupFor, Widen
     from dynaguard.policy.model import PolicyDocument
 
 
@@ -57,6 +60,23 @@ class ExplainedAuthorization:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedGrant:
+    """A grant of the identity that a call was explained for.
+
+    Attributes:
+        id, owner, reason: As it was made.
+        expires: When it ends, ISO 8601 in UTC.
+        is_needed: Whether the call rests on it.
+    """
+
+    id: str
+    owner: str
+    reason: str
+    expires: str
+    is_needed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What would be decided about a call, and why.
 
@@ -73,6 +93,7 @@ class Explanation:
         suggestions: The smallest statements that would allow what no statement allows, as
             mappings for a policy document; none where that would not help: an explicit deny
             stands against it, or the request is not understood.
+        grants: Grants of the identity, of those that were given.
     """
 
     service: str
@@ -86,6 +107,7 @@ class Explanation:
     authorizations: tuple[ExplainedAuthorization, ...]
     suggestions: tuple[Mapping[str, Any], ...] = ()
     sid: str | None = None
+    grants: tuple[ExplainedGrant, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The same, nested mappings and lists only; for JSON."""
@@ -102,6 +124,7 @@ def explain(
     identity: str | None = None,
     account_id: str | None = None,
     expires_in: timedelta = timedelta(days=1),
+    grants: Sequence[Grant] = (),
 ) -> Explanation:
     """What would be decided about a call, and how each statement bears on it. Sends nothing.
 
@@ -114,6 +137,7 @@ def explain(
         identity: Name or ARN of the caller; not given, from the settings.
         account_id: The account called; not given, from the settings.
         expires_in: How long a suggested statement would hold.
+        grants: Grants that count, as `dynaguard.grants()` gives them; no use is taken of any.
 
     Returns:
         The explanation. Names only: no parameter value stands in it.
@@ -136,7 +160,7 @@ def explain(
     where = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     call = _call(service, operation, params, where, current_scope())
     now = datetime.now(UTC)
-    return _explain(call, configuration, configuration.document, now, now + expires_in)
+    return _explain(call, configuration, configuration.document, now, now + expires_in, grants)
 
 
 def _call(
@@ -171,6 +195,7 @@ def _explain(
     document: PolicyDocument,
     now: datetime,
     expires: datetime,
+    grants: Sequence[Grant],
 ) -> Explanation:
     """Decides and traces, as of `now`, for the identity that the settings tell."""
     settings = configuration.resolved.settings
@@ -187,7 +212,9 @@ def _explain(
         utcnow=lambda: now,
     )
     principal = resolver.resolve(call.credentials, call.scope)
-    return explain_call(call, principal, document, context, expires=expires)
+    return explain_call(
+        call, principal, document, context, expires=expires, grants=grants, now=now
+    )
 
 
 def explain_call(
@@ -197,6 +224,8 @@ def explain_call(
     context: ContextSource,
     *,
     expires: datetime,
+    grants: Sequence[Grant] = (),
+    now: datetime | None = None,
 ) -> Explanation:
     """The same for a call and an identity that are made already.
 
@@ -206,6 +235,8 @@ def explain_call(
         document: The policy.
         context: Where condition keys get their values.
         expires: When a suggested statement ceases to match.
+        grants: Grants that count.
+        now: As of when they do; needed with grants.
     """
 
     def lookup_for(authorization: Authorization, who: Principal) -> ContextLookup:
@@ -213,7 +244,9 @@ def explain_call(
 
     needs = authorizations(call, principal.account_id)
     policy = CompiledPolicy(document)
-    decision = decide(policy, call, principal, needs, lookup_for)
+    held = _Held(grants, call, now) if grants and now else None
+    widen = None if held is None else held.widen_for(lookup_for)
+    decision = decide(policy, call, principal, needs, lookup_for, widen)
     refused: list[Authorization] = []
     explained = []
     for need in needs:
@@ -221,7 +254,7 @@ def explain_call(
         refusing = [
             each
             for each in views_of(principal)
-            if not decide(policy, call, each, (need,), lookup_for).verdict.is_allowed
+            if not decide(policy, call, each, (need,), lookup_for, widen).verdict.is_allowed
         ]
         who = refusing[0] if refusing else principal
         refused += (need,) if refusing else ()
@@ -230,7 +263,53 @@ def explain_call(
         )
     is_helped = decision.verdict is Verdict.IMPLICIT_DENY and not any(n.problem for n in refused)
     suggested = smallest_statements(refused, principal, expires=expires) if is_helped else ()
-    return _explanation(call, principal, decision, tuple(explained), suggested)
+    found = _explanation(call, principal, decision, tuple(explained), suggested)
+    return found if held is None else replace(found, grants=held.explained(principal, decision))
+
+
+class _Held:
+    """Grants that count in an explanation."""
+
+    def __init__(self, grants: Sequence[Grant], call: Call, now: datetime) -> None:
+        from dynaguard.access.snapshot import snapshot_of  # only with grants
+
+        self._snapshot = snapshot_of(grants)
+        self._call = call
+        self._now_s = now.timestamp()
+
+    def widen_for(self, lookup_for: LookupFor) -> Widen:
+        """What they allow."""
+        from dynaguard.access.widening import rule_by
+
+        def widen(need: Authorization, who: Principal, ruling: Ruling) -> Ruling | None:
+            span_s = self._now_s, self._now_s
+            return rule_by(self._snapshot, self._call, need, who, ruling, lookup_for, span_s)
+
+        return widen
+
+    def explained(self, principal: Principal, decision: Decision) -> tuple[ExplainedGrant, ...]:
+        """Those of the identity, and of who acts with it."""
+        from dynaguard.access.clock import iso_utc
+        from dynaguard.access.snapshot import View
+
+        acting = self._call.scope.acting_name
+        views = [
+            View(each.signer or each, acting, each.signer is not None)
+            for each in views_of(principal)
+        ]
+        held = {grant.id: grant for view in views for grant in self._snapshot.held_by(view)}
+        needed = {ref.id for ref in decision.grants}
+        return tuple(
+            ExplainedGrant(
+                grant.id,
+                grant.owner,
+                grant.reason,
+                iso_utc(grant.expires_epoch_s),
+                grant.id in needed,
+            )
+            for grant in held.values()
+            if self._now_s < grant.expires_epoch_s
+        )
 
 
 def _explain_need(

@@ -394,4 +394,5 @@ class Guard:
 
     def _record_denial(self, passage: Passage, denial: PolicyDenied | GuardFailure) -> None:
         """Records a refusal in the deciding step itself: nothing later may be relied on."""
+        denial.note_call(passage.call)
         self.leave(passage, Status.DENIED, denial.response["Error"]["Code"])

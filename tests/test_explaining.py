@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import dynaguard
+from dynaguard.testing import MemoryStore
 
 POLICY: dict[str, Any] = {
     "version": 1,
@@ -141,3 +142,53 @@ def test_a_deny_for_who_acts_is_explained() -> None:
 
     assert found.verdict == "deny"
     assert found.authorizations[0].statements[-1].counts
+
+
+def test_grants_count_where_they_are_given() -> None:
+    """Which are the identity's, and which one the call rests on."""
+    params = {"TableName": "customers", "Key": KEY}
+    given = [
+        dynaguard.grant(
+            identity=identity,
+            reason="INC-1",
+            actions=action,
+            resources="arn:aws:dynamodb:*:*:table/customers",
+            expires_in=60,
+            owner="ada",
+            store=MemoryStore(),
+        )
+        for identity, action in (
+            ("etl", "dynamodb:GetItem"),
+            ("etl", "dynamodb:PutItem"),
+            ("other", "dynamodb:GetItem"),
+        )
+    ]
+
+    without = explain("GetItem", params, identity="etl")
+    found = explain("GetItem", params, identity="etl", grants=given)
+
+    assert (without.is_allowed, without.grants) == (False, ())
+    assert found.is_allowed
+    assert found.suggestions == ()
+    assert [(each.id, each.is_needed) for each in found.grants] == [
+        (given[0].id, True),
+        (given[1].id, False),
+    ]
+
+
+def test_a_grant_of_a_call_that_is_denied_helps_nothing() -> None:
+    """It is shown all the same."""
+    given = dynaguard.grant(
+        identity="etl",
+        reason="INC-1",
+        actions="dynamodb:Scan",
+        resources="*",
+        expires_in=60,
+        owner="ada",
+        store=MemoryStore(),
+    )
+
+    found = explain("Scan", {"TableName": "orders"}, identity="etl", grants=[given])
+
+    assert found.verdict == "deny"
+    assert [each.is_needed for each in found.grants] == [False]

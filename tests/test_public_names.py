@@ -12,6 +12,7 @@ from dynaguard import errors
 
 FUNCTIONS = {
     "acting_as",
+    "approval",
     "attach",
     "carry",
     "correlation",
@@ -19,6 +20,8 @@ FUNCTIONS = {
     "deadline",
     "detach",
     "explain",
+    "grant",
+    "grants",
     "install",
     "invocation",
     "job",
@@ -28,6 +31,8 @@ FUNCTIONS = {
     "register_strategy",
     "run_runbook",
     "runbook_handler",
+    "request_access",
+    "revoke_grant",
     "scope_environ",
     "status",
     "task",
@@ -36,7 +41,17 @@ FUNCTIONS = {
     "unwritten",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
-VALUES = {"Detector", "Explanation", "Guard", "GuardStatus", "Problem", "RunResult", "Task"}
+VALUES = {
+    "Approval",
+    "Detector",
+    "Explanation",
+    "Grant",
+    "Guard",
+    "GuardStatus",
+    "Problem",
+    "RunResult",
+    "Task",
+}
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)
 
 

@@ -238,7 +238,12 @@ def make_approvals(
     """The approvals of a guard; None where its mode refuses nothing, so that nobody is asked."""
     if settings.mode is not Mode.ENFORCE:
         return None
-    asking = Asking(TicketBook(store, clock), monotonic=monotonic)
+    notify = None
+    if settings.approval_webhooks is not None:
+        from dynaguard.access.webhooks import make_notifier  # only where webhooks are named
+
+        notify = make_notifier(settings.approval_webhooks)
+    asking = Asking(TicketBook(store, clock), monotonic=monotonic, notify=notify)
     return Approvals(asking, document, wait_s=settings.approval_wait_s)
 
 

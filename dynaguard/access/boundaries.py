@@ -110,7 +110,7 @@ class Boundaries:
                     offending = (need,) if need else ()
                     return _outside(boundary, decision, offending, call.operation)
         if boundary.templates is not None:
-            mismatch = self._templates_of(boundary.templates).mismatch(call)
+            mismatch = self._mismatch(boundary.templates, call)
             if mismatch is not None:
                 return _refused(boundary, decision, needs[:1], mismatch)
         return None
@@ -118,6 +118,13 @@ class Boundaries:
     def _policy(self, text: str) -> CompiledPolicy:
         """The statements, compiled when they are first asked."""
         return _made(self._policies, text, _compile)
+
+    def _mismatch(self, text: str, call: Call) -> str | None:
+        """Why no template allows the call; templates that cannot be read allow none."""
+        try:
+            return self._templates_of(text).mismatch(call)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return "its templates cannot be read"
 
     def _templates_of(self, text: str) -> Templates:
         """The templates, read when they are first asked."""

@@ -217,6 +217,11 @@ def role_partition(role_arn: str) -> str:
     return found[1]
 
 
+def account_of(role_arn: str) -> str:
+    """The account of a role's ARN that was checked before."""
+    return role_arn.split(":")[4]
+
+
 def check_terms(terms: SessionTerms) -> None:
     """Refuses terms that STS would not take.
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dynaguard.access.grants import Grant
-from dynaguard.access.terms import GROUP_PREFIX
+from dynaguard.access.terms import GROUP_PREFIX, read_statements
 from dynaguard.call import Authorization, Principal, Ruling, StatementRef, Verdict
 from dynaguard.policy.decision import LookupFor
 from dynaguard.policy.matcher import CompiledPolicy
@@ -135,6 +135,10 @@ class Snapshot:
             need, who, lookup_for, is_emergency=is_emergency
         )
 
+    def held_by(self, view: View) -> list[Grant]:
+        """The grants that surely are for somebody, what ends first first; some may be over."""
+        return [each.grant for each in sorted(self._grants_of(view), key=_end)]
+
     def spend(self, id: str) -> None:
         """Takes in that nothing is left of a grant."""
         self._spent.add(id)
@@ -150,6 +154,24 @@ class Snapshot:
             pattern = parse_arn_pattern(each.grant.identity)
             if view.is_for(each.grant) and any(pattern.truth(arn) for arn in signer.arns):
                 yield each
+
+
+def snapshot_of(grants: Iterable[Grant]) -> Snapshot:
+    """A snapshot of grants that somebody else has read: for explanations and reports.
+
+    Raises:
+        PolicySyntaxError: One of them is no grant that could have been made.
+    """
+    return Snapshot(
+        {
+            grant.id: LiveGrant(
+                grant,
+                read_statements(grant.terms, source=grant.id, max_duration_s=math.inf),
+                1,
+            )
+            for grant in grants
+        }
+    )
 
 
 def _end(live: LiveGrant) -> tuple[float, str]:

@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
 
+from dynaguard.access.forking import pause_for_forks
 from dynaguard.access.sqlite_errors import explained, is_busy, refused
-from dynaguard.access.sqlite_forks import close_before_forks
 from dynaguard.access.store import RecordKind, StoredRecord
 from dynaguard.errors import AccessStoreError
 
@@ -92,7 +92,7 @@ class SqliteStore:
         self._openings = 0
         self._writes = 0
         self._purged_at_s = -_PURGE_INTERVAL_S
-        close_before_forks(self)
+        pause_for_forks(self)
 
     def create(self) -> bool:
         """Makes the file with its tables where there is none; whether it did.
@@ -184,11 +184,11 @@ class SqliteStore:
         self._drop()
         return True
 
-    def after_fork(self, *, is_child: bool, was_closed: bool) -> None:
+    def after_fork(self, *, is_child: bool, was_paused: bool) -> None:
         """Lets everybody in again."""
         if is_child:
             self._lock = threading.Lock()
-        elif was_closed:
+        elif was_paused:
             self._lock.release()
 
     def _read(self, find: Callable[[sqlite3.Connection], _ValueT], missing: _ValueT) -> _ValueT:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from dynaguard.access.book import Book
 from dynaguard.access.changes import AccessChange, note_change
 from dynaguard.access.claiming import claim_use
-from dynaguard.access.snapshot import View
+from dynaguard.access.snapshot import Snapshot, View
 from dynaguard.call import Authorization, Call, Decision, GrantRef, Principal, Ruling, Verdict
 from dynaguard.errors import AccessStoreError
 from dynaguard.policy.advice import as_pattern, one_line
@@ -58,20 +58,15 @@ class Grants:
     ) -> Ruling | None:
         """The ruling of a grant instead of one that refuses, or None.
 
-        A presigned URL outlives every count and end, so no grant allows to make one. What requires
-        an approval is allowed by break-glass alone.
+        A presigned URL outlives every count and end, so no grant allows to make one.
         """
         if ruling.verdict not in _HELPED or call.is_presign:
             return None
         snapshot = self.book.current()
         if snapshot is None or not snapshot.by_id:
             return None
-        signer = who.signer
-        view = View(signer or who, call.scope.acting_name, signer is not None)
-        is_emergency = ruling.verdict is Verdict.REQUIRE_APPROVAL
-        return snapshot.rule(
-            need, view, who, lookup_for, self.book.clock.span_s(), is_emergency=is_emergency
-        )
+        span_s = self.book.clock.span_s()
+        return rule_by(snapshot, call, need, who, ruling, lookup_for, span_s)
 
     def learns_more(self, decision: Decision) -> bool:
         """Whether grants changed just now, so that a refused call is worth deciding again.
@@ -160,6 +155,34 @@ class Grants:
                 is_break_glass=True,
             )
         )
+
+
+def rule_by(
+    snapshot: Snapshot,
+    call: Call,
+    need: Authorization,
+    who: Principal,
+    ruling: Ruling,
+    lookup_for: LookupFor,
+    span_s: tuple[float, float],
+) -> Ruling | None:
+    """The ruling of one of some grants instead of one that refuses, or None.
+
+    What requires an approval is allowed by break-glass alone.
+
+    Args:
+        snapshot: The grants.
+        call: The call.
+        need: One authorisation that it needs.
+        who: As whom: who signs, or who acts.
+        ruling: What statements say: an implicit deny, or that an approval is required.
+        lookup_for: Makes the context.
+        span_s: Now, as `StrictClock.span_s` tells it.
+    """
+    signer = who.signer
+    view = View(signer or who, call.scope.acting_name, signer is not None)
+    is_emergency = ruling.verdict is Verdict.REQUIRE_APPROVAL
+    return snapshot.rule(need, view, who, lookup_for, span_s, is_emergency=is_emergency)
 
 
 def _command(need: Authorization, principal: Principal) -> str:

@@ -9,14 +9,17 @@ import click
 
 _MODULE_BY_COMMAND: Final = {
     "alarms": "dynaguard.cli.alarms",
+    "approvals": "dynaguard.cli.approvals",
     "audit": "dynaguard.cli.audit",
     "check": "dynaguard.cli.check",
     "demo": "dynaguard.cli.demo",
     "drill": "dynaguard.cli.drill",
     "explain": "dynaguard.cli.explain",
+    "grants": "dynaguard.cli.grants",
     "init": "dynaguard.cli.init",
     "key-hash": "dynaguard.cli.key_hash",
     "run": "dynaguard.cli.run",
+    "session": "dynaguard.cli.session",
     "runbook": "dynaguard.cli.runbook",
     "status": "dynaguard.cli.status",
     "test": "dynaguard.cli.test",

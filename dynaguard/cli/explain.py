@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from dynaguard.assembly import read_configuration
 from dynaguard.cli.output import FINDINGS, console, fail, output_option, print_json, reports_errors
 from dynaguard.explaining import ExplainedAuthorization, Explanation, explain
 from dynaguard.hooks.models import known_operation, parameter_faults
 from dynaguard.policy.suggestion import statement_toml
+
+if TYPE_CHECKING:
+    from dynaguard.access.grants import Grant
 
 
 @click.command("explain")
@@ -71,6 +77,7 @@ def command(
         identity=identity,
         account_id=account_id,
         expires_in=timedelta(hours=expires_in),
+        grants=_grants(policy),
     )
     if output == "json":
         print_json(found.as_dict())
@@ -78,6 +85,20 @@ def command(
         _print_text(found, show_all=show_all)
     if not found.is_allowed:
         sys.exit(FINDINGS)
+
+
+def _grants(policy: str | None) -> tuple[Grant, ...]:
+    """The grants of the store that the settings name; none where they name none."""
+    configuration = read_configuration(
+        policy, {}, environ=os.environ, working_directory=Path.cwd()
+    )
+    if configuration.resolved.settings.access_store is None:
+        return ()
+    from dynaguard.access.granting import list_grants  # only with a store
+    from dynaguard.hooks.granting import opened_store
+
+    with opened_store(None, policy) as (store, _):
+        return list_grants(store, now_epoch_s=time.time()).grants
 
 
 def _read_params(text: str) -> dict[str, Any]:
@@ -113,6 +134,12 @@ def _print_text(found: Explanation, *, show_all: bool) -> None:
         out.print(f"  {found.message}", markup=False)
     for authorization in found.authorizations:
         _print_authorization(authorization, show_all=show_all)
+    if found.grants:
+        out.print("\nGrants:")
+    for grant in found.grants:
+        needed = "the call rests on it" if grant.is_needed else "not needed, or not for this"
+        text = f"  {grant.id} until {grant.expires} ({grant.owner}: {grant.reason}): {needed}"
+        out.print(text, markup=False)
     if found.suggestions:
         out.print("\nThe smallest addition that would allow it:")
     for statement in found.suggestions:

@@ -7,15 +7,18 @@ request had no effect); the Developer Guide, "Tuning AWS SDK HTTP request settin
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from dynaguard.access.forking import pause_for_forks
 from dynaguard.access.table_calls import TableCallError
 from dynaguard.hooks.exemption import own_calls
 
 _CONNECT_TIMEOUT_S: Final = 1
 _READ_TIMEOUT_S: Final = 2
+_FORK_WAIT_S: Final = 5.0
 _SERVER_FAULT: Final = 500
 
 
@@ -37,8 +40,10 @@ class OwnTableCalls:
 
     def __init__(self, region: str | None, endpoint_url: str | None) -> None:
         self._region, self._endpoint_url = region, endpoint_url
+        self._lock = threading.Lock()
         self._client: Any = None
         self._pid = 0
+        pause_for_forks(self)
 
     def __call__(self, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """As `TableCalls`."""
@@ -74,27 +79,46 @@ class OwnTableCalls:
             with suppress(Exception):
                 client.close()
 
+    def before_fork(self) -> bool:
+        """Waits until no client is being made: a child would wait for its imports for ever."""
+        return self._lock.acquire(timeout=_FORK_WAIT_S)
+
+    def after_fork(self, *, is_child: bool, was_paused: bool) -> None:
+        """Lets everybody in again."""
+        if is_child:
+            self._lock = threading.Lock()
+        elif was_paused:
+            self._lock.release()
+
     def _own_client(self) -> Any:
         """The client of this process. A child's sockets would be its parent's."""
         client = self._client
         if client is not None and self._pid == os.getpid():
             return client
-        import botocore.session
-        from botocore.config import Config
-
-        client = botocore.session.Session().create_client(
-            "dynamodb",
-            region_name=self._region,
-            endpoint_url=self._endpoint_url,
-            config=Config(
-                connect_timeout=_CONNECT_TIMEOUT_S,
-                read_timeout=_READ_TIMEOUT_S,
-                retries={"total_max_attempts": 1},
-                tcp_keepalive=True,
-            ),
-        )
-        self._client, self._pid = client, os.getpid()
+        with self._lock:
+            client = self._client
+            if client is None or self._pid != os.getpid():
+                client = self._client = _make_client(self._region, self._endpoint_url)
+                self._pid = os.getpid()
         return client
+
+
+def _make_client(region: str | None, endpoint_url: str | None) -> Any:
+    """A client that gives up soon; the store tries again by itself."""
+    import botocore.session
+    from botocore.config import Config
+
+    return botocore.session.Session().create_client(
+        "dynamodb",
+        region_name=region,
+        endpoint_url=endpoint_url,
+        config=Config(
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            read_timeout=_READ_TIMEOUT_S,
+            retries={"total_max_attempts": 1},
+            tcp_keepalive=True,
+        ),
+    )
 
 
 def _from_answer(response: Mapping[str, Any]) -> TableCallError:

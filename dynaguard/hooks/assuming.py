@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from dynaguard.access.sessions import SessionCredentials, SessionRequest, role_partition
 from dynaguard.errors import SessionError
@@ -55,6 +55,13 @@ def assume(request: SessionRequest, make_client: MakeClient, region: str | None)
             answer: dict[str, Any] = client.assume_role(**request.as_params())
         except ClientError as err:
             raise _told(request, err) from err
+        except NoCredentialsError as err:
+            raise SessionError(
+                f"the session `{request.session_name}` was not had: no AWS credentials were found "
+                f"to assume `{request.role_arn}` with",
+                role=request.role_arn,
+                code=type(err).__name__,
+            ) from err
         except BotoCoreError as err:
             raise SessionError(
                 f"the session `{request.session_name}` was not had: STS did not answer "

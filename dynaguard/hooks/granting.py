@@ -20,6 +20,7 @@ from dynaguard.hooks.lifecycle import current
 
 if TYPE_CHECKING:
     from dynaguard.access.store import AccessStore
+    from dynaguard.assembly import PolicySource
     from dynaguard.settings import Settings
 
 
@@ -73,7 +74,7 @@ def grant(
 
     Effects: one write to the store; may block.
     """
-    with _opened(store) as (opened, settings):
+    with opened_store(store) as (opened, settings):
         now_s = time.time()
         if expires is not None and expires_in is not None:
             raise ConfigurationError("both `expires` and `expires_in` are given, keep one")
@@ -124,7 +125,7 @@ def revoke_grant(
 
     Effects: one write to the store; may block.
     """
-    with _opened(store) as (opened, settings):
+    with opened_store(store) as (opened, settings):
         by = _person(by, settings)
         return granting.revoke_grant(opened, id, by=by, why=reason, now_epoch_s=time.time())
 
@@ -147,16 +148,24 @@ def grants(
 
     Effects: reads the store; may block.
     """
-    with _opened(store) as (opened, _):
+    with opened_store(store) as (opened, _):
         found = granting.list_grants(opened, now_epoch_s=time.time(), include_ended=include_ended)
         return found.grants
 
 
 @contextmanager
-def _opened(
-    store: str | os.PathLike[str] | AccessStore | None,
+def opened_store(
+    store: str | os.PathLike[str] | AccessStore | None, policy: PolicySource | None = None
 ) -> Iterator[tuple[AccessStore, Settings]]:
-    """The store that is meant, and the settings; what is opened here is closed at the end."""
+    """The store that is meant, and the settings; what is opened here is closed at the end.
+
+    Args:
+        store: A store, or its location; None: that of the guard in force, else of the settings.
+        policy: Where settings are read from while no guard is in force, as for `install()`.
+
+    Raises:
+        ConfigurationError: No store is set; or settings, or the location, cannot be used.
+    """
     guard, _ = current()
     if guard is not None:
         settings = guard.resolved.settings
@@ -165,7 +174,7 @@ def _opened(
         from dynaguard.assembly import read_configuration
 
         configuration = read_configuration(
-            None, {}, environ=os.environ, working_directory=Path.cwd()
+            policy, {}, environ=os.environ, working_directory=Path.cwd()
         )
         settings, in_force = configuration.resolved.settings, None
     if callable(getattr(store, "change_token", None)):

@@ -80,6 +80,7 @@ def install(
     access_max_age_s: float | None = None,
     access_max_duration_s: float | None = None,
     approval_wait_s: float | None = None,
+    approval_webhooks: str | os.PathLike[str] | None = None,
 ) -> Guard:
     """Guards every AWS call of this process that goes through botocore, from now on.
 
@@ -140,6 +141,7 @@ def install(
         access_max_age_s: How old what was read from the store may be while it cannot be reached.
         access_max_duration_s: How long a grant may be made for at most.
         approval_wait_s: How long a call waits for its approval; not given: it is refused at once.
+        approval_webhooks: A file that names the webhooks that are told of tickets.
 
     Returns:
         The guard in force. A second call with equal settings gives the same one. As a context

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.access.lives import bound_scope
+from dynaguard.access.sessions import account_of
 from dynaguard.errors import PolicyDenied, SessionError
 from dynaguard.scope import Scope
 
@@ -95,7 +96,7 @@ class RoleFetcher:
     @property
     def account_id(self) -> str:
         """The account of the role."""
-        return str(self._role_arn.split(":")[4])
+        return account_of(self._role_arn)
 
     def fetch(self) -> dict[str, Any]:
         """**Shape**: what botocore's refreshable credentials take: keys, token, `expiry_time`.

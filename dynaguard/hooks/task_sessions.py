@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dynaguard.access.sessions import SessionCredentials, SessionRequest
+from dynaguard.access.sessions import SessionCredentials, SessionRequest, account_of
 from dynaguard.call import NO_CREDENTIALS, CredentialFacts
 from dynaguard.errors import ConfigurationError, MissingExtraError
 from dynaguard.hooks.assuming import MakeClient, assume, sts_client_maker
@@ -149,6 +149,11 @@ class TaskSessions:
     def region(self) -> str | None:
         """The region of its sessions."""
         return self._region or self._base.region
+
+    @property
+    def account_id(self) -> str | None:
+        """The account of the role; None for a task without one."""
+        return None if self._next is None else account_of(self._next().role_arn)
 
     def credentials(self) -> SessionCredentials:
         """The credentials as they are now; assumes the role if that was not done yet.

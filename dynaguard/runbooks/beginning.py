@@ -77,6 +77,7 @@ def begin(
         expires_at=datetime.fromtimestamp(life.ends_epoch_s, UTC),
         correlation_id=inner.correlation_id,
         session_name=None if request is None else request().session_name,
+        link=None if order.bound is None else order.bound.runbook.link,
         life=life,
         _sessions=TaskSessions(
             base, life, Binding(inner), request, region=order.region, make_client=make_client

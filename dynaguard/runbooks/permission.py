@@ -7,10 +7,12 @@ principals), and whoever has to approve its runs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from dynaguard.access.tickets import TicketState, told
 from dynaguard.call import Decision, Principal, StatementRef, Verdict
-from dynaguard.errors import ConfigurationError, PolicyDenied
+from dynaguard.errors import ApprovalRequired, ConfigurationError, PolicyDenied, TicketError
+from dynaguard.hooks.lifecycle import current
 from dynaguard.policy.principals import PrincipalClause, views_of
 
 if TYPE_CHECKING:
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 
 OPERATION = "RunRunbook"
 """How denials name the run of a runbook, which is no operation of AWS's."""
+RefusalT = TypeVar("RefusalT", bound=PolicyDenied)
 SettleRun = Callable[["BoundRunbook", "ApprovalTerms", Principal], str]
-"""Gives the ticket by which a run is approved, waits or raises `ApprovalRequired`."""
+"""Gives the ticket by which a run is approved, or raises `ApprovalRequired`."""
 
 
 def check_may_run(
@@ -70,18 +73,24 @@ def approvals_needed(
 
 
 def refusal(
-    runbook: str, principal: Principal | None, reason: str, how_to_allow: str
-) -> PolicyDenied:
+    runbook: str,
+    principal: Principal | None,
+    reason: str,
+    how_to_allow: str,
+    *,
+    kind: type[RefusalT] = PolicyDenied,  # type: ignore[assignment]
+) -> RefusalT:
     """The denial of a run."""
     identity = "unknown" if principal is None else principal.name
-    return PolicyDenied(
+    is_open = kind is ApprovalRequired
+    return kind(
         f"the run of runbook `{runbook}` was refused for {identity}: {reason}; to allow it, "
         f"{how_to_allow}",
         operation=OPERATION,
         service="dynaguard",
         identity=identity,
         decision=Decision(
-            Verdict.DENY,
+            Verdict.REQUIRE_APPROVAL if is_open else Verdict.DENY,
             statement=StatementRef(runbook, "runbook"),
             reason=reason,
             how_to_allow=how_to_allow,
@@ -89,16 +98,45 @@ def refusal(
     )
 
 
-def no_approvals(bound: BoundRunbook, terms: ApprovalTerms, _: Principal) -> str:
-    """Where nobody can be asked, a run that has to be approved does not begin.
+def settle_run(bound: BoundRunbook, terms: ApprovalTerms, principal: Principal) -> str:
+    """The ticket by which a run is approved; uses it up, an approval is good for one run.
 
     Raises:
-        ConfigurationError: Always.
+        ApprovalRequired: It is open; `.ticket` names it. Begun again once it is approved, by the
+            same identity with the same parameters, the task begins.
+        PolicyDenied: It was denied; or the approval was used by another run in between.
+        ConfigurationError: No access store is set to ask anybody by, or who asks is not known.
+        AccessStoreError: The store cannot be used.
+
+    Effects: reads and changes the access store; never waits.
     """
-    raise ConfigurationError(
-        f"runbook `{bound.runbook.name}` has to be approved by {terms.quorum} of others before "
-        "it runs, and no access store is set to ask them by; set `access_store`"
-    )
+    guard = current()[0]
+    approvals = None if guard is None else guard.rooms.access.approvals
+    if approvals is None:
+        raise ConfigurationError(
+            f"runbook `{bound.runbook.name}` has to be approved by {terms.quorum} of others "
+            "before it runs, and there is no access store to ask them by; set `access_store`"
+        )
+    ticket = approvals.ask_for_run(bound, principal, terms, reason=f"run of {bound.runbook.name}")
+    clock = approvals.asking.book.clock
+    state = ticket.state_at(clock.for_end_s())
+    what = f"ticket `{ticket.id}` {told(ticket, clock.for_end_s())}"
+    if state is TicketState.PENDING:
+        refused = refusal(
+            bound.runbook.name,
+            principal,
+            f"it has to be approved first; {what}",
+            f"have it approved: `dynaguard approvals approve {ticket.id} --reason ...`",
+            kind=ApprovalRequired,
+        )
+        refused.ticket = ticket.id
+        raise refused
+    if state is not TicketState.APPROVED:
+        raise refusal(bound.runbook.name, principal, what, "ask again later")
+    try:
+        return approvals.runs.claim(ticket.id, bound.subject_sha256, principal).id
+    except TicketError as err:
+        raise refusal(bound.runbook.name, principal, str(err), "begin it again") from err
 
 
 def _pin(runbook: Runbook, document: PolicyDocument | None) -> RunbookPin | None:

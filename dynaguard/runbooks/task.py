@@ -30,6 +30,7 @@ class Task:
         expires_at: When it ends at the latest; an outer boundary that ends before counts.
         correlation_id: Id of its incident, or None where each call has one of its own.
         session_name: Name of its session in CloudTrail; None without a role.
+        link: Address of a page about its runbook, or None.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Task:
     expires_at: datetime
     correlation_id: str | None
     session_name: str | None
+    link: str | None
     life: TaskLife = field(repr=False)
     _sessions: TaskSessions = field(repr=False)
 
@@ -91,9 +93,12 @@ class Task:
             PolicyDenied: The task is over.
             SessionError: STS refused or did not answer.
         """
-        region = self._sessions.region
-        regions = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
-        return {**regions, **self.credentials().environ(), **environ_of(self.scope)}
+        region, account_id = self._sessions.region, self._sessions.account_id
+        found = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} if region else {}
+        if account_id is not None:
+            # Keys do not tell it, and the boundary names it.
+            found["DYNAGUARD_ACCOUNT_ID"] = account_id
+        return {**found, **self.credentials().environ(), **environ_of(self.scope)}
 
 
 _open_tasks: WeakValueDictionary[str, Task] = WeakValueDictionary()

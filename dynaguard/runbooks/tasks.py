@@ -21,9 +21,9 @@ from dynaguard.access.narrowing import narrowing_statements
 from dynaguard.access.sessions import SessionTerms
 from dynaguard.errors import ConfigurationError
 from dynaguard.runbooks.beginning import begin
-from dynaguard.runbooks.bound import BoundRunbook
+from dynaguard.runbooks.naming import bind_runbook
 from dynaguard.runbooks.orders import Order, check_order, task_duration_s, task_name
-from dynaguard.runbooks.permission import no_approvals
+from dynaguard.runbooks.permission import settle_run
 from dynaguard.runbooks.task import Task, innermost_task, note_begun
 from dynaguard.scope import ScopeManager, leave
 
@@ -55,7 +55,7 @@ class TaskManager:
         order: Order,
         *,
         clock: StrictClock | None = None,
-        settle_run: SettleRun = no_approvals,
+        settle_run: SettleRun = settle_run,
         make_client: MakeClient | None = None,
     ) -> None:
         self._order = order
@@ -232,9 +232,7 @@ def task(
         mfa_code=mfa_code,
         allow_widening=allow_widening,
     )
-    bound = None if runbook is None else bind_runbook(runbook, params)
-    if runbook is None and params is not None:
-        raise ConfigurationError("`params` are a runbook's, and no `runbook` is given")
+    bound = bind_runbook(runbook, params, role=role, region=region, session=session)
     narrowed = narrowing_statements(statements, actions, resources)
     order = Order(
         bound=bound,
@@ -255,16 +253,3 @@ def task(
 def current_task() -> Task | None:
     """The innermost task that the running code is in, or None; of a thread, what it was given."""
     return innermost_task()
-
-
-def bind_runbook(runbook: Any, params: Mapping[str, Any] | None) -> BoundRunbook:
-    """A runbook with its parameters bound, by whatever names it.
-
-    Raises:
-        ConfigurationError: It was bound before and parameters are given again.
-    """
-    if isinstance(runbook, BoundRunbook):
-        if params is not None:
-            raise ConfigurationError("the runbook has its parameters bound, leave `params` out")
-        return runbook
-    raise ConfigurationError("`runbook` takes a `BoundRunbook`")

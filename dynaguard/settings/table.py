@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from dynaguard.scope import MAX_CORRELATION_ID_LENGTH, Priority
+from dynaguard.settings.carried import CarriedScope
 
 ENV_PREFIX: Final = "DYNAGUARD_"
 POLICY_FILE_NAME: Final = "dynaguard.toml"
@@ -64,6 +65,7 @@ class Settings:
     stage: str | None = None
     priority: Priority = Priority.INTERACTIVE
     correlation_id: str | None = None
+    scope: CarriedScope | None = field(default=None, repr=False)
     surroundings: bool = True
     stamp: bool = True
     stamp_scope: bool = True
@@ -81,6 +83,7 @@ class Settings:
     access_max_age_s: float = 30.0
     access_max_duration_s: float = 86_400.0
     approval_wait_s: float | None = None
+    approval_webhooks: Path | None = None
     disabled: bool = False
 
 
@@ -102,6 +105,7 @@ class Kind(enum.StrEnum):
     )
     COORDINATOR = "a `redis://` URL, or in `install()` a `Coordinator`"
     SECONDS = "seconds, more than 0"
+    SCOPE = "what `scope_environ()` writes"
     SECRET = f"text of at least {MIN_MASK_KEY_LENGTH} characters"
 
 
@@ -261,6 +265,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "trace, one per call.",
     ),
     _row(
+        "scope",
+        Kind.SCOPE,
+        "Who acts, the task and its boundaries, as `scope_environ()` and `dynaguard session` hand "
+        "them to a subprocess. Only a variable. What cannot be read keeps the process from "
+        "starting.",
+        is_argument=False,
+        is_in_document=False,
+    ),
+    _row(
         "surroundings",
         Kind.SWITCH,
         "Whether job, run, stage and correlation id come from CI, AWS Batch, Lambda, ECS and "
@@ -339,6 +352,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Kind.SECONDS,
         "How long a call that needs an approval waits for it. Without it, such a call is refused "
         "at once and may be made again later.",
+    ),
+    _row(
+        "approval_webhooks",
+        Kind.PATH,
+        "A file that names the webhooks that are told of tickets, see "
+        "[approvals](../approvals.md).",
+        is_in_document=False,
     ),
     _row(
         "disabled",

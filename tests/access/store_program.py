@@ -59,6 +59,7 @@ def body_of(name: str, number: int, version: int) -> str:
 def forks(location: str, children: str, times: str) -> None:
     """Counts in threads while children are forked that count too; tells how many there were."""
     store = opened(location)
+    store.get("grant", "g-1")
     threads = [threading.Thread(target=count_up, args=(store, int(times))) for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -13,6 +13,8 @@ import boto3
 import pytest
 
 import dynaguard
+from dynaguard.access.access import Access
+from dynaguard.access.boundaries import Boundaries
 from dynaguard.access.claiming import claim_use
 from dynaguard.access.granting import show_grant
 from dynaguard.access.store import StoredRecord
@@ -21,7 +23,7 @@ from dynaguard.errors import AccessStoreError
 from dynaguard.hooks.granting import grant, revoke_grant
 from dynaguard.hooks.lifecycle import current
 from dynaguard.testing import MemoryStore
-from tests.access.desk import ETL, NEED, ORDERS, Desk, statements
+from tests.access.desk import ETL, NEED, ORDERS, Desk, call, statements
 
 DENY_ALL = {"version": 1, "default": "deny", "govern": ["dynamodb"]}
 KEY = {"order_id": {"S": "A-1"}}
@@ -165,11 +167,11 @@ def dynamodb(store: MemoryStore) -> Iterator[Any]:
     return client
 
 
-def _outcomes(call: Any, count: int, **params: Any) -> list[bool]:
+def _outcomes(use: Any, count: int, **params: Any) -> list[bool]:
     found = []
     for _ in range(count):
         try:
-            found.append(call(**params)["Answered"])
+            found.append(use(**params)["Answered"])
         except dynaguard.PolicyDenied:
             found.append(False)
     return found
@@ -308,3 +310,70 @@ def test_a_process_that_dies_between_claim_and_use_has_spent_it(store: MemorySto
         _claim(desk, given.id)
 
     assert _left(desk, given.id) == 1
+
+
+def test_credentials_that_change_hands_take_no_second_use(
+    dynamodb: Any, store: MemoryStore
+) -> None:
+    """A call that is decided again when it is signed holds its use already."""
+    given = grant(identity="etl", reason="INC-1", expires_in=60, uses=1, **GET)
+    guard = dynaguard.install(DENY_ALL, access_store=store, identity="etl")
+    need = NEED._replace(resource="arn:aws:dynamodb:eu-west-1:111122223333:table/orders")
+    passage = guard.enter(call(params={"TableName": "orders", "Key": KEY}), needs=(need,))
+
+    guard._authorising.authorise(passage)
+
+    assert show_grant(store, given.id).uses_left == 0
+    assert passage.claimed == {given.id}
+
+
+def test_a_process_without_a_store_holds_no_grants() -> None:
+    """A decision that names one, from another guard say, does not hold."""
+    desk = Desk()
+    desk.give()
+    access = Access(Boundaries(desk.clock), {})
+
+    assert access.is_still_granted(desk.decide(ETL, NEED._replace(resource="arn:other")))
+    assert not access.is_still_granted(desk.decide())
+
+
+def test_calls_give_up_after_many_grants_that_others_used_up(
+    dynamodb: Any, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bounded, refused with the reason, and the application may try again."""
+    for _ in range(20):
+        grant(identity="etl", reason="INC-1", expires_in=60, uses=1, **GET)
+    monkeypatch.setattr("dynaguard.access.widening.claim_use", lambda *_, **__: False)
+
+    with pytest.raises(dynaguard.PolicyDenied) as caught:
+        dynamodb.get_item(TableName="orders", Key=KEY)
+
+    assert caught.value.reason.startswith("each grant that would allow it was used up in between")
+
+
+def test_threads_share_what_is_known() -> None:
+    """While grants come and go, each thread sees one answer or the other, and no error."""
+    desk = Desk()
+    kept = desk.give(duration_s=10_000.0)
+    stop = threading.Event()
+    errors: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            while not stop.is_set():
+                assert desk.decide().verdict is Verdict.ALLOW
+        except BaseException as err:  # noqa: BLE001 - told below
+            errors.append(err)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(25):
+        desk.revoke(desk.give(uses=1))
+        desk.book.spend(kept.id + "-x")
+        desk.book.read_now()
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynaguard.access.clock import SKEW_TOLERANCE_S, StrictClock
+from dynaguard.access.clock import SKEW_TOLERANCE_S, StrictClock, iso_utc, steady_s
 
 _BEGIN_S = 1_790_000_000.0
 
@@ -91,3 +92,41 @@ def test_nothing_outlives_its_end_by_true_time(
         passed_s += seconds
         if passed_s >= life_s + 1e-3:
             assert clock.for_end_s() >= end_s
+
+
+def test_one_reading_tells_both_times() -> None:
+    """As the two do one after the other, whatever jumped."""
+    clocks = Clocks()
+    clock = clocks.strict()
+
+    for jump_s in (0.0, 3600.0, -9000.0):
+        clocks.wall_s += jump_s
+        assert clock.span_s() == (clock.for_end_s(), clock.for_beginning_s())
+
+
+@given(st.lists(st.tuples(st.floats(0, 5000), st.floats(-10_000, 10_000)), max_size=8))
+def test_no_jump_makes_an_age_smaller_than_it_is(steps: list[tuple[float, float]]) -> None:
+    """Ages are told by the clock that says more."""
+    clocks = Clocks()
+    clock = clocks.strict()
+    mark = clock.mark()
+
+    for seconds, jump_s in steps:
+        clocks.passes(seconds)
+        clocks.wall_s += jump_s
+
+    assert clock.since_s(mark) >= sum(seconds for seconds, _ in steps) - 1e-3
+
+
+def test_the_steady_clock_goes_on_while_the_machine_sleeps() -> None:
+    """Where the system has such a clock; it never goes back anywhere."""
+    first = steady_s()
+
+    assert first <= steady_s()
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        assert abs(steady_s() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 5
+
+
+def test_instants_are_written_in_utc() -> None:
+    """As messages and the command line have them."""
+    assert iso_utc(_BEGIN_S) == "2026-09-21T14:13:20Z"

@@ -443,10 +443,10 @@ def test_nothing_is_open_while_the_process_forks(store: SqliteStore) -> None:
     """Nor can another thread open it meanwhile; afterwards it is used again."""
     store.add(grant())
 
-    was_closed = store.before_fork()
+    was_paused = store.before_fork()
 
-    assert (was_closed, store._connection, store._lock.locked()) == (True, None, True)
-    store.after_fork(is_child=False, was_closed=was_closed)
+    assert (was_paused, store._connection, store._lock.locked()) == (True, None, True)
+    store.after_fork(is_child=False, was_paused=was_paused)
     assert store.get("grant", "g-1") == grant()
 
 
@@ -455,7 +455,7 @@ def test_a_child_has_a_lock_of_its_own(store: SqliteStore) -> None:
     store.add(grant())
     store.before_fork()
 
-    store.after_fork(is_child=True, was_closed=True)
+    store.after_fork(is_child=True, was_paused=True)
 
     assert store.get("grant", "g-1") == grant()
 
@@ -467,10 +467,10 @@ def test_a_fork_does_not_wait_without_end(
     monkeypatch.setattr(sqlite_store, "BUSY_TIMEOUT_S", 0.01)
     store.add(grant())
     with store._lock:
-        was_closed = store.before_fork()
-        store.after_fork(is_child=False, was_closed=was_closed)
+        was_paused = store.before_fork()
+        store.after_fork(is_child=False, was_paused=was_paused)
 
-    assert not was_closed
+    assert not was_paused
     assert store.get("grant", "g-1") == grant()
 
 

@@ -65,3 +65,18 @@ def reads_a_refusal(refusal: dynaguard.PolicyDenied) -> str:
     assert_type(refusal.resource, str | None)
     assert_type(refusal.how_to_allow, str)
     return refusal.identity
+
+
+def grants_for_a_while() -> None:
+    """Durations as seconds or `timedelta`; the grant is a value."""
+    made = dynaguard.grant(
+        identity="etl",
+        reason="INC-4711",
+        actions="dynamodb:GetItem",
+        resources=["arn:aws:dynamodb:*:*:table/orders"],
+        expires_in=timedelta(minutes=15),
+    )
+    assert_type(made, dynaguard.Grant)
+    assert_type(dynaguard.grants(include_ended=True), tuple[dynaguard.Grant, ...])
+    assert_type(dynaguard.revoke_grant(made.id, "over"), dynaguard.Grant)
+    dynaguard.grant(identity="etl", reason="INC-4711", expires_in="15m")  # type: ignore[arg-type]

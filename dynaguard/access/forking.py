@@ -1,4 +1,4 @@
-"""Has SQLite files closed before each fork of the process; see `sqlite_store.py`."""
+"""What must not go on while the process forks: open SQLite files, clients being made."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import weakref
 from typing import Protocol
 
 
-class Closable(Protocol):
-    """What must not be open while the process forks."""
+class Pausable(Protocol):
+    """What must not go on while the process forks."""
 
     def before_fork(self) -> bool:
-        """Closes it and keeps everybody out; whether that was possible."""
+        """Ends what goes on and keeps everybody out; whether that was possible."""
         ...
 
-    def after_fork(self, *, is_child: bool, was_closed: bool) -> None:
+    def after_fork(self, *, is_child: bool, was_paused: bool) -> None:
         """Lets everybody in again."""
         ...
 
 
-_closables: weakref.WeakSet[Closable] = weakref.WeakSet()
-_closed: list[tuple[Closable, bool]] = []
+_pausables: weakref.WeakSet[Pausable] = weakref.WeakSet()
+_paused: list[tuple[Pausable, bool]] = []
 """Those of the fork that happens now; Python lets one thread fork at a time."""
 
 
-def close_before_forks(closable: Closable) -> None:
-    """Has it closed before every fork, as long as it lives."""
+def pause_for_forks(pausable: Pausable) -> None:
+    """Has it paused for every fork, as long as it lives."""
     _watch_forks()
-    _closables.add(closable)
+    _pausables.add(pausable)
 
 
 @functools.cache
@@ -44,11 +44,11 @@ def _watch_forks() -> None:
 
 def _before() -> None:
     """Just before a fork, in the thread that forks."""
-    _closed.extend((closable, closable.before_fork()) for closable in list(_closables))
+    _paused.extend((pausable, pausable.before_fork()) for pausable in list(_pausables))
 
 
 def _after(*, is_child: bool) -> None:
     """Just after it, in both processes."""
-    for closable, was_closed in _closed:
-        closable.after_fork(is_child=is_child, was_closed=was_closed)
-    _closed.clear()
+    for pausable, was_paused in _paused:
+        pausable.after_fork(is_child=is_child, was_paused=was_paused)
+    _paused.clear()

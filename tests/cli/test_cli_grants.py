@@ -1,0 +1,232 @@
+"""`dynaguard grants`: what was opened, for whom, until when; and closed again."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dynaguard.access.sqlite_store import SqliteStore
+from dynaguard.access.store import StoredRecord
+from dynaguard.cli.commands import cli
+from dynaguard.cli.durations import instant_of, seconds_of, shown_duration
+
+ORDERS = "arn:aws:dynamodb:*:*:table/orders"
+CREATE = (
+    *("grants", "create", "--identity", "etl", "--reason", "INC-4711", "--owner", "ada"),
+    *("--action", "dynamodb:GetItem", "--resource", ORDERS),
+)
+
+
+@pytest.fixture(autouse=True)
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The store of the environment."""
+    path = tmp_path / "access.sqlite"
+    monkeypatch.setenv("DYNAGUARD_ACCESS_STORE", str(path))
+    return path
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
+
+
+def _json(*arguments: str) -> dict[str, Any]:
+    found = _run(*arguments, "--output", "json")
+    assert found.exit_code == 0, found.output
+    return json.loads(found.stdout)  # type: ignore[no-any-return]
+
+
+def test_creating_says_exactly_what_was_opened() -> None:
+    """For whom, what, from when until when, how often; and how to take it back."""
+    result = _run(*CREATE, "--expires", "90m", "--uses", "3", "--acting-as", "bot")
+
+    text = re.sub(r"grant-[0-9a-z-]{19}", "ID", result.stdout)
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", text)
+    assert result.exit_code == 0
+    assert text.splitlines() == [
+        "opened:",
+        "  ID: in force",
+        "  for    bot, acting as etl",
+        f"  opens  dynamodb:GetItem on {ORDERS}",
+        "  from   TIME",
+        "  until  TIME (1h 30m)",
+        "  uses   3 of 3 calls left",
+        "  owner  ada",
+        "  reason INC-4711",
+        "take it back with: dynaguard grants revoke ID --reason ...",
+    ]
+
+
+def test_break_glass_is_loud() -> None:
+    """Before anything is opened, and in what was."""
+    result = _run(*CREATE, "--expires", "30m", "--break-glass")
+
+    assert result.stderr.startswith("BREAK-GLASS: nobody approves this.")
+    assert "  BREAK-GLASS: nobody approved it" in result.stdout.splitlines()
+    assert "BREAK-GLASS, in force" in _run("grants", "list").stdout
+
+
+def test_what_is_wrong_is_told_at_once() -> None:
+    """One line each, and nothing is opened."""
+    result = _run("grants", "create", "--identity", "*")
+
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 4
+    assert _run("grants", "list").stdout.startswith("no grants in ")
+
+
+def test_an_end_may_be_an_instant() -> None:
+    """In whatever time zone; shown in UTC."""
+    begin, end = "2099-01-01T00:00+01:00", "2099-01-01T01:00+01:00"
+
+    result = _run(*CREATE, "--expires", end, "--not-before", begin)
+
+    assert result.exit_code == 2
+    assert "not_before: is more than 31 days ahead" in result.stderr
+    assert "expires" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [("--expires", "soon"), ("--expires", "2030-01-01"), ("--not-before", "1h")],
+)
+def test_times_that_are_none(option: str, text: str) -> None:
+    """With an example of one."""
+    result = _run(*CREATE, "--reason", "x", option, text)
+
+    assert result.exit_code == 2
+    assert f"`{text}` is n" in result.stderr
+    assert "2026-11-21T16:00Z" in result.stderr
+
+
+def test_json_is_complete_and_in_utc() -> None:
+    """For programs: every part of a grant, its state beside it."""
+    made = _json(*CREATE, "--expires", "15m")
+    listed = _json("grants", "list")["grants"]
+    shown = _json("grants", "show", made["id"])
+
+    assert made == shown == listed[0]
+    assert (made["state"], made["owner"], made["uses"]) == ("in force", "ada", None)
+    assert datetime.fromisoformat(made["expires"]).tzinfo == UTC
+
+
+def test_statements_are_read_from_a_file(tmp_path: Path) -> None:
+    """As an IAM policy has them."""
+    file = tmp_path / "scan.json"
+    allow = {"Effect": "Allow", "Action": "dynamodb:Scan", "Resource": ORDERS}
+    file.write_text(json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
+
+    made = _json(
+        *("grants", "create", "--identity", "etl", "--reason", "x", "--expires", "1h"),
+        *("--statements", f"@{file}"),
+    )
+
+    assert made["statements"] == [allow]
+    assert _run(*CREATE, "--statements", "@missing.json").exit_code == 2
+
+
+def test_revoking_closes_for_good() -> None:
+    """And is told with who and why."""
+    made = _json(*CREATE, "--expires", "15m")
+
+    result = _run("grants", "revoke", made["id"], "--reason", "over", "--by", "bob")
+
+    assert result.stdout.splitlines()[:2] == ["closed:", f"  {made['id']}: revoked"]
+    assert "by bob: over" in result.stdout
+    assert _json("grants", "list")["grants"] == []
+    assert [each["state"] for each in _json("grants", "list", "--all")["grants"]] == ["revoked"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("show", "grant-x"), ("revoke", "grant-x", "--reason", "x")]
+)
+def test_a_grant_that_is_not_there(arguments: tuple[str, ...]) -> None:
+    """By name, and where to look."""
+    result = _run("grants", *arguments)
+
+    assert result.exit_code == 2
+    assert "there is no grant `grant-x` in" in result.stderr
+
+
+def test_a_revocation_without_reason_is_none() -> None:
+    """The grant stays."""
+    made = _json(*CREATE, "--expires", "15m")
+
+    result = _run("grants", "revoke", made["id"])
+
+    assert result.exit_code == 2
+    assert "the reason is missing" in result.stderr
+    assert _json("grants", "show", made["id"])["state"] == "in force"
+
+
+def test_what_is_no_grant_is_a_finding(path: Path) -> None:
+    """The list goes on, and ends with exit code 1."""
+    _run(*CREATE, "--expires", "15m")
+    SqliteStore(path).add(StoredRecord("grant", "grant-bad", 1, "{}", 4e9))
+
+    result = _run("grants", "list")
+
+    assert result.exit_code == 1
+    assert "in force, until" in result.stdout
+    assert "`grant-bad` is no grant and opens nothing" in result.stderr
+
+
+def test_another_store_may_be_named(tmp_path: Path) -> None:
+    """Instead of the environment's."""
+    other = str(tmp_path / "other.sqlite")
+    _run(*CREATE, "--expires", "15m", "--store", other)
+
+    assert _json("grants", "list")["grants"] == []
+    assert len(_json("grants", "list", "--store", other)["grants"]) == 1
+
+
+def test_explain_shows_what_is_granted(tmp_path: Path) -> None:
+    """And what the call rests on."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text('version = 1\ndefault = "deny"\ngovern = ["dynamodb"]\n')
+    made = _json(*CREATE, "--expires", "15m")
+    params = '{"TableName": "orders", "Key": {"id": {"S": "1"}}}'
+    call = ("explain", "dynamodb", "GetItem", params, "--policy", str(policy), "--identity", "etl")
+
+    result = _run(*call, "--region", "eu-west-1")
+
+    assert result.exit_code == 0
+    assert f"{made['id']} until {made['expires']} (ada: INC-4711): the call rests on it" in (
+        result.stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("15m", 900), ("2h", 7200), ("1d", 86_400), ("1.5h", 5400), (" 5m ", 300)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    """A number and a unit."""
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "-5m", "5 m", "1h30m", "15M", "٣m"])
+def test_what_is_no_duration(text: str) -> None:
+    """No guessing."""
+    assert seconds_of(text) is None
+
+
+def test_instants_have_a_time_zone() -> None:
+    """Or they are none."""
+    assert instant_of("2026-11-21T17:00+01:00") == datetime(2026, 11, 21, 16, tzinfo=UTC)
+    assert instant_of("2026-11-21T16:00") is None
+    assert instant_of("16:00Z") is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (59, "59s"), (900, "15m"), (5400, "1h 30m"), (93_784, "1d 2h"), (-5, "0s")],
+)
+def test_durations_are_shown_short(seconds: float, text: str) -> None:
+    """Two units at most."""
+    assert shown_duration(seconds) == text
