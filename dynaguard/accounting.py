@@ -22,7 +22,7 @@ from dynaguard.telemetry.consumption import ConsumptionMetrics
 if TYPE_CHECKING:
     from dynaguard.call import ConsumedCapacity
     from dynaguard.consumption.consumption import Consumption
-    from dynaguard.consumption.limits import CapacityLimits, Excess
+    from dynaguard.consumption.limits import CapacityLimits, CountsUnits, Excess
     from dynaguard.errors import PolicyDenied
     from dynaguard.passage import Passage
 
@@ -73,7 +73,7 @@ class Accounting:
         metrics: ConsumptionMetrics | None = None,
     ) -> None:
         self.has_limits = consumption.limits is not None
-        books_units = consumption.limits is not None or consumption.is_asking
+        books_units = consumption.is_limiting or consumption.is_asking
         self._booked_operations = REPORTING if books_units else _READS
         if not books_units and consumption.queries is None:
             self._booked_operations = frozenset()
@@ -166,6 +166,8 @@ class Accounting:
         consumption, call = self._consumption, passage.call
         if passage.is_limited and consumption.limits is not None:
             self._book_limits(consumption.limits, passage, outcome)
+        if consumption.thresholds is not None:
+            _book_threshold(consumption.thresholds, passage, outcome)
         if outcome.capacity:
             scope, identity = call.scope, passage.principal.name
             consumption.ledger.add(identity, scope.job, scope.runbook, outcome.capacity)
@@ -228,6 +230,16 @@ class Accounting:
         if passage.call.operation != "ExecuteStatement":
             return False
         return is_full_scan(passage.call, need, self._consumption.schemas) is True
+
+
+def _book_threshold(thresholds: CountsUnits, passage: Passage, outcome: Outcome) -> None:
+    """Adds what a call consumed to what went without the approval that it would have needed."""
+    decision, call = passage.decision, passage.call
+    if decision is None or not decision.required_by or decision.verdict is not Verdict.ALLOW:
+        return
+    if decision.approval is None:
+        capacity = outcome.capacity or estimated(call, passage.tables, outcome)
+        thresholds.book(call, passage.principal, decision.required_by, capacity)
 
 
 def _needs_of(passage: Passage) -> tuple[Authorization, ...]:

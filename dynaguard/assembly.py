@@ -11,9 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from dynaguard.access.access import Access
-from dynaguard.access.boundaries import Boundaries
-from dynaguard.access.clock import StrictClock, steady_s
+from dynaguard.access.assembling import build_access
 from dynaguard.audit.log import AuditLog
 from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb.schemas import Describe, KeySchemas
@@ -46,9 +44,8 @@ from dynaguard.telemetry.logs import CallLogs
 from dynaguard.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from dynaguard.access.store import AccessStore
     from dynaguard.access.table_calls import MakeTableCalls
-    from dynaguard.access.widening import Grants
+    from dynaguard.access.thresholds import Thresholds
     from dynaguard.audit.sinks import Ship
     from dynaguard.audit.writer import Signs
     from dynaguard.budgets.coordination import Coordinator
@@ -150,6 +147,7 @@ def build_guard(
     """
     settings, document = configuration.resolved.settings, configuration.document
     context = _context(document, settings, time_ns, describe)
+    access = build_access(document, settings, time_ns, monotonic, table_calls)
     rooms = Rooms(
         resolver=IdentityResolver(
             identity=settings.identity,
@@ -166,11 +164,13 @@ def build_guard(
         telemetry=Telemetry(logs=CallLogs(time_ns=time_ns) if settings.audit_logs else None),
         audit=_open_audit(settings, document, time_ns, ship),
         context=context,
-        access=_access(document, settings, time_ns, monotonic, table_calls),
+        access=access,
         policy=None if document is None else CompiledPolicy(document),
         masks=_masks(document, settings, time_ns),
         budgets=_budgets(document, settings, monotonic),
-        consumption=_consumption(document, settings, context.schemas, monotonic),
+        consumption=_consumption(
+            document, settings, context.schemas, monotonic, access.thresholds
+        ),
     )
     return Guard(configuration.resolved, document, rooms, monotonic=monotonic)
 
@@ -229,65 +229,6 @@ def _signer(path: Path) -> Signs:
     return Signer(path)
 
 
-def _access(
-    document: PolicyDocument | None,
-    settings: Settings,
-    time_ns: Callable[[], int],
-    monotonic: Callable[[], float],
-    table_calls: MakeTableCalls | None,
-) -> Access:
-    """What changes the policy's answer for a while."""
-    # Durations may stand still while the machine sleeps, ends may not.
-    steady = steady_s if monotonic is time.monotonic else monotonic
-    clock = StrictClock(lambda: time_ns() / 1e9, steady)
-    store = _access_store(settings, table_calls, monotonic)
-    approvals = None
-    if store is not None and document is not None:
-        from dynaguard.access.approvals import make_approvals
-
-        approvals = make_approvals(document, settings, store, clock, monotonic)
-    return Access(
-        Boundaries(clock),
-        {} if document is None else document.runbooks,
-        store=store,
-        grants=None if store is None else _grants(settings, store, clock),
-        approvals=approvals,
-    )
-
-
-def _grants(settings: Settings, store: AccessStore, clock: StrictClock) -> Grants:
-    """The grants of the store, read when a call first needs one."""
-    from dynaguard.access.book import Book  # only with a store
-    from dynaguard.access.widening import Grants
-
-    book = Book(
-        store,
-        clock,
-        max_age_s=settings.access_max_age_s,
-        max_duration_s=settings.access_max_duration_s,
-    )
-    return Grants(book, is_enforcing=settings.mode is Mode.ENFORCE)
-
-
-def _access_store(
-    settings: Settings,
-    table_calls: MakeTableCalls | None,
-    monotonic: Callable[[], float],
-) -> AccessStore | None:
-    """The store that the settings name, or None. Nothing is opened before it is used."""
-    location = settings.access_store
-    if location is None:
-        return None
-    from dynaguard.access.opening import open_store  # only with a store
-    from dynaguard.access.watched_store import WatchedStore
-
-    store = location
-    if isinstance(location, str):
-        key_file = settings.access_verify_key_file
-        store = open_store(location, make_table_calls=table_calls, verify_key_file=key_file)
-    return WatchedStore(store, monotonic=monotonic)
-
-
 def _context(
     document: PolicyDocument | None,
     settings: Settings,
@@ -302,6 +243,7 @@ def _context(
         environment=settings.environment or given.environment,
         schemas=KeySchemas(given.tables, describe=describe if is_asking else None),
         utcnow=lambda: datetime.fromtimestamp(time_ns() / 1e9, UTC),
+        trusts_labels=given.has_standing_access,
     )
 
 
@@ -360,6 +302,7 @@ def _consumption(
     settings: Settings,
     schemas: KeySchemas,
     monotonic: Callable[[], float],
+    thresholds: Thresholds | None,
 ) -> Consumption | None:
     """The books, or None where no setting and no capacity limit asks for any.
 
@@ -368,7 +311,8 @@ def _consumption(
     """
     limits = document.capacity_limits if document is not None else ()
     asks = settings.consumed_capacity != "off"
-    if not (asks or limits or settings.key_statistics or settings.query_warnings):
+    counts = thresholds is not None and thresholds.counts_units
+    if not (asks or limits or counts or settings.key_statistics or settings.query_warnings):
         return None
     keys = None
     if settings.key_statistics:
@@ -378,6 +322,7 @@ def _consumption(
         schemas,
         is_asking=asks,
         limits=CapacityLimits(limits) if limits else None,
+        thresholds=thresholds if counts else None,
         keys=keys,
         queries=QueryWatch() if settings.query_warnings else None,
     )

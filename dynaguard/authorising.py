@@ -25,6 +25,7 @@ from dynaguard.policy.principals import facts_of
 
 if TYPE_CHECKING:
     from dynaguard.access.access import Access
+    from dynaguard.access.thresholds import Allowance
     from dynaguard.access.widening import Grants
     from dynaguard.aws.context import ContextSource
     from dynaguard.identity.resolver import IdentityResolver
@@ -83,7 +84,7 @@ class Authorising:
         if decision.grants and decision.verdict.is_allowed and access.grants is not None:
             decision = self._with_uses(passage, decision, access.grants)
         if not decision.verdict.is_allowed:
-            passage.decision = decision = access.told(decision, passage.principal)
+            passage.decision = decision = access.told(passage.call, decision, passage.principal)
             self._refuse(passage, decision)
 
     def name_table(self, passage: Passage) -> None:
@@ -126,12 +127,37 @@ class Authorising:
         def lookup_for(authorization: Authorization, who: Principal) -> ContextLookup:
             return context.lookup_for(call, who, authorization)
 
-        if policy is None:
-            decision = Decision(Verdict.UNGOVERNED, needs)
-        else:
-            widen = access.widen_for(call, lookup_for)
-            decision = decide(policy, call, principal, needs, lookup_for, widen)
-        passage.decision = decision = access.narrowed(call, principal, decision, lookup_for)
+        def decided(allowance: Allowance | None) -> Decision:
+            if policy is None:
+                decision = Decision(Verdict.UNGOVERNED, needs)
+            else:
+                widen = access.widen_for(call, lookup_for, allowance)
+                decision = decide(policy, call, principal, needs, lookup_for, widen)
+            return access.narrowed(call, principal, decision, lookup_for)
+
+        allowance = access.allowance_for(call)
+        decision = decided(allowance)
+        if allowance is not None:
+            decision = self._taken(passage, decision, allowance, decided)
+        passage.decision = decision
+        return decision
+
+    def _taken(
+        self,
+        passage: Passage,
+        decision: Decision,
+        allowance: Allowance,
+        decided: Callable[[None], Decision],
+    ) -> Decision:
+        """The decision, once what goes without an approval is counted: whole or not at all."""
+        if decision.verdict is Verdict.ALLOW and not allowance.take():
+            decision = decided(None)  # other calls were faster
+        if decision.verdict is Verdict.REQUIRE_APPROVAL and allowance.excess is not None:
+            reason = f"{decision.reason}: {allowance.excess}"
+            return decision._replace(reason=reason)
+        if decision.verdict is Verdict.ALLOW and decision.required_by:
+            thresholds = self._access.thresholds
+            passage.is_limited = thresholds is not None and thresholds.counts_units
         return decision
 
     def _with_uses(self, passage: Passage, decision: Decision, grants: Grants) -> Decision:
@@ -144,7 +170,7 @@ class Authorising:
             passage.claimed = claimed.ids
             if claimed.decision is not None:
                 return claimed.decision
-            decision = self._decide(passage)
+            decision = _approved_as(decision, self._decide(passage))
             if not (decision.verdict.is_allowed and decision.grants):
                 return decision
         return decision._replace(
@@ -165,6 +191,17 @@ class Authorising:
         before = passage.principal
         passage.principal = self._resolver.settled(call.credentials, call.scope) or before
         return passage.principal is not before
+
+
+def _approved_as(before: Decision, again: Decision) -> Decision:
+    """A decision that was made again, with the approval that the call has got already."""
+    if before.approval is None or again.verdict is not Verdict.REQUIRE_APPROVAL:
+        return again
+    if again.required_by != before.required_by:
+        return again
+    return again._replace(
+        verdict=Verdict.ALLOW, offending=None, reason="", how_to_allow="", approval=before.approval
+    )
 
 
 def _told(principal: Principal) -> tuple[object, ...]:

@@ -269,7 +269,8 @@ class Decision(NamedTuple):
         is_enforced: False when the mode let a refused call through.
         grants: The grants that it needs, each once.
         approval: The approval that it needs, once given; or None.
-        required_by: As in `Ruling`, over all authorisations, where an approval is required.
+        required_by: As in `Ruling`, over all authorisations, where an approval is required; of an
+            allowed call, what it is below the threshold of.
     """
 
     verdict: Verdict

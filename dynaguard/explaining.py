@@ -27,6 +27,7 @@ from dynaguard.call import (
 from dynaguard.errors import ConfigurationError, readable_arn
 from dynaguard.identity.resolver import IdentityResolver
 from dynaguard.policy.decision import decide, denial_message
+from dynaguard.policy.describing import terms_text
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.principals import views_of
 from dynaguard.policy.suggestion import nearest_allow, smallest_statements
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from dynaguard.access.grants import Grant
     from dynaguard.policy.decision import LookupFor, Widen
     from dynaguard.policy.model import PolicyDocument
+
+
+_NOT_MISSING = frozenset({Verdict.ALLOW, Verdict.UNGOVERNED, Verdict.REQUIRE_APPROVAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,12 @@ class Explanation:
     Attributes:
         service, operation: The call.
         identity: Label of the identity that it was explained for.
-        verdict: `allow`, `deny`, `implicit_deny` or `ungoverned`.
+        verdict: `allow`, `deny`, `implicit_deny`, `require_approval` or `ungoverned`.
         is_allowed: Whether it would go on.
         statement: The statement behind the verdict as text, or None for the default.
         sid: Its Sid, or None.
+        approvals: Of `require_approval`: each statement that asks, and whose approval it takes
+            and for how long, in words. A threshold that it has is not looked at.
         message: As the denial would say it; empty when allowed.
         unknown_keys: Condition keys and facts that are not known and mattered.
         authorizations: Every permission that it needs.
@@ -107,6 +113,7 @@ class Explanation:
     authorizations: tuple[ExplainedAuthorization, ...]
     suggestions: tuple[Mapping[str, Any], ...] = ()
     sid: str | None = None
+    approvals: tuple[str, ...] = ()
     grants: tuple[ExplainedGrant, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -210,6 +217,7 @@ def _explain(
         environment=settings.environment or document.environment,
         schemas=KeySchemas(document.tables),
         utcnow=lambda: now,
+        trusts_labels=document.has_standing_access,
     )
     principal = resolver.resolve(call.credentials, call.scope)
     return explain_call(
@@ -251,19 +259,30 @@ def explain_call(
     explained = []
     for need in needs:
         # While somebody acts, statements are shown as they bear on whom they refuse.
-        refusing = [
-            each
+        verdicts = [
+            (each, decide(policy, call, each, (need,), lookup_for, widen).verdict)
             for each in views_of(principal)
-            if not decide(policy, call, each, (need,), lookup_for, widen).verdict.is_allowed
         ]
+        refusing = [each for each, verdict in verdicts if not verdict.is_allowed]
         who = refusing[0] if refusing else principal
-        refused += (need,) if refusing else ()
+        # What requires an approval is allowed by it: no further statement is missing.
+        if any(verdict is Verdict.IMPLICIT_DENY for _, verdict in verdicts):
+            refused.append(need)
+        is_missing = any(each not in _NOT_MISSING for _, each in verdicts)
         explained.append(
-            _explain_need(document, need, who, lookup_for(need, who), is_allowed=not refusing)
+            _explain_need(
+                document,
+                need,
+                who,
+                lookup_for(need, who),
+                is_allowed=not refusing,
+                is_missing=is_missing,
+            )
         )
     is_helped = decision.verdict is Verdict.IMPLICIT_DENY and not any(n.problem for n in refused)
     suggested = smallest_statements(refused, principal, expires=expires) if is_helped else ()
     found = _explanation(call, principal, decision, tuple(explained), suggested)
+    found = replace(found, approvals=_approvals(document, decision))
     return found if held is None else replace(found, grants=held.explained(principal, decision))
 
 
@@ -312,6 +331,13 @@ class _Held:
         )
 
 
+def _approvals(document: PolicyDocument, decision: Decision) -> tuple[str, ...]:
+    """Whose approval each statement takes that requires one."""
+    terms_by_ref = {each.ref: each.approval for each in document.statements}
+    asked = [(ref, terms_by_ref.get(ref)) for ref in decision.required_by]
+    return tuple(f"{ref}: {terms_text(terms)}" for ref, terms in asked if terms is not None)
+
+
 def _explain_need(
     document: PolicyDocument,
     need: Authorization,
@@ -319,8 +345,9 @@ def _explain_need(
     lookup: ContextLookup,
     *,
     is_allowed: bool,
+    is_missing: bool,
 ) -> ExplainedAuthorization:
-    """One permission."""
+    """One permission; where it is missing or denied, an Allow that comes near is looked for."""
     considered = trace(document, need, principal, lookup)
     return ExplainedAuthorization(
         need.action,
@@ -328,7 +355,7 @@ def _explain_need(
         need.problem,
         is_allowed,
         considered,
-        None if is_allowed else nearest_allow(considered),
+        nearest_allow(considered) if is_missing else None,
     )
 
 

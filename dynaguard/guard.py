@@ -134,7 +134,7 @@ class Guard:
             loads,
             monotonic=self.monotonic,
             capacity_detail=None if detail == "off" else detail.upper(),
-            has_limits=consumption is not None and consumption.limits is not None,
+            has_limits=consumption is not None and consumption.is_limiting,
         )
         self.accounting = accounting = (
             Accounting(consumption, self._refusal, is_enforcing=settings.mode is Mode.ENFORCE)

@@ -92,7 +92,7 @@ class Passage:
         seal: What was decided, as `hooks/` wants to find it again when it is sent.
         may_wait: Whether it may wait for people, once; not where that would block an event loop.
         is_budgeted: Whether the retry budgets act on it.
-        is_limited: Whether it is under a capacity limit.
+        is_limited: Whether it is under a capacity limit, or a threshold of capacity units.
         is_measured: Whether its answers tell consumed capacity that the caller did not ask for.
         is_observed: Whether the outermost wrapper watches the call and will record its end.
         is_masked: Whether the mask step has run.

@@ -58,6 +58,53 @@ def test_a_refused_call_says_what_the_denial_would_say() -> None:
     assert "etl" in found.message
 
 
+def asking(*further: dict[str, Any]) -> dict[str, Any]:
+    """The policy, with reads that require an approval."""
+    statement = {
+        "Sid": "Asks",
+        "Effect": "RequireApproval",
+        "Action": "dynamodb:BatchGetItem",
+        "Resource": "arn:aws:dynamodb:*:*:table/orders",
+        "Approval": {"quorum": 2},
+    }
+    return {**POLICY, "statement": [*POLICY["statement"], statement, *further]}
+
+
+def test_what_requires_an_approval_says_whose() -> None:
+    """It is not allowed; no statement is missing, so none is suggested."""
+    call = {"RequestItems": {"orders": {"Keys": [KEY]}}}
+
+    found = dynaguard.explain(
+        "dynamodb", "BatchGetItem", call, policy=asking(), region="eu-west-1"
+    )
+
+    assert not found.is_allowed
+    assert (found.verdict, found.sid) == ("require_approval", "Asks")
+    assert found.approvals == (
+        "Asks (<policy>): 2 other people; to be given within 1h, lasts 15m, for 1 call",
+    )
+    assert found.suggestions == ()
+    (need,) = found.authorizations
+    assert need.nearest is None
+    asks = next(each for each in need.statements if each.statement.sid == "Asks")
+    assert (asks.effect, asks.match, asks.counts) == ("RequireApproval", "yes", True)
+
+
+def test_only_what_nothing_allows_is_suggested() -> None:
+    """An approval is no matter of a further statement."""
+    keys = {"Keys": [KEY]}
+    call = {"RequestItems": {"orders": keys, "secrets": keys}}
+
+    found = dynaguard.explain(
+        "dynamodb", "BatchGetItem", call, policy=asking(), region="eu-west-1"
+    )
+
+    assert found.verdict == "implicit_deny"
+    assert found.approvals == ()
+    (statement,) = found.suggestions
+    assert [resource.rpartition("/")[2] for resource in statement["Resource"]] == ["secrets"]
+
+
 def test_every_table_of_a_batch_is_explained() -> None:
     """One authorisation each; the offending one decides."""
     found = explain(

@@ -32,7 +32,7 @@ import pytest
 
 from tests import servers
 
-PAGES = ("README.md", "docs/tutorial.md", "docs/alarms.md")
+PAGES = ("README.md", "docs/tutorial.md", "docs/access-stores.md", "docs/alarms.md")
 _FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]*?) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from dynaguard.access.boundaries import Boundaries
 from dynaguard.call import Authorization, Call, Decision, Principal, Ruling, StatementRef, Verdict
+from dynaguard.policy.principals import PrincipalClause
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dynaguard.access.approvals import Approvals
     from dynaguard.access.store import AccessStore
+    from dynaguard.access.thresholds import Allowance, Thresholds
     from dynaguard.access.widening import Grants
     from dynaguard.boundary import Boundary
     from dynaguard.policy.decision import LookupFor, Widen
@@ -28,9 +30,10 @@ class Access:
         store: Where grants and tickets are kept; None: there are none.
         grants: The grants of the store; None without one.
         approvals: Has people asked where an approval is required; None where nobody can be.
+        thresholds: What goes without an approval; None where every statement wants one at once.
     """
 
-    __slots__ = ("_runbooks", "approvals", "boundaries", "grants", "store")
+    __slots__ = ("_runbooks", "approvals", "boundaries", "grants", "store", "thresholds")
 
     def __init__(
         self,
@@ -39,32 +42,44 @@ class Access:
         store: AccessStore | None = None,
         grants: Grants | None = None,
         approvals: Approvals | None = None,
+        thresholds: Thresholds | None = None,
     ) -> None:
         self.approvals = approvals
         self.boundaries = boundaries
         self.store = store
         self.grants = grants
+        self.thresholds = thresholds
         self._runbooks = runbooks
 
-    def widen_for(self, call: Call, lookup_for: LookupFor) -> Widen | None:
+    def widen_for(
+        self, call: Call, lookup_for: LookupFor, allowance: Allowance | None = None
+    ) -> Widen | None:
         """What may allow that which no statement does; None where nothing can.
 
         Args:
             call: The call.
             lookup_for: Makes the context of one authorisation.
+            allowance: What the call may do without an approval, see `allowance_for`.
         """
         grants = self.grants
         has_runbooks = bool(self._runbooks and call.scope.boundaries)
         if grants is None and not has_runbooks:
-            return None
+            return None if allowance is None else allowance.widen
 
         def widen(need: Authorization, who: Principal, ruling: Ruling) -> Ruling | None:
             found = self._by_runbook(call, need, who, ruling, lookup_for) if has_runbooks else None
+            if found is None and allowance is not None:
+                found = allowance.widen(need, who, ruling)
+            # Break-glass, which stands in for an approval too, serves where nothing else does.
             if found is None and grants is not None:
                 found = grants.rule(call, need, who, ruling, lookup_for)
             return found
 
         return widen
+
+    def allowance_for(self, call: Call) -> Allowance | None:
+        """What a call may do without an approval, to be taken once it is allowed; or None."""
+        return None if self.thresholds is None else self.thresholds.allowance(call)
 
     def learns_more(self, decision: Decision) -> bool:
         """Whether what widens changed just now, so that a refused call may be allowed after all.
@@ -82,9 +97,9 @@ class Access:
             self.grants is not None and self.grants.is_still_granted(decision)
         )
 
-    def told(self, decision: Decision, principal: Principal) -> Decision:
+    def told(self, call: Call, decision: Decision, principal: Principal) -> Decision:
         """A refusal that also says how to ask for a grant."""
-        return decision if self.grants is None else self.grants.told(decision, principal)
+        return decision if self.grants is None else self.grants.told(call, decision, principal)
 
     def narrowed(
         self, call: Call, principal: Principal, decision: Decision, lookup_for: LookupFor
@@ -108,7 +123,7 @@ class Access:
             return None
         for boundary in call.scope.boundaries:
             pin = self._runbooks.get(boundary.name) if boundary.kind == "runbook" else None
-            if pin is None or pin.sha256 != boundary.runbook_sha256:
+            if pin is None or not _is_trusted(pin, boundary, who):
                 continue
             if pin.approval is not None and not self._is_approved(
                 pin.approval, boundary, call, who
@@ -130,6 +145,13 @@ class Access:
         acting = replace(who, acting_name=call.scope.acting_name)
         ticket, subject = boundary.ticket, boundary.subject_sha256
         return self.approvals.is_run_approved(ticket, subject, acting, terms)
+
+
+def _is_trusted(pin: RunbookPin, boundary: Boundary, who: Principal) -> bool:
+    """Whether a boundary is of the runbook as it was pinned, run by who may."""
+    if pin.sha256 != boundary.runbook_sha256:
+        return False
+    return pin.principals is None or PrincipalClause(pin.principals).truth(who) is True
 
 
 _REFUSED = frozenset({Verdict.DENY, Verdict.IMPLICIT_DENY})

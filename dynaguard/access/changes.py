@@ -67,4 +67,5 @@ def note_change(change: AccessChange) -> None:
     Logs at INFO on `dynaguard.access`, what has to do with break-glass at WARNING.
     """
     level = logging.WARNING if change.is_break_glass else logging.INFO
-    _log.log(level, "%s%s", "BREAK-GLASS, " if change.is_break_glass else "", change)
+    loud = "BREAK-GLASS " if change.is_break_glass else ""
+    _log.log(level, "%s%s", loud, change)

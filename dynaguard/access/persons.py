@@ -64,6 +64,14 @@ class Person:
             return session.casefold()
         return None if self.arn is not None and _ROLE.fullmatch(self.arn) else self.name.casefold()
 
+    @property
+    def grantee(self) -> str:
+        """Whom a grant for this person names; a role by its sessions, whose ARNs have no path."""
+        role = _ROLE.fullmatch(self.arn) if self.arn is not None else None
+        if role is None:
+            return self.arn or self.name
+        return "arn:{partition}:sts::{account}:assumed-role/{role}/*".format(**role.groupdict())
+
     def as_dict(self) -> dict[str, Any]:
         """**Shape**: attributes by name; JSON's own types."""
         return {

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from dynaguard.call import PrincipalKind
 from dynaguard.errors import PolicySyntaxError
 from dynaguard.policy.collecting import Findings, kind_of
 from dynaguard.policy.lines import Path_
@@ -35,6 +36,13 @@ MAX_REASON_LENGTH: Final = 512
 MAX_STATEMENTS_LENGTH: Final = 32_768
 MAX_USES: Final = 1_000_000
 GROUP_PREFIX: Final = "group:"
+NOBODY: Final = frozenset(
+    {
+        *("*", "unknown", "static-key", "temporary-key", GROUP_PREFIX),
+        *(kind.value.replace("_", "-") for kind in PrincipalKind),
+    }
+)
+"""What stands for many, or for whoever is not known: labels that name a sort of identity alone."""
 _MAX_EPOCH_S: Final = 1e11
 """The year 5138: what is beyond is no instant."""
 _KEYS: Final = frozenset({"Sid", "Effect", "Action", "Resource", "Condition"})
@@ -210,11 +218,11 @@ def _check_identity(findings: Findings, identity: Any) -> None:
     _check_line(findings, identity, "identity", 2048, "say for whom it is")
     if len(findings.problems) > before:
         return
-    if identity in ("*", "unknown", GROUP_PREFIX):
+    if identity in NOBODY:
         findings.add(
             path,
-            f"`{identity}` is nobody in particular, write an ARN pattern, `group:NAME` or the "
-            "label of an identity",
+            f"`{identity}` is nobody in particular, write an ARN pattern, `group:NAME` or a label "
+            "that the setting `identity` gives",
         )
     elif identity.startswith("arn:"):
         check_arn_pattern(findings, identity, path)

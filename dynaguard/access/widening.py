@@ -11,6 +11,7 @@ from dynaguard.access.book import Book
 from dynaguard.access.changes import AccessChange, note_change
 from dynaguard.access.claiming import claim_use
 from dynaguard.access.snapshot import Snapshot, View
+from dynaguard.access.terms import NOBODY
 from dynaguard.call import Authorization, Call, Decision, GrantRef, Principal, Ruling, Verdict
 from dynaguard.errors import AccessStoreError
 from dynaguard.policy.advice import as_pattern, one_line
@@ -117,11 +118,13 @@ class Grants:
                 return False
         return True
 
-    def told(self, decision: Decision, principal: Principal) -> Decision:
+    def told(self, call: Call, decision: Decision, principal: Principal) -> Decision:
         """A refusal that says how to ask for a grant, or why none counts."""
         need = decision.offending
         if decision.verdict is not Verdict.IMPLICIT_DENY or need is None or need.problem:
             return decision
+        if call.is_presign:
+            return decision  # no grant would help
         reason = decision.reason
         if self.book.failure is not None:
             reason += f"; whether a grant does is not known: {self.book.failure}"
@@ -193,11 +196,18 @@ def _command(need: Authorization, principal: Principal) -> str:
     words = {
         "--action": as_pattern(need.action),
         "--resource": as_pattern(need.resource),
-        "--identity": as_pattern(signer.arn) if signer.arn else signer.name,
+        "--identity": _identity(signer),
         "--acting-as": principal.acting_name,
     }
     options = [f"{name} {shlex.quote(word)}" for name, word in words.items() if word]
     return f"dynaguard grants create {' '.join(options)} --expires 15m --reason ..."
+
+
+def _identity(signer: Principal) -> str:
+    """How a grant would name somebody; left to who asks where nothing is known to name."""
+    if signer.arn:
+        return as_pattern(signer.arn)
+    return "..." if signer.name in NOBODY else signer.name
 
 
 def _unclaimed(decision: Decision, ref: GrantRef, err: AccessStoreError) -> Decision:

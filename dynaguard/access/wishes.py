@@ -139,7 +139,7 @@ def _wish(text: str, requester: Person, duration_s: float, uses: int | None) -> 
     """What is asked for, in JSON's own types."""
     return {
         "statements": json.loads(text),
-        "identity": requester.arn or requester.name,
+        "identity": requester.grantee,
         "acting_as": requester.acting_as,
         "duration_s": duration_s,
         "uses": uses,

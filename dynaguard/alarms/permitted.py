@@ -78,7 +78,7 @@ def policy_subjects(
     called: set[str] = set()
     notes: list[str] = []
     for statement in document.statements:
-        if statement.effect != "Allow" or statement.is_observed or not _is_on_items(statement):
+        if statement.effect == "Deny" or statement.is_observed or not _is_on_items(statement):
             continue
         who = _identities_of(statement, document, known, notes)
         what = _tables_of(statement, known.tables, notes)

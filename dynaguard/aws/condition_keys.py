@@ -157,7 +157,12 @@ CONDITION_KEYS: Final = (
     ConditionKey("dynaguard:Job", "String", "`job()`", "outside of a job"),
     ConditionKey("dynaguard:RunId", "String", "`job(run_id=...)`", "not given"),
     ConditionKey("dynaguard:Stage", "String", "`job(stage=...)`", "not given"),
-    ConditionKey("dynaguard:Runbook", "String", "setting `runbook`", "outside of a runbook"),
+    ConditionKey(
+        "dynaguard:Runbook",
+        "String",
+        "run of a runbook, setting `runbook`",
+        "outside of a runbook",
+    ),
     ConditionKey(
         "dynaguard:Environment",
         "String",

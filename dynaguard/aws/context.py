@@ -79,9 +79,11 @@ class ContextSource:
         environment: Value of `dynaguard:Environment`, or None.
         schemas: Key schemas of tables.
         utcnow: The clock.
+        trusts_labels: Whether a scope's `runbook` counts as it is. If not, as where there is no
+            standing access, a runbook is only what a boundary of the scope holds to its steps.
     """
 
-    __slots__ = ("environment", "known", "schemas", "utcnow")
+    __slots__ = ("environment", "known", "schemas", "trusts_labels", "utcnow")
 
     def __init__(
         self,
@@ -90,7 +92,9 @@ class ContextSource:
         environment: str | None,
         schemas: KeySchemas,
         utcnow: Callable[[], datetime],
+        trusts_labels: bool = True,
     ) -> None:
+        self.trusts_labels = trusts_labels
         self.known = {key.lower(): values for key, values in known.items()}
         self.environment = environment
         self.schemas = schemas
@@ -114,6 +118,16 @@ def _one(value: str | None) -> ContextValue:
 def _or_unknown(value: str | None) -> ContextValue:
     """A single value, unknown when it is not told."""
     return UNKNOWN if value is None else (value,)
+
+
+def _runbook(question: Question) -> ContextValue:
+    """The runbook that executes; a mere name is none where names are not trusted."""
+    scope = question.call.scope
+    name = scope.runbook
+    if name is None or question.source.trusts_labels:
+        return _one(name)
+    is_held = any(each.kind == "runbook" and each.name == name for each in scope.boundaries)
+    return (name,) if is_held else ABSENT
 
 
 _REGION_BY_GLOBAL_NAME: Final = {
@@ -291,7 +305,7 @@ _READERS: Final[Mapping[str, Callable[[Question], ContextValue]]] = {
     "dynaguard:job": lambda q: _one(q.call.scope.job),
     "dynaguard:runid": lambda q: _one(q.call.scope.run_id),
     "dynaguard:stage": lambda q: _one(q.call.scope.stage),
-    "dynaguard:runbook": lambda q: _one(q.call.scope.runbook),
+    "dynaguard:runbook": _runbook,
     "dynaguard:environment": lambda q: _or_unknown(q.source.environment),
     "dynaguard:service": lambda q: (q.call.service,),
     "dynaguard:operation": lambda q: (q.call.operation,),

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 _MODULE_BY_COMMAND: Final = {
+    "access": "dynaguard.cli.access",
     "alarms": "dynaguard.cli.alarms",
     "approvals": "dynaguard.cli.approvals",
     "audit": "dynaguard.cli.audit",
@@ -24,6 +25,7 @@ _MODULE_BY_COMMAND: Final = {
     "status": "dynaguard.cli.status",
     "test": "dynaguard.cli.test",
     "top": "dynaguard.cli.top",
+    "who-can": "dynaguard.cli.who_can",
 }
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from dynaguard.assembly import read_configuration
+from dynaguard.cli.held_grants import held_grants
 from dynaguard.cli.output import FINDINGS, console, fail, output_option, print_json, reports_errors
 from dynaguard.explaining import ExplainedAuthorization, Explanation, explain
 from dynaguard.hooks.models import known_operation, parameter_faults
 from dynaguard.policy.suggestion import statement_toml
 
-if TYPE_CHECKING:
-    from dynaguard.access.grants import Grant
+_IN_WORDS = {
+    "allow": "allowed",
+    "ungoverned": "allowed",
+    "require_approval": "refused until it is approved, as required",
+}
 
 
 @click.command("explain")
@@ -62,7 +63,7 @@ def command(
     OPERATION is the operation or the client's method (`Scan`, `scan`). Parameters that botocore
     would refuse are named as warnings.
 
-    Exits 0 when the call would be allowed, 1 when it would be refused.
+    Exits 0 when the call would be allowed, 1 when it would be refused or needs an approval.
     """
     operation = known_operation(service, operation)
     given = _read_params(params)
@@ -77,7 +78,7 @@ def command(
         identity=identity,
         account_id=account_id,
         expires_in=timedelta(hours=expires_in),
-        grants=_grants(policy),
+        grants=held_grants(policy),
     )
     if output == "json":
         print_json(found.as_dict())
@@ -85,20 +86,6 @@ def command(
         _print_text(found, show_all=show_all)
     if not found.is_allowed:
         sys.exit(FINDINGS)
-
-
-def _grants(policy: str | None) -> tuple[Grant, ...]:
-    """The grants of the store that the settings name; none where they name none."""
-    configuration = read_configuration(
-        policy, {}, environ=os.environ, working_directory=Path.cwd()
-    )
-    if configuration.resolved.settings.access_store is None:
-        return ()
-    from dynaguard.access.granting import list_grants  # only with a store
-    from dynaguard.hooks.granting import opened_store
-
-    with opened_store(None, policy) as (store, _):
-        return list_grants(store, now_epoch_s=time.time()).grants
 
 
 def _read_params(text: str) -> dict[str, Any]:
@@ -125,13 +112,15 @@ def _read_params(text: str) -> dict[str, Any]:
 def _print_text(found: Explanation, *, show_all: bool) -> None:
     """For people."""
     out = console()
-    verdict = "allowed" if found.is_allowed else "refused"
+    verdict = _IN_WORDS.get(found.verdict, "refused")
     by = f" by {found.statement}" if found.statement else ", by the default"
     if found.verdict == "ungoverned":
         by = ", the policy does not govern this service"
     out.print(f"{found.service} {found.operation} for {found.identity}: {verdict}{by}")
     if found.message:
         out.print(f"  {found.message}", markup=False)
+    for approval in found.approvals:
+        out.print(f"  approval for {approval}", markup=False)
     for authorization in found.authorizations:
         _print_authorization(authorization, show_all=show_all)
     if found.grants:

@@ -9,7 +9,7 @@ from typing import Any
 from dynaguard.aws.dynamodb.schemas import KeySchemas
 from dynaguard.consumption.keys import KeyStatistics
 from dynaguard.consumption.ledger import Ledger
-from dynaguard.consumption.limits import CapacityLimits
+from dynaguard.consumption.limits import CapacityLimits, CountsUnits
 from dynaguard.consumption.queries import QueryWatch
 from dynaguard.forks import renew_after_fork
 
@@ -23,6 +23,7 @@ class Consumption:
         is_asking: Whether every answer is asked for what it consumed.
         ledger: Units by identity, job, runbook, table and index.
         limits: Capacity limits.
+        thresholds: What counts units that went without an approval.
         keys: Hot and distinct partition keys.
         queries: Reads that cost more than they look.
     """
@@ -31,12 +32,18 @@ class Consumption:
     is_asking: bool = False
     ledger: Ledger = field(default_factory=Ledger)
     limits: CapacityLimits | None = None
+    thresholds: CountsUnits | None = None
     keys: KeyStatistics | None = None
     queries: QueryWatch | None = None
 
     def __post_init__(self) -> None:
         """A lock that another thread held in the moment of a fork would stay held in the child."""
         renew_after_fork(self)
+
+    @property
+    def is_limiting(self) -> bool:
+        """Whether what calls consume decides about further ones."""
+        return self.limits is not None or self.thresholds is not None
 
     @property
     def reads_requests(self) -> bool:

@@ -13,10 +13,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
 from dynaguard.budgets.recent import Recent
-from dynaguard.call import ConsumedCapacity
+from dynaguard.call import Call, ConsumedCapacity, Principal, StatementRef
 from dynaguard.consumption.units import plain_name
 from dynaguard.policy.model import CapacityLimit
 from dynaguard.policy.patterns import text_matches
@@ -28,6 +28,20 @@ MAX_PLACES: Final = 1024
 """Jobs and tables for which it is remembered which limits apply."""
 
 Direction = Literal["read", "write"]
+
+
+class CountsUnits(Protocol):
+    """What counts the units of calls that went without an approval; see `access/thresholds.py`."""
+
+    def book(
+        self,
+        call: Call,
+        who: Principal,
+        refs: Iterable[StatementRef],
+        units: Iterable[ConsumedCapacity],
+    ) -> None:
+        """Takes in what a call consumed, for statements that did not ask for an approval yet."""
+        ...
 
 
 class Run(NamedTuple):

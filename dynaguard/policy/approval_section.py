@@ -44,7 +44,7 @@ _OF_CALLS: Final = ("threshold", "uses")
 """What makes no sense for a run, which is approved as a whole, once."""
 _DEFAULTS: Final = ApprovalTerms()
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}\Z")
-_RUN_KEY: Final = "dynaguard:runbook"
+_RUN_KEYS: Final = frozenset({"dynaguard:runbook", "dynaguard:runbooksha256"})
 _DEMANDING: Final = frozenset({"StringEquals", "StringEqualsIgnoreCase", "StringLike"})
 
 
@@ -153,6 +153,9 @@ def check_standing_access(
             "needs `govern`: without it only services that statements name are decided, and calls "
             'of all others pass; write for example `govern = ["dynamodb"]` or `govern = ["*"]`',
         )
+    for key in findings.table(data.get("context", {}), ("context",)):
+        if key.lower() in _RUN_KEYS:
+            findings.add(("context", key), f"would make every call one of a run, {why} forbids it")
     for statement in statements:
         if statement.effect == "Allow" and not statement.is_observed and not _is_of_run(statement):
             ref = statement.ref
@@ -175,7 +178,7 @@ def _demands_run(condition: Condition) -> bool:
 
     `ForAllValues`, `IfExists` and negated operators hold for an absent key, so they demand none.
     """
-    if condition.key.lower() != _RUN_KEY or condition.if_exists:
+    if condition.key.lower() not in _RUN_KEYS or condition.if_exists:
         return False
     if condition.operator == "Null":
         return {parse_bool(value) for value in condition.values} == {False}

@@ -96,6 +96,7 @@ def decide(
         decision = Decision(
             verdict, authorizations, None, statement, "", "", unknown_keys, observed
         )
+        decision = decision if widen is None else _with_required(decision, rulings)
         return _with_grants(decision, granted) if granted else decision
     reason = reason_for(offending, worst) + _others_refused(rulings)
     advice = how_to_allow(offending, worst)
@@ -103,9 +104,18 @@ def decide(
         verdict, authorizations, offending, statement, reason, advice, unknown_keys, observed
     )
     if verdict is Verdict.REQUIRE_APPROVAL:
-        required_by = dict.fromkeys(ref for _, each in rulings for ref in each.required_by)
-        decision = decision._replace(required_by=tuple(required_by))
+        decision = _with_required(decision, rulings)
     return _with_grants(decision, granted) if granted else decision
+
+
+def _with_required(decision: Decision, rulings: list[tuple[Authorization, Ruling]]) -> Decision:
+    """The decision with the statements that require an approval, below a threshold or not.
+
+    What is below one counts where another part of the call is not: a call is approved whole, and
+    only one that needs no approval at all is counted.
+    """
+    required_by = tuple(dict.fromkeys(ref for _, each in rulings for ref in each.required_by))
+    return decision._replace(required_by=required_by) if required_by else decision
 
 
 def _noting(widen: Widen, granted: list[GrantRef]) -> Widen:
@@ -174,7 +184,7 @@ def _rule(
     worse = max((signers, ruling), key=lambda each: _SEVERITY[each.verdict])
     observed = tuple(dict.fromkeys((*signers.observed, *ruling.observed)))
     required_by: tuple[StatementRef, ...] = ()
-    if worse.verdict is Verdict.REQUIRE_APPROVAL:
+    if worse.verdict in _LET_THROUGH:
         required_by = tuple(dict.fromkeys((*signers.required_by, *ruling.required_by)))
     if observed == worse.observed and required_by == worse.required_by:
         return worse

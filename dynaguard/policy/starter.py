@@ -33,6 +33,7 @@ audit = "audit.jsonl"       # one JSON line per call, beside this document
 
 # [groups]
 # batch-processors = ["arn:aws:iam::*:role/etl-*"]
+# managers = ["arn:aws:iam::*:role/manager"]
 
 # [[statement]]
 # Sid = "ReadOrders"
@@ -42,6 +43,13 @@ audit = "audit.jsonl"       # one JSON line per call, beside this document
 #     "arn:aws:dynamodb:*:*:table/${stage}-orders",
 #     "arn:aws:dynamodb:*:*:table/${stage}-orders/index/*",
 # ]
+
+# [[statement]]
+# Sid = "DeletesAreApproved"
+# Effect = "RequireApproval"                       # somebody else agrees first
+# Action = ["dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQLDelete"]
+# Resource = "arn:aws:dynamodb:*:*:table/prod-*"
+# Approval = { any_of = ["managers"], threshold = { window = "1h", items = 100 } }
 
 # [[mask]]
 # tables = ["*-customers"]

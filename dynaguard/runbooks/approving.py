@@ -15,6 +15,7 @@ from dynaguard.access.canonical import sha256_of
 from dynaguard.access.clock import StrictClock
 from dynaguard.access.tickets import TicketState
 from dynaguard.errors import ApprovalRequired, ConfigurationError, TicketError
+from dynaguard.runbooks.permission import refusal
 
 if TYPE_CHECKING:
     from dynaguard.access.approvals import Approvals
@@ -80,18 +81,14 @@ class StoreApprovals:
         self, question: ApprovalQuestion, ticket: str, state: TicketState
     ) -> ApprovalRequired:
         """The error that ends the run until it is approved."""
-        name = question.bound.runbook.name
-        what = f"step `{question.step}` of runbook" if question.step else "the run of runbook"
-        how = f"ticket `{ticket}` is {state.value.replace('_', ' ')}"
-        if state is TicketState.PENDING:
-            how += (
-                f", have it approved (`dynaguard approvals approve {ticket}`), then resume the run"
-            )
-        err = ApprovalRequired(
-            f"{what} `{name}` has to be approved first: {how}",
-            operation="RunRunbook",
-            service="dynaguard",
-            identity=self._principal.name,
+        what = f"its step `{question.step}`" if question.step else "it"
+        err = refusal(
+            question.bound.runbook.name,
+            self._principal,
+            f"{what} has to be approved first; ticket `{ticket}` is {state.value}",
+            f"have it approved (`dynaguard approvals approve {ticket} --reason ...`), then resume "
+            "the run",
+            kind=ApprovalRequired,
         )
         err.ticket = ticket
         return err

@@ -12,7 +12,7 @@ from dynaguard.errors import MissingExtraError
 from dynaguard.runbooks.interaction import ApprovalQuestion
 from dynaguard.runbooks.orders import Order as TaskOrder
 from dynaguard.runbooks.orders import check_order
-from dynaguard.runbooks.permission import no_approvals
+from dynaguard.runbooks.permission import settle_run
 from dynaguard.runbooks.tasks import TaskManager
 from dynaguard.scope import Scope, ScopeManager
 
@@ -125,7 +125,7 @@ def enter_task(order: Order) -> Iterator[Any]:
     url = order.endpoint_url
     manager = TaskManager(
         asked,
-        settle_run=no_approvals if order.ask_approval is None else _settle_by(order),
+        settle_run=settle_run if order.ask_approval is None else _settle_by(order),
         make_client=None if url is None else _sts_at(order.session, url),
     )
     with manager as task:

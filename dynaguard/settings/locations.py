@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -67,33 +68,38 @@ def is_store_path(text: str) -> bool:
 
 def _read_url(text: str, scheme: str) -> StoreLocation:
     """The table that a URL names."""
+    shown = re.sub(r"//[^/]*@", "//", text)  # without a password, which does not belong there
     if scheme != _SCHEME:
         guess = nearest(scheme, (_SCHEME,))
-        raise ValueError(_wrong(text, f"{guess}{text[len(scheme) :]}" if guess else None))
+        raise ValueError(_wrong(shown, f"{guess}{shown[len(scheme) :]}" if guess else None))
     parts = urlsplit(text)
     if not _TABLE.fullmatch(parts.netloc) or parts.path.strip("/") or parts.fragment:
         raise ValueError(
-            f"`{text}` names no table, `dynamodb://TABLE` with 3 to 255 letters, digits, `_`, "
+            f"`{shown}` names no table, `dynamodb://TABLE` with 3 to 255 letters, digits, `_`, "
             "`-` or `.` is needed"
         )
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    _check_options(options, shown)
+    return StoreLocation("dynamodb", text, table=parts.netloc, **options)
+
+
+def _check_options(options: Mapping[str, str], shown: str) -> None:
+    """Refuses what follows a table's name and is not understood."""
     for name in options:
         if name not in _OPTIONS:
             guess = nearest(name, _OPTIONS)
-            hint = (
-                f", did you mean `{guess}`?"
-                if guess
-                else ", it must be `region` or `endpoint_url`"
-            )
-            raise ValueError(f"`{name}` in `{text}` is unknown{hint}")
+            listed = "it must be `region` or `endpoint_url`"
+            hint = f"did you mean `{guess}`?" if guess else listed
+            raise ValueError(f"`{name}` in `{shown}` is unknown, {hint}")
     region, endpoint_url = (options.get(name) for name in _OPTIONS)
     if region is not None and not _REGION.fullmatch(region):
-        raise ValueError(f"`{region}` in `{text}` is no region, such as `eu-west-1`")
-    if endpoint_url is not None and not endpoint_url.startswith(("https://", "http://")):
-        raise ValueError(f"`endpoint_url` in `{text}` must begin with `https://` or `http://`")
-    return StoreLocation(
-        "dynamodb", text, table=parts.netloc, region=region, endpoint_url=endpoint_url
-    )
+        raise ValueError(f"`{region}` in `{shown}` is no region, such as `eu-west-1`")
+    if endpoint_url is None:
+        return
+    if not endpoint_url.startswith(("https://", "http://")):
+        raise ValueError(f"`endpoint_url` in `{shown}` must begin with `https://` or `http://`")
+    if "@" in urlsplit(endpoint_url).netloc:
+        raise ValueError("`endpoint_url` may hold no password, credentials come from the process")
 
 
 def _wrong(text: str, guess: str | None) -> str:

@@ -10,7 +10,14 @@ from typing import Any, Final
 from dynaguard.call import Authorization, Call, Principal
 from dynaguard.policy.model import PolicyDocument, TableSchema
 
-EXPECTATIONS: Final = ("allow", "deny", "implicit_deny", "fail_closed", "ungoverned")
+EXPECTATIONS: Final = (
+    "allow",
+    "deny",
+    "implicit_deny",
+    "require_approval",
+    "fail_closed",
+    "ungoverned",
+)
 """What a case can expect; `fail_closed` is anything but a call that goes on."""
 
 

@@ -125,7 +125,7 @@ def _differences(case: Case, verdict: str, sid: str | None) -> list[str]:
     """How the decision differs from the expected one."""
     by = f" by `{sid}`" if sid else ""
     if case.expect == "fail_closed":
-        is_expected = verdict in ("deny", "implicit_deny")
+        is_expected = verdict in ("deny", "implicit_deny", "require_approval")
     else:
         is_expected = verdict == case.expect
     if not is_expected:

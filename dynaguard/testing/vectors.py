@@ -93,7 +93,10 @@ def _case(vector: Any, place: str) -> Case:
 
 
 def _together(documents: list[PolicyDocument]) -> PolicyDocument:
-    """IAM documents, all in force together: every service is governed, the default is deny."""
+    """Documents, all in force together: every service is governed, the first one's default.
+
+    IAM's deny by default; approvals are required in dynaguard's own, with their groups.
+    """
     statements = tuple(each for document in documents for each in document.statements)
     return replace(documents[0], govern=None, statements=statements)
 
@@ -124,7 +127,7 @@ def _call_case(vector: Mapping[str, Any], name: str, place: str, document: Polic
     resolver = IdentityResolver(
         identity=vector.get("identity_arn"),
         account_id=vector.get("account"),
-        groups={},
+        groups=document.groups,
         environ={},
     )
     call = Call(

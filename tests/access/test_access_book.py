@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from dynaguard.access.book import AT_ONCE_AFTER_S, REFRESH_AFTER_S, Book
+from dynaguard.access.book import AT_ONCE_AFTER_S, REFRESH_AFTER_S, Book, start_thread
+from dynaguard.access.store import RecordKind, StoredRecord
 from dynaguard.forks import renew_all
-from tests.access.desk import ETL, Desk
+from tests.access.desk import ETL, Desk, call
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_an_unreachable_store_is_survived_while_what_is_known_is_young(desk: Des
     desk.passes(2)
     assert not desk.allows()
 
-    told = desk.grants.told(desk.decide(), ETL)
+    told = desk.grants.told(call(), desk.decide(), ETL)
     assert told.reason.endswith(
         "whether a grant does is not known: access store `memory` cannot be used: the network is "
         "down"
@@ -320,3 +321,47 @@ def test_a_grant_whose_document_was_replaced_is_the_new_one(desk: Desk) -> None:
     desk.book.at_once()
 
     assert not desk.allows()
+
+
+def test_age_counts_from_before_the_store_was_asked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a slow store says is as old as the question."""
+    records = desk.store.records
+
+    def slow(kind: RecordKind, *, after_epoch_s: float) -> list[StoredRecord]:
+        found = records(kind, after_epoch_s=after_epoch_s)
+        desk.passes(7)
+        return found
+
+    monkeypatch.setattr(desk.store, "records", slow)
+
+    desk.book.read_now()
+
+    assert desk.book.age_s == pytest.approx(7)
+
+
+def test_what_was_told_is_remembered_up_to_a_number(desk: Desk) -> None:
+    """A store full of rubbish does not fill the memory."""
+    for number in range(1100):
+        desk.store.add(StoredRecord("grant", f"grant-{number}", 1, "{}", 4e9))
+
+    desk.book.read_now()
+
+    assert len(desk.book.unreadable) == 1100
+    assert len(desk.book._told) <= 1024
+
+
+def test_the_background_is_a_daemon_thread() -> None:
+    """No exit of the interpreter waits for a store."""
+    seen: list[bool] = []
+    done = threading.Event()
+
+    def work() -> None:
+        seen.append(threading.current_thread().daemon)
+        done.set()
+
+    start_thread(work)
+
+    assert done.wait(10)
+    assert seen == [True]

@@ -58,6 +58,20 @@ def test_nothing_is_claimed_of_a_grant_that_is_over() -> None:
     assert _left(desk, revoked.id) == 3
 
 
+def test_a_claim_that_was_overtaken_by_the_last_one_takes_nothing() -> None:
+    """What was about to be taken when somebody else took it does not count."""
+
+    class Overtaken(MemoryStore):
+        def replace(self, record: StoredRecord) -> bool:
+            super().replace(record)  # by somebody else, a moment earlier
+            return False
+
+    desk = Desk(store=Overtaken())
+    given = desk.give(uses=1)
+
+    assert not _claim(desk, given.id)
+
+
 def test_threads_that_race_take_each_use_once() -> None:
     """Twenty of them, thirteen uses."""
     desk = Desk()
@@ -277,8 +291,8 @@ def test_break_glass_is_told_when_it_is_made_and_when_it_is_first_used(
         _outcomes(dynamodb.get_item, 3, TableName="orders", Key=KEY)
 
     assert [message.partition(":")[0] for message in caplog.messages] == [
-        "BREAK-GLASS, grant created",
-        "BREAK-GLASS, break-glass used",
+        "BREAK-GLASS grant created",
+        "BREAK-GLASS break-glass used",
     ]
 
 

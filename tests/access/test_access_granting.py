@@ -109,6 +109,7 @@ def test_every_problem_is_told_at_once(store: MemoryStore) -> None:
         {"expires": datetime.now(UTC) - timedelta(seconds=5)},
         {"statements": object()},
         {"expires_in": "15m"},
+        {"expires_in": 60, "statements": "[{"},
         {},
     ],
 )

@@ -118,8 +118,16 @@ def test_without_end_and_reason_nothing_is_granted() -> None:
             {"identity": "*"},
             "identity",
             (
-                "`*` is nobody in particular, write an ARN pattern, `group:NAME` or the label of "
-                "an identity"
+                "`*` is nobody in particular, write an ARN pattern, `group:NAME` or a label "
+                "that the setting `identity` gives"
+            ),
+        ),
+        (
+            {"identity": "ec2-instance"},
+            "identity",
+            (
+                "`ec2-instance` is nobody in particular, write an ARN pattern, `group:NAME` or a "
+                "label that the setting `identity` gives"
             ),
         ),
         (
@@ -139,6 +147,13 @@ def test_without_end_and_reason_nothing_is_granted() -> None:
             "are empty, say which actions on which resources it opens",
         ),
         ({"acting_as": ""}, "acting_as", "is missing, name who acts"),
+        ({"reason": 5}, "reason", "must be text, this is a number"),
+        ({"is_break_glass": "no"}, "is_break_glass", "must be a boolean, this is text"),
+        (
+            {"statements": json.dumps([READ] * 400)},
+            "statements",
+            "have 47600 characters, at most 32768 will do",
+        ),
     ],
 )
 def test_terms_that_are_refused(changes: dict[str, Any], path: str, message: str) -> None:

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynaguard.access.claiming import claim_use
 from dynaguard.access.clock import SKEW_TOLERANCE_S
 from dynaguard.access.grants import Grant
-from dynaguard.access.snapshot import LiveGrant, Snapshot, View
+from dynaguard.access.snapshot import LiveGrant, Snapshot
+from dynaguard.access.widening import rule_by
 from dynaguard.call import Authorization, Principal, Ruling, StatementRef, Verdict
 from dynaguard.policy.decision import decide
 from dynaguard.policy.matcher import CompiledPolicy
@@ -168,6 +170,17 @@ def test_a_clock_put_back_revives_nothing(desk: Desk) -> None:
     assert not desk.allows()
 
 
+def test_what_has_begun_has_not_by_a_clock_put_back(desk: Desk) -> None:
+    """The earlier clock counts for a beginning, for one that was seen too."""
+    desk.give(begins_epoch_s=BEGIN_S + 600)
+    desk.passes(700)
+    assert desk.allows()
+
+    desk.wall_s -= 3600
+
+    assert not desk.allows()
+
+
 def test_a_clock_put_forward_begins_nothing_and_ends_early(desk: Desk) -> None:
     """Another hour."""
     desk.give(duration_s=60.0)
@@ -200,6 +213,14 @@ def test_a_revoked_grant_opens_nothing(desk: Desk) -> None:
     desk.revoke(gone)
 
     assert [ref.id for ref in desk.decide().grants] == [kept.id]
+
+
+def test_a_grant_that_is_used_up_is_not_asked(desk: Desk) -> None:
+    """Its document says so: nothing is claimed to find out."""
+    given = desk.give(uses=1)
+    claim_use(desk.store, given.id, desk.clock, max_duration_s=900.0)
+
+    assert not desk.decide().verdict.is_allowed
 
 
 def test_a_deny_is_never_widened(desk: Desk) -> None:
@@ -345,7 +366,7 @@ def test_a_refusal_says_how_to_ask(desk: Desk) -> None:
     """One command, ready to be completed, safe to paste."""
     need = Authorization("s3:GetObject", "arn:aws:s3:::b/it's; rm -rf ~")
 
-    told = desk.grants.told(desk.decide(ETL, need), ETL)
+    told = desk.grants.told(call(), desk.decide(ETL, need), ETL)
 
     assert told.how_to_allow.endswith(
         "or ask for a grant: `dynaguard grants create --action s3:GetObject --resource "
@@ -356,9 +377,25 @@ def test_a_refusal_says_how_to_ask(desk: Desk) -> None:
 
 def test_the_refusal_of_who_acts_names_both(desk: Desk) -> None:
     """The grant that helps is for the identity, and for who acts with it."""
-    told = desk.grants.told(desk.decide(BOT, scope=AS_BOT), BOT)
+    told = desk.grants.told(call(), desk.decide(BOT, scope=AS_BOT), BOT)
 
     assert f"--identity {SESSION} --acting-as bot --expires" in told.how_to_allow
+
+
+def test_a_refusal_names_nobody_that_is_not_known(desk: Desk) -> None:
+    """A label of many is none that a grant could name."""
+    who = Principal("static-key")
+
+    told = desk.grants.told(call(), desk.decide(who), who)
+
+    assert "--identity ... --expires" in told.how_to_allow
+
+
+def test_presigning_does_not_say_that_a_grant_would_help(desk: Desk) -> None:
+    """It would not."""
+    decision = desk.decide(is_presign=True)
+
+    assert desk.grants.told(call(is_presign=True), decision, ETL) is decision
 
 
 def test_a_deny_does_not_say_that_a_grant_would_help(desk: Desk) -> None:
@@ -366,7 +403,7 @@ def test_a_deny_does_not_say_that_a_grant_would_help(desk: Desk) -> None:
     policy = CompiledPolicy(document_of({"Effect": "Deny", "Action": "*", "Resource": "*"}))
     decision = desk.decide(policy=policy)
 
-    assert desk.grants.told(decision, ETL) is decision
+    assert desk.grants.told(call(), decision, ETL) is decision
 
 
 def test_thousands_of_grants_are_one_question(desk: Desk) -> None:
@@ -467,11 +504,8 @@ def test_grants_are_allow_statements_that_come_last(seed: int) -> None:
     snapshot = Snapshot(live)
 
     def widen(need: Authorization, asked: Principal, ruling: Ruling) -> Ruling | None:
-        view = View(asked, None, is_acting=False)
         span_s = now_s, now_s + SKEW_TOLERANCE_S
-        return snapshot.rule(
-            need, view, asked, lambda *_: request.lookup, span_s, is_emergency=False
-        )
+        return rule_by(snapshot, call(), need, asked, ruling, lambda *_: request.lookup, span_s)
 
     decision = decide(
         CompiledPolicy(document), call(), who, (need,), lambda *_: request.lookup, widen

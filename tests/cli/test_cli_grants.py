@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from dynaguard.access.sqlite_store import SqliteStore
 from dynaguard.access.store import StoredRecord
 from dynaguard.cli.commands import cli
-from dynaguard.cli.durations import instant_of, seconds_of, shown_duration
+from dynaguard.cli.durations import duration, instant_of, seconds_of, shown_duration
 
 ORDERS = "arn:aws:dynamodb:*:*:table/orders"
 CREATE = (
@@ -221,6 +222,31 @@ def test_instants_have_a_time_zone() -> None:
     assert instant_of("2026-11-21T17:00+01:00") == datetime(2026, 11, 21, 16, tzinfo=UTC)
     assert instant_of("2026-11-21T16:00") is None
     assert instant_of("16:00Z") is None
+
+
+@pytest.mark.parametrize("text", ["soon", "5"])
+def test_a_duration_that_is_none_is_wrong_usage(text: str) -> None:
+    """As click tells it."""
+    with pytest.raises(click.BadParameter, match="is no duration, write for example `15m`"):
+        duration(text)
+
+
+def test_a_duration_is_given_in_seconds() -> None:
+    """For options of other commands."""
+    assert duration("2m") == 120.0
+
+
+def test_one_grant_is_shown_in_full() -> None:
+    """With what became of it."""
+    made = _json(*CREATE, "--expires", "15m", "--uses", "2")
+
+    shown = _run("grants", "show", made["id"]).stdout.splitlines()
+    (_, line) = _run("grants", "list").stdout.splitlines()
+    revoked = _json("grants", "revoke", made["id"], "--reason", "over")
+
+    assert shown[0] == f"  {made['id']}: in force"
+    assert line == f"    dynamodb:GetItem on {ORDERS}, for etl (ada: INC-4711)"
+    assert revoked["revoked_why"] == "over"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from dynaguard.demo.endpoint import embedded_endpoint
-
 from dynaguard.drills.catalogue import DRILLS, find_drill
 from dynaguard.drills.running import run_drill
 from dynaguard.errors import ConfigurationError

@@ -30,6 +30,12 @@ def deny(actions: str, resource: Any = TABLE, **more: Any) -> dict[str, Any]:
     return stated("Deny", actions, resource, **more)
 
 
+def asks(actions: str, resource: Any = TABLE, **more: Any) -> dict[str, Any]:
+    """One that requires an approval of managers."""
+    more = {"Approval": {"any_of": "managers"}, **more}
+    return stated("RequireApproval", actions, resource, **more)
+
+
 def when(operator: str, key: str, *values: Any) -> dict[str, Any]:
     """The `Condition` of one key."""
     return {"Condition": {operator: {key: list(values)}}}
@@ -53,6 +59,14 @@ _ATTRIBUTES: Final = "dynamodb:Attributes"
 _SELECT: Final = {"StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}}
 _RETURN: Final = {"StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"}}
 _FULL: Final = when("Bool", "dynamodb:FullTableScan", True)
+_ANN: Final = "arn:aws:iam::111122223333:user/ann"
+_PEOPLE: Final = {
+    "managers": [_ANN, "sso:person=bob@acme.example"],
+    "roles": ["arn:aws:iam::*:role/m"],
+}
+_MANAGED: Final = {"groups": _PEOPLE}
+_TWO: Final = {"Approval": {"any_of": "managers", "quorum": 2}}
+_PIN: Final = {"sha256": "ab" * 32}
 _TABLES: Final = {"orders": {"key": ["pk"], "indexes": {"by_day": ["day"]}}}
 
 FOUND: Final[dict[str, list[Any]]] = {
@@ -72,6 +86,7 @@ FOUND: Final[dict[str, list[Any]]] = {
         [allow("GetItem"), allow("GetItem Query")],
         [deny("Scan", **_IN_PROD), deny("Scan", "*")],
         [allow("GetItem", **_BATCH), allow("GetItem")],
+        _document(asks("GetItem"), asks("GetItem Query"), **_MANAGED),
     ],
     "DG104": [
         _document(deny("sqs:SendMessage", "*"), govern=["dynamodb"]),
@@ -91,6 +106,13 @@ FOUND: Final[dict[str, list[Any]]] = {
         [deny("Scan", NotPrincipal={"Group": "leads"})],
         {"mask": [{"tables": "t", "attributes": "a", "unless": {"Group": "leads"}}]},
         {"mask": [{"tables": "t", "attributes": "a", "only": {"Group": "leads"}}]},
+        {"runbooks": {"a": {**_PIN, "may_run": {"Group": "leads"}}}},
+    ],
+    "DG108": [
+        _document(asks("DeleteItem"), deny("Delete*", "*"), **_MANAGED),
+    ],
+    "DG109": [
+        _document(allow("DeleteItem"), asks("DeleteItem PutItem", "*"), **_MANAGED),
     ],
     "DG201": [
         [allow("Query Scan", **_listed(_LEADING))],
@@ -187,6 +209,32 @@ FOUND: Final[dict[str, list[Any]]] = {
         [allow("GetItem", Sid="EMERGENCYRead")],
         [allow("Scan", Sid="Workaround", **when("DateGreaterThan", "aws:CurrentTime", "2020"))],
     ],
+    "DG601": [
+        _document(asks("DeleteItem", Approval={"any_of": "managers", "quorum": 3}), **_MANAGED),
+        _document(asks("DeleteItem", Principal={"Group": "managers"}, **_TWO), **_MANAGED),
+        _document(asks("DeleteItem", Principal={"AWS": _ANN}, **_TWO), **_MANAGED),
+        _document(
+            asks("DeleteItem", Principal={"AWS": _ANN}, Approval={"all_of": "ann"}),
+            groups={"ann": [_ANN]},
+        ),
+        {"runbooks": {"a": {**_PIN, "approval": {"any_of": "managers", "quorum": 3}}}, **_MANAGED},
+    ],
+    "DG602": [
+        [asks("DeleteItem", Approval={})],
+        {"runbooks": {"a": {**_PIN, "approval": {"quorum": 2}}}},
+    ],
+    "DG603": [
+        _document(allow("DeleteItem BatchWriteItem"), asks("DeleteItem"), **_MANAGED),
+        _document(allow("*", "*"), asks("PutItem"), **_MANAGED),
+        _document(allow("Scan", [TABLE, INDEX]), asks("Scan"), **_MANAGED),
+        _document(asks("UpdateItem"), default="allow", govern=["dynamodb"], **_MANAGED),
+        _document(
+            allow("BatchWriteItem"),
+            asks("DeleteItem"),
+            asks("BatchWriteItem PartiQLDelete", **_IN_PROD),
+            **_MANAGED,
+        ),
+    ],
 }
 
 NOT_FOUND: Final[dict[str, list[Any]]] = {
@@ -236,6 +284,15 @@ NOT_FOUND: Final[dict[str, list[Any]]] = {
     "DG107": [
         _document(allow("GetItem", **_BATCH), groups={"batch": "arn:aws:iam::*:role/etl"}),
         [allow("GetItem", Principal="arn:aws:iam::*:role/etl")],
+    ],
+    "DG108": [
+        _document(asks("DeleteItem PutItem"), deny("DeleteItem"), **_MANAGED),
+        _document(asks("DeleteItem"), deny("DeleteItem", **_OBSERVED), **_MANAGED),
+    ],
+    "DG109": [
+        _document(allow("DeleteItem PutItem"), asks("DeleteItem"), **_MANAGED),
+        _document(allow("DeleteItem"), asks("DeleteItem", **_IN_PROD), **_MANAGED),
+        _document(allow("DeleteItem"), asks("DeleteItem", **_OBSERVED), **_MANAGED),
     ],
     "DG201": [
         [allow("Query GetItem", **_listed(_LEADING))],
@@ -350,5 +407,48 @@ NOT_FOUND: Final[dict[str, list[Any]]] = {
         [allow("GetItem", Sid="Hotfixes")],
         [allow("GetItem", Sid="Hotfix", **when("DateLessThan", "aws:CurrentTime", "2030"))],
         [allow("GetItem", Sid="Hotfix", **when("NumericLessThan", "aws:EpochTime", 2**31))],
+    ],
+    "DG601": [
+        _document(asks("DeleteItem", **_TWO), **_MANAGED),
+        _document(asks("DeleteItem", NotPrincipal={"AWS": _ANN}, **_TWO), **_MANAGED),
+        _document(
+            asks("DeleteItem", Principal={"Group": ["managers", "roles"]}, **_TWO), **_MANAGED
+        ),
+        _document(asks("DeleteItem", Approval={"any_of": "roles", "quorum": 9}), **_MANAGED),
+        _document(asks("DeleteItem", Approval={"all_of": ["roles", "managers"]}), **_MANAGED),
+        {"runbooks": {"a": _PIN}},
+    ],
+    "DG602": [
+        _document(asks("DeleteItem"), **_MANAGED),
+        _document(asks("DeleteItem", Approval={"all_of": "managers"}), **_MANAGED),
+    ],
+    "DG603": [
+        _document(allow("Scan", [TABLE, INDEX]), asks("Scan", [TABLE, INDEX]), **_MANAGED),
+        _document(allow("Scan", [TABLE, INDEX]), asks("Scan", f"{TABLE}*"), **_MANAGED),
+        _document(allow("Scan", TABLE), asks("Scan"), **_MANAGED),
+        _document(
+            allow("Scan", [TABLE, INDEX]),
+            {"Effect": "RequireApproval", "Action": "dynamodb:Scan", "NotResource": OTHER},
+            **_MANAGED,
+        ),
+        _document(allow("Scan", [TABLE, INDEX]), asks("Scan"), deny("Scan", INDEX), **_MANAGED),
+        _document(allow("DeleteItem"), asks("DeleteItem"), **_MANAGED),
+        _document(allow("*", "*"), asks("DeleteItem BatchWriteItem PartiQLDelete"), **_MANAGED),
+        _document(
+            allow("*", "*"),
+            asks("GetItem"),
+            deny("Batch* PartiQL* Query Scan Export*", "*"),
+            **_MANAGED,
+        ),
+        _document(allow("BatchWriteItem", OTHER), asks("DeleteItem"), **_MANAGED),
+        _document(
+            allow("*", "*"),
+            asks("DeleteItem"),
+            asks("BatchWriteItem PartiQLDelete", "*"),
+            **_MANAGED,
+        ),
+        _document(
+            allow("BatchWriteItem"), asks("DeleteItem"), deny("DeleteItem", "*"), **_MANAGED
+        ),
     ],
 }

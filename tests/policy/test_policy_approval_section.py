@@ -278,6 +278,15 @@ def test_a_default_that_allows_is_standing_access() -> None:
     assert "needs `govern`" in govern
 
 
+def test_a_context_that_names_a_runbook_is_standing_access() -> None:
+    """Every call would be one of a run; other keys may be known."""
+    context = {"aws:PrincipalTag/team": "etl", "dynaguard:runbook": "cleanup"}
+
+    (found,) = faults(**without_standing(context=context))
+
+    assert found.startswith("context.dynaguard:runbook: would make every call one of a run")
+
+
 def test_included_policies_count(tmp_path: Any) -> None:
     """With the place of each statement in its own file."""
     (tmp_path / "iam.json").write_text(

@@ -26,7 +26,7 @@ from tests.policy.random_policies import (
 )
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-WITHOUT_EFFECT = {"DG101", "DG102", "DG103", "DG104", "DG105"}
+WITHOUT_EFFECT = {"DG101", "DG102", "DG103", "DG104", "DG105", "DG108", "DG109"}
 DIRECT = ("arn:aws:ddb:*:*:*", "arn:aws:ddb:*:*:t/*", "arn:aws:ddb:eu:*:t/a*", "*")
 
 
@@ -46,7 +46,7 @@ def _related(rng: random.Random) -> PolicyDocument:
 def _changed(rng: random.Random, statement: Statement) -> Statement:
     """A statement that is wider, narrower or otherwise near another one."""
     always = {
-        "effect": rng.choice((statement.effect, "Allow", "Deny")),
+        "effect": rng.choice((statement.effect, "Allow", "Deny", "RequireApproval")),
         "is_observed": rng.random() < 0.1,
     }
     possible = (

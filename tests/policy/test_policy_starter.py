@@ -45,7 +45,8 @@ def test_its_commented_sections_are_a_valid_document_too(tmp_path: Path) -> None
 
     policy = loaded(head + body, tmp_path)
 
-    assert len(policy.document.statements) == 1
+    effects = [statement.effect for statement in policy.document.statements]
+    assert effects == ["Allow", "RequireApproval"]
     assert len(policy.document.masks) == 1
     assert len(policy.document.budgets) == 1
 

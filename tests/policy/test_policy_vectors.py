@@ -11,8 +11,10 @@ import pytest
 from dynaguard.call import Authorization, Principal, Verdict
 from dynaguard.policy import reference
 from dynaguard.policy.matcher import CompiledPolicy
+from dynaguard.testing import load_cases, run_case
 from tests.policy.iam_documents import document_of
 
+APPROVALS = Path(__file__).parent.parent / "vectors" / "approvals.jsonl"
 LINES = (Path(__file__).parent.parent / "vectors" / "requests.jsonl").read_text().splitlines()
 VECTORS = [json.loads(line) for line in LINES]
 
@@ -41,3 +43,16 @@ def test_vector_is_decided_as_published(vector: dict[str, Any]) -> None:
         assert Verdict.ALLOW not in verdicts
     else:
         assert verdicts == {Verdict(vector["expected"])}
+
+
+@pytest.mark.parametrize("case", load_cases([APPROVALS]), ids=str)
+def test_an_approval_is_required_as_published(case: Any) -> None:
+    """Of actions on resources and of whole calls, by both evaluators."""
+    result = run_case(case)
+    assert result.holds, result.text
+
+    if case.authorization is not None and case.refusal is None:
+        known = {key.lower(): values for key, values in case.context.items()}
+        asked = case.document, case.authorization, case.principal
+        ruling = reference.rule(*asked, lambda key: known.get(key, ()))
+        assert ruling.verdict.value == result.verdict

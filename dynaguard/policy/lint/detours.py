@@ -83,7 +83,7 @@ def _open_indexes(deny: Statement, grants: Grants) -> Iterator[Finding]:
     if deny.is_not_resource:
         return
     for at, resource in enumerate(deny.resources):
-        if not _is_table(resource):
+        if not is_table(resource):
             continue
         index = f"{resource}/index/*"
         found = [
@@ -98,7 +98,7 @@ def _open_indexes(deny: Statement, grants: Grants) -> Iterator[Finding]:
             yield RULES["DG206"].finding(deny.ref, message, fix, f"Resource[{at}]")
 
 
-def _is_table(resource: str) -> bool:
+def is_table(resource: str) -> bool:
     """Whether a pattern names tables and no index of them."""
     last = resource.split(":", ARN_PARTS - 1)[-1]
     return last.startswith("table/") and last.count("/") == 1 and not last.endswith("*")
@@ -110,12 +110,12 @@ def _is_left(deny: Statement, name: str, index: str, grants: Grants) -> bool:
     if grants.is_denied(forgotten):
         return False
     return any(
-        not grants.is_denied(_on_index(source, forgotten))
+        not grants.is_denied(on_index(source, forgotten))
         for source in grants.ways(forgotten, name)
     )
 
 
-def _on_index(source: Statement, forgotten: Statement) -> Statement:
+def on_index(source: Statement, forgotten: Statement) -> Statement:
     """What an Allow lets through, narrowed to the resources of another statement."""
     return replace(
         source,

@@ -20,6 +20,11 @@ _END_OPERATORS: Final = ("LessThan", "LessThanEquals", "Equals")
 _PASSING_WORDS: Final = frozenset(
     "temporary exception hotfix emergency workaround interim breakglass".split()
 )
+_COMES_TO: Final = {
+    "Allow": "allows nothing more",
+    "Deny": "protects no longer",
+    "RequireApproval": "asks for nothing more",
+}
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -35,7 +40,7 @@ def check_expiry(document: PolicyDocument, now: datetime) -> Iterator[Finding]:
         ends = [condition for condition in statement.conditions if _is_end(condition)]
         past = next((each for each in ends if _is_past(each, now_epoch_s)), None)
         if past is not None:
-            what = "protects no longer" if statement.effect == "Deny" else "allows nothing more"
+            what = _COMES_TO[statement.effect]
             message = f"ended at `{max(past.values, key=_instant)}` and {what}"
             fix = "remove the statement, or set a new date"
             yield RULES["DG501"].finding(statement.ref, message, fix, path_of(past))

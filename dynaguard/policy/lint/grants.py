@@ -32,12 +32,14 @@ class Grants:
     Attributes:
         allows: Allows in force, in document order.
         denies: Denies in force, in document order.
+        approvals: Statements in force that require an approval, in document order.
     """
 
     def __init__(self, document: PolicyDocument) -> None:
         acting = [statement for statement in document.statements if not statement.is_observed]
         self.allows = tuple(each for each in acting if each.effect == "Allow")
         self.denies = tuple(each for each in acting if each.effect == "Deny")
+        self.approvals = tuple(each for each in acting if each.effect == "RequireApproval")
         is_open = document.default == "allow"
         self._sources = (DEFAULT_ALLOW,) if is_open else self.allows
 
@@ -69,6 +71,10 @@ class Grants:
     def is_denied(self, narrowed: Statement) -> bool:
         """Whether one Deny matches wherever a statement does."""
         return any(covers(deny, narrowed) for deny in self.denies)
+
+    def is_asked_for(self, narrowed: Statement) -> bool:
+        """Whether one statement requires an approval wherever another one matches."""
+        return any(covers(asking, narrowed) for asking in self.approvals)
 
     def is_denied_by_key(self, statement: Statement, name: str, *keys: str) -> bool:
         """Whether some Deny that reads a condition key bears on an action of an Allow."""

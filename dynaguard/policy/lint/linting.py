@@ -8,6 +8,12 @@ from datetime import datetime
 
 from dynaguard.policy.lint.actions import PREFIX
 from dynaguard.policy.lint.allow_lists import check_allow_lists
+from dynaguard.policy.lint.approvals import (
+    check_approvers,
+    check_detours_around_approvals,
+    check_moot_approvals,
+    pin_ref,
+)
 from dynaguard.policy.lint.detours import check_detours
 from dynaguard.policy.lint.expiry import check_expiry
 from dynaguard.policy.lint.findings import Finding
@@ -32,8 +38,8 @@ def lint(document: PolicyDocument, *, now: datetime) -> tuple[Finding, ...]:
         now: The present, timezone-aware; dates of conditions are compared with it.
 
     Returns:
-        The findings in document order (statements, masks, budgets), then by code, without those
-        that the document's `[lint]` ignores.
+        The findings in document order (statements, masks, budgets, runbooks), then by code,
+        without those that the document's `[lint]` ignores.
 
     Cost: O(statements squared); for the command line and tests, never for a call.
     """
@@ -41,6 +47,7 @@ def lint(document: PolicyDocument, *, now: datetime) -> tuple[Finding, ...]:
         *(statement.ref for statement in document.statements),
         *(mask.ref for mask in document.masks),
         *(budget.ref for budget in document.budgets),
+        *(pin_ref(document, pin) for pin in document.runbooks.values()),
     ]
     place_by_ref = {ref: at for at, ref in reversed(list(enumerate(refs)))}
     found = [each for each in _findings(document, now) if not _is_ignored(document, each)]
@@ -63,9 +70,12 @@ def _findings(document: PolicyDocument, now: datetime) -> Iterator[Finding]:
     yield from check_names(governed)
     grants = Grants(governed)
     yield from check_reach(governed, grants)
+    yield from check_moot_approvals(grants)
+    yield from check_approvers(governed)
     if not governs(document, f"{PREFIX}:*"):
         return
     yield from check_detours(governed, grants)
+    yield from check_detours_around_approvals(grants)
     if document.default == "deny":
         yield from check_allow_lists(grants)
         yield from check_width(grants)

@@ -13,6 +13,7 @@ from dynaguard.policy.model import PolicyDocument, Statement
 from dynaguard.policy.patterns import action_matches
 
 _ACTION_BY_FOLDED = {name.lower(): name for name in ACTIONS}
+_VERB_BY_EFFECT = {"Allow": "allows", "Deny": "denies", "RequireApproval": "asks for"}
 _OPERATION_BY_FOLDED = {name.lower(): name for name in ACTIONS_BY_OPERATION}
 
 
@@ -54,4 +55,4 @@ def _effect_of(statement: Statement) -> str:
     """What naming such an action comes to."""
     if statement.is_not_action:
         return "excepts nothing"
-    return "allows nothing" if statement.effect == "Allow" else "denies nothing"
+    return f"{_VERB_BY_EFFECT[statement.effect]} nothing"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dynaguard.call import StatementRef
+from dynaguard.policy.lint.approvals import pin_ref
 from dynaguard.policy.lint.covering import covers, text_includes
 from dynaguard.policy.lint.findings import Finding
 from dynaguard.policy.lint.grants import Grants
@@ -33,6 +34,9 @@ def check_reach(document: PolicyDocument, grants: Grants) -> Iterator[Finding]:
             yield from _shadowed(allow, grants.allows)
     for deny in grants.denies:
         yield from _shadowed(deny, grants.denies)
+    for asking in grants.approvals:
+        peers = [each for each in grants.approvals if each.approval == asking.approval]
+        yield from _shadowed(asking, tuple(peers))
 
 
 def _unreachable(allow: Statement, denies: tuple[Statement, ...]) -> Iterator[Finding]:
@@ -102,10 +106,12 @@ def governs(document: PolicyDocument, action: str) -> bool:
 
 
 def check_groups(document: PolicyDocument) -> Iterator[Finding]:
-    """DG107: groups of statements and masks that the document does not list."""
+    """DG107: groups of statements, masks and runbooks that the document does not list."""
     for statement in document.statements:
         name = "NotPrincipal" if statement.is_not_principal else "Principal"
         yield from _unlisted(document, statement.principals, (statement.ref, name))
+    for pin in document.runbooks.values():
+        yield from _unlisted(document, pin.principals, (pin_ref(document, pin), "may_run"))
     for mask in document.masks:
         yield from _unlisted(document, mask.unless, (mask.ref, "unless"))
         yield from _unlisted(document, mask.only, (mask.ref, "only"))

@@ -1,7 +1,7 @@
 """The table of lint rules. The reference page and the SARIF output are made from it.
 
 Codes never change their meaning. DG1xx: without effect; DG2xx: holes; DG3xx: names; DG4xx: wide
-grants; DG5xx: time.
+grants; DG5xx: time; DG6xx: approvals.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ def _access(actions: str, resource: str = "arn:aws:dynamodb:*:*:table/orders") -
 
 
 _GET: Final = _access('"dynamodb:GetItem"')
+_DELETE: Final = _access('"dynamodb:DeleteItem"')
+_ASKS: Final = ("Approval = { quorum = 2 }",)
 
 _ALL_RULES: Final = (
     Rule(
@@ -126,6 +128,27 @@ _ALL_RULES: Final = (
         "Deny for it stops nobody.",
         _statement('Principal = { Group = "batch-jobs" }', *_GET),
         "List the group under `[groups]`, unless the program brings it.",
+    ),
+    Rule(
+        "DG108",
+        "unreachable-approval",
+        "warning",
+        "a statement that requires an approval of what a Deny takes back whole",
+        "An explicit Deny comes before every approval: nobody is ever asked.",
+        _statement(*_DELETE, *_ASKS, effect="RequireApproval")
+        + "\n\n"
+        + _statement(*_access('"dynamodb:Delete*"', "*"), effect="Deny"),
+        "Remove the statement, or narrow the Deny.",
+    ),
+    Rule(
+        "DG109",
+        "allow-behind-approval",
+        "warning",
+        "an Allow of which all requires an approval",
+        "`RequireApproval` comes before Allow, and allows by itself once approved. The Allow "
+        "exempts nobody and decides nothing.",
+        _statement(*_DELETE) + "\n\n" + _statement(*_DELETE, *_ASKS, effect="RequireApproval"),
+        "Remove the Allow; to exempt somebody, narrow the other statement by `NotPrincipal`.",
     ),
     Rule(
         "DG201",
@@ -293,6 +316,45 @@ _ALL_RULES: Final = (
         "ends stay.",
         _statement('Sid = "TemporaryAccess"', *_GET),
         'Add `DateLessThan = { "aws:CurrentTime" = "<end>" }`, or rename what is to stay.',
+    ),
+    Rule(
+        "DG601",
+        "approvers-too-few",
+        "error",
+        "more approvers needed than there can be",
+        "Nobody approves for themselves. Where the groups name single people, and fewer of them "
+        "can approve than the quorum (or an `all_of` group) needs, no approval is ever given.",
+        '[groups]\nmanagers = ["arn:aws:iam::111122223333:user/ann"]\n\n'
+        + _statement(
+            *_DELETE,
+            'Approval = { quorum = 2, any_of = ["managers"] }',
+            effect="RequireApproval",
+        ),
+        "Add people to the groups, or lower the quorum.",
+    ),
+    Rule(
+        "DG602",
+        "approval-by-anybody",
+        "note",
+        "an approval for which no group is named",
+        "Whoever can write to the access store may approve, but who asked. That keeps slips away, "
+        "and tells nobody who is responsible.",
+        _statement(*_DELETE, *_ASKS, effect="RequireApproval"),
+        "Name the approvers under `[groups]` and in `any_of` or `all_of`.",
+    ),
+    Rule(
+        "DG603",
+        "approval-has-another-way",
+        "warning",
+        "an approval of an action, while another way to do the same needs none",
+        "As DG204 and DG206: a batch write and PartiQL have actions of their own, so that the "
+        "approval of `DeleteItem` alone is asked of nobody who deletes by `BatchWriteItem`. An "
+        "index is a resource of its own.",
+        _statement(*_access('"dynamodb:*Item"'))
+        + "\n\n"
+        + _statement(*_DELETE, 'Approval = { any_of = ["managers"] }', effect="RequireApproval")
+        + '\n\n[groups]\nmanagers = ["arn:aws:iam::*:role/manager"]',
+        "Let the statement name the other actions and indexes too, or do not allow them.",
     ),
 )
 
