@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.aws.analysis import is_write
 from dynaguard.aws.dynamodb.repeats import is_additive
+from dynaguard.consumption.units import REPORTING
 from dynaguard.errors import PolicyDenied, RunbookError
 from dynaguard.runbooks import answers
 from dynaguard.runbooks.journal import encoded
@@ -150,6 +151,7 @@ class Calls:
 
     def _read(self, request: Request, tally: Tally) -> dict[str, Any]:
         """A read: one page, or as many as its bounds let."""
+        request = self._measured(request)
         client = self._client(request)
         method = _method(client, request)
         if request.max_pages is None or not client.can_paginate(method):
@@ -198,6 +200,7 @@ class Calls:
         state, step = self._state, request.step.name
         count = answers.written_count(request.params)
         state.spending.check_room(step, is_paged=False, is_write=True, items=count)
+        request = self._measured(request)
         client = self._client(request)
         method = _method(client, request)
         state.journal.note("intent", step=step, key=key, operation=request.operation)
@@ -238,6 +241,15 @@ class Calls:
         return is_done
 
     # --- both ----------------------------------------------------------------------------------
+
+    def _measured(self, request: Request) -> Request:
+        """The call, asked for the capacity that it consumes where the run has a limit of it."""
+        limits = self._state.bound.runbook.limits
+        if limits.read_units is None and limits.write_units is None:
+            return request
+        if request.service != "dynamodb" or request.operation not in REPORTING:
+            return request
+        return replace(request, params={"ReturnConsumedCapacity": "TOTAL", **request.params})
 
     def _client(self, request: Request) -> Any:
         """The client of a call; one of a single attempt where nothing may be repeated."""

@@ -109,6 +109,7 @@ def test_a_call_reads_no_further_than_its_bounds(
     [
         (RunLimits(max_items=4), "max_items"),
         (RunLimits(max_pages=2), "max_pages"),
+        (RunLimits(read_units=0.5), "read_units"),
     ],
 )
 def test_a_limit_of_the_run_ends_it_and_is_named(
