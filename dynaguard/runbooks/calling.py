@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dynaguard.runbooks.state import RunState
 
 _COUNTS: Final = frozenset({"Count", "ScannedCount"})
+_CURSORS: Final = frozenset({"LastEvaluatedKey", "LastEvaluatedTableName", "NextToken"})
 _LEFTOVERS: Final = ("UnprocessedItems", "UnprocessedKeys")
 _SERVER_FAULT: Final = 500
 _RANK: Final[Mapping[RepeatClass | None, int]] = {
@@ -177,11 +178,15 @@ class Calls:
                 return
             taken += count
             yield page
+            if request.service == "dynamodb" and _CURSORS.isdisjoint(page):
+                return  # asking for more would need room that the run may not have
 
     def _page(self, request: Request, tally: Tally, send: Any) -> Any:
         """One answer of a read, counted."""
         spending, step = self._state.spending, request.step.name
-        spending.check_room(step, is_paged=_is_paged(request), is_write=False)
+        if request.service == "dynamodb":
+            spending.check_room(step, is_paged=_is_paged(request), is_write=False)
+        spending.check_time(step)
         answer = self._sent(request, send)
         if answer is None:
             return None
@@ -270,10 +275,12 @@ class Calls:
         except RunbookError:
             raise
         except Exception as err:
-            what = "was refused" if isinstance(err, PolicyDenied) else "failed"
             name = request.step.name
+            told = f"failed ({code_of(err)})"
+            if isinstance(err, PolicyDenied):  # its reason names keys and limits, no values
+                told = f"was refused ({code_of(err)}): {err.reason}"
             raise self._state.error(
-                f"the {request.operation} of step `{name}` {what} ({code_of(err)})", name
+                f"the {request.operation} of step `{name}` {told}", name
             ) from err
 
     def _refuse_leftovers(self, request: Request, answer: Mapping[str, Any]) -> None:

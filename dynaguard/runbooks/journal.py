@@ -21,7 +21,7 @@ import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -202,10 +202,13 @@ def reopen(directory: Path, run: str) -> Journal:
         ) from err
     journal = Journal(path, {}, _fd=fd)
     _lock(journal)
-    lines = list(_lines(path.read_bytes()))
-    if not lines or lines[0].get("event") != "begin":
+    lines = _read(path)
+    if not lines or lines[0].get("event") != "begin" or "salt" not in lines[0]:
         journal.close()
-        raise ConfigurationError(f"`{path}` is not the journal of a run")
+        raise ConfigurationError(
+            f"`{path}` cannot be read as the journal of a run, so nobody can tell what is done: "
+            "look at the data, then begin a new run"
+        )
     journal.head = {name: lines[0][name] for name in lines[0] if name not in {"event", "salt"}}
     journal._salt = bytes.fromhex(lines[0]["salt"])  # noqa: SLF001 - of the same module
     for line in lines[1:]:
@@ -240,11 +243,11 @@ def summaries(directory: Path) -> list[dict[str, Any]]:
     """Every run of a folder, oldest first.
 
     **Shape**: what the run noted at its beginning, `state` (`ended` or `cut off`; a run under way
-    is `cut off` as far as the journal tells) and `tickets`.
+    is `cut off` as far as the journal tells) and `tickets`. What cannot be read is left out.
     """
     found = []
     for path in sorted(directory.glob("*.jsonl")) if directory.is_dir() else []:
-        lines = list(_lines(path.read_bytes()))
+        lines = _read(path)
         if lines and lines[0].get("event") == "begin" and "task" in lines[0]:
             head = {name: lines[0][name] for name in lines[0] if name not in {"event", "salt"}}
             state = "ended" if lines[-1].get("event") == "end" else "cut off"
@@ -268,15 +271,17 @@ def _path(directory: Path, run: str) -> Path:
     return directory / f"{run}.jsonl"
 
 
-def _lines(content: bytes) -> Iterator[dict[str, Any]]:
-    """The whole lines of a journal; a torn last one never happened."""
-    for line in content.split(b"\n")[:-1]:
-        try:
-            parsed = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(parsed, dict):
-            yield parsed
+def _read(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a journal; a torn last one never happened.
+
+    Returns:
+        Nothing where a line is no JSON object: what it says is done would be done again.
+    """
+    try:
+        lines = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+    except (OSError, ValueError):
+        return []
+    return lines if all(isinstance(line, dict) for line in lines) else []
 
 
 def _drop_torn_end(fd: int, path: Path) -> None:

@@ -60,7 +60,7 @@ class Spending:
             step: Name of the step.
             is_paged: Whether the call reads a page.
             is_write: Whether it writes.
-            items: How many items it is known to write.
+            items: How many items it is known to write; a read takes one more at least.
 
         Raises:
             RunbookError: A limit is reached.

@@ -177,6 +177,19 @@ def test_a_run_that_ended_is_over(orders: Any, tmp_path: Path) -> None:
     assert [json.loads(line)["event"] for line in lines] == ["begin", "end"]
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"[]\n", b'{"event":"done"}\n', b'{"event":"begin"}\nx\n']
+)
+def test_a_journal_that_cannot_be_read_resumes_nothing(tmp_path: Path, content: bytes) -> None:
+    """A line that is lost may be a write that would be made again."""
+    (tmp_path / "r1.jsonl").write_bytes(content)
+
+    with pytest.raises(ConfigurationError, match="nobody can tell what is done"):
+        reopen(tmp_path, "r1")
+
+    assert len(summaries(tmp_path)) == 0
+
+
 def test_a_run_under_way_is_not_resumed_by_another(tmp_path: Path) -> None:
     """One process holds a journal."""
     held = begin(tmp_path, {"runbook": "a", "task": "r1"})

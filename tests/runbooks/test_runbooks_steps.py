@@ -18,7 +18,7 @@ from dynaguard.errors import PolicyDenied, RunbookError
 from dynaguard.hooks.exemption import own_calls
 from dynaguard.policy.model import BudgetStatement, MaskStatement
 from dynaguard.runbooks.entering import enter_boundary
-from dynaguard.runbooks.model import Check, Loop, MetricQuery, Step
+from dynaguard.runbooks.model import Check, Loop, MetricQuery, RunLimits, Step
 from dynaguard.runbooks.reading import read_runbook
 from dynaguard.runbooks.running import run_runbook
 from tests.runbooks.run_cases import (
@@ -207,6 +207,15 @@ def test_a_check_looks_at_a_metric(
     else:
         with pytest.raises(RunbookError, match="too many errors"):
             run_once(book, {"customer": "ada"}, tmp_path)
+
+
+def test_a_metric_is_asked_though_all_items_are_read(orders: Any, tmp_path: Path) -> None:
+    """It reads none."""
+    book = runbook(find_orders(), metric(0), limits=RunLimits(max_items=5))
+
+    done = run_once(book, {"customer": "ada"}, tmp_path)
+
+    assert [step.outcome for step in done.steps] == ["done", "done"]
 
 
 def test_a_metric_without_data_is_zero(orders: Any, tmp_path: Path) -> None:
