@@ -107,10 +107,9 @@ class Book:
         Cost: two clock readings.
         """
         age_s = self.clock.since_s(self._read_at)
-        if age_s <= REFRESH_AFTER_S:
-            return self._snapshot
         if age_s <= self._max_age_s:
-            self._read_in_background()
+            if age_s > REFRESH_AFTER_S:
+                self._read_in_background()
             return self._snapshot
         self._read_unless(self._max_age_s)
         return self._snapshot if self.age_s <= self._max_age_s else None

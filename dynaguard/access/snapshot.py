@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from dynaguard.access.grants import Grant
@@ -26,6 +26,8 @@ from dynaguard.policy.principals import PrincipalFacts, facts_of
 
 _MAX_REMEMBERED: Final = 256
 """Identities that a snapshot remembers, dropped whole when full; a process has one or two."""
+_MAX_NAMED: Final = 8
+"""Identities that one grant remembers."""
 _ViewKey = tuple[PrincipalFacts, str, str | None, bool]
 
 
@@ -42,6 +44,22 @@ class LiveGrant:
     grant: Grant
     statements: tuple[Statement, ...]
     version: int
+    _named: dict[tuple[str, ...], bool] = field(default_factory=dict, compare=False, repr=False)
+
+    def names_one(self, arns: tuple[str, ...]) -> bool:
+        """Whether its pattern surely names one of an identity's ARNs.
+
+        Remembered with the grant, which stays the same from snapshot to snapshot: reading a store
+        of thousands again costs what changed.
+        """
+        found = self._named.get(arns)
+        if found is None:
+            pattern = parse_arn_pattern(self.grant.identity)
+            found = any(pattern.truth(arn) for arn in arns)
+            if len(self._named) >= _MAX_NAMED:
+                self._named.clear()
+            self._named[arns] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +169,7 @@ class Snapshot:
         for name in names:
             yield from (each for each in self._by_name.get(name, ()) if view.is_for(each.grant))
         for each in self._patterns:
-            pattern = parse_arn_pattern(each.grant.identity)
-            if view.is_for(each.grant) and any(pattern.truth(arn) for arn in signer.arns):
+            if view.is_for(each.grant) and each.names_one(signer.arns):
                 yield each
 
 

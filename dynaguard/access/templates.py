@@ -247,7 +247,7 @@ def _is_digested(wanted: Mapping[str, Any], value: Any, salt: str) -> bool:
     """One of the values with these digests."""
     try:
         return digest_of(value, salt) in wanted[DIGESTS]
-    except (TypeError, ValueError):
+    except (ArithmeticError, TypeError, ValueError):
         return False
 
 

@@ -275,13 +275,18 @@ def _check_breadth(findings: Findings, statement: Statement, path: Path_) -> Non
     """Refuses every action of a service on every resource: that is for break-glass alone."""
     for action in statement.actions:
         for resource in statement.resources:
-            if _is_all(action.partition(":")[2] or action) and _is_all(resource.split(":")[-1]):
+            if _is_all(action.partition(":")[2] or action) and _is_every(resource):
                 findings.add(
                     path,
                     f"opens `{action}` on `{resource}`, name the actions or the resources; only a "
                     "break-glass grant opens everything",
                 )
                 return
+
+
+def _is_every(resource: str) -> bool:
+    """Whether an ARN pattern leaves nothing out: every resource of a service, or every table."""
+    return _is_all(resource.split(":", 5)[-1].removeprefix("table/"))
 
 
 def _is_all(pattern: str) -> bool:

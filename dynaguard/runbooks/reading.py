@@ -23,7 +23,9 @@ from dynaguard.policy.model import BudgetStatement, PrincipalPattern
 from dynaguard.policy.naming import check_principals
 from dynaguard.policy.reading import Source, mapping_source, read_source
 from dynaguard.policy.sections import check_budgets, check_tables
-from dynaguard.runbooks.model import PythonStep, RunAccess, Runbook, RunLimits
+from dynaguard.runbooks.calls import calls_of
+from dynaguard.runbooks.compiling import faults_of
+from dynaguard.runbooks.model import PythonStep, RunAccess, Runbook, RunLimits, Step
 from dynaguard.runbooks.numbers import seconds, whole
 from dynaguard.runbooks.parameter_section import check_parameters
 from dynaguard.runbooks.python_source import PYTHON, module_file, read_python
@@ -75,6 +77,8 @@ def read_runbook(source: str | os.PathLike[str] | Mapping[str, Any]) -> Runbook:
     if not isinstance(source, Mapping):
         runbook = replace(runbook, source=read.name, directory=read.folder)
     digests = _python_digests(findings, runbook)
+    if not findings.problems:
+        _check_understood(findings, runbook)
     if findings.problems:
         raise PolicySyntaxError(_in_order(findings.problems))
     content = {"runbook": read.data, "python": digests} if digests else {"runbook": read.data}
@@ -266,16 +270,30 @@ def _python_digests(findings: Findings, runbook: Runbook) -> dict[str, str]:
     for step in runbook.steps:
         if not isinstance(step.action, PythonStep) or not step.action.target:
             continue
-        place = tuple(int(part) if part.isdigit() else part for part in step.path.split("."))
         try:
             file = module_file(runbook, step.action.target)
             raw = file.read_bytes()
         except ValueError as err:
-            findings.add((*place, "python"), str(err))
+            _note(findings, step, "python", str(err))
         except OSError as err:
-            findings.add((*place, "python"), f"its file cannot be read ({err.strerror})")
+            _note(findings, step, "python", f"its file cannot be read ({err.strerror})")
         else:
-            digests[file.relative_to(runbook.directory or "").as_posix()] = hashlib.sha256(
-                raw
-            ).hexdigest()
+            name = file.relative_to(runbook.directory or "").as_posix()
+            digests[name] = hashlib.sha256(raw).hexdigest()
     return digests
+
+
+def _check_understood(findings: Findings, runbook: Runbook) -> None:
+    """Notes calls without open places that the analysis of calls does not understand.
+
+    Statements are made of what it understands: such a call could never be allowed.
+    """
+    for call in calls_of(runbook):
+        for fault in faults_of(call):
+            _note(findings, call.step, "params", fault)
+
+
+def _note(findings: Findings, step: Step, key: str, message: str) -> None:
+    """Notes a problem of a step."""
+    name = findings.source.name
+    findings.problems.append(Problem(message, f"{step.path}.{key}", name, step.line))

@@ -188,31 +188,38 @@ def _step_lines(call: RecordedCall, seen: Counter[str]) -> Iterator[str]:
         entry = _BATCH_BY_OPERATION[call.operation]
         yield f"RequestItems = {{ {json.dumps(call.table or CHANGE_ME)} = {entry} }}"
         return
+    if (call.service, call.operation) == ("dynamodb", "TransactWriteItems"):
+        table = json.dumps(call.table or CHANGE_ME)
+        yield f"TransactItems = [{{ Delete = {{ TableName = {table}, {_KEY} }} }}]"
+        return
     shape = models.operation_model(call.service, call.operation).input_shape
     for member in shape.required_members if shape is not None else ():
         is_table = member == "TableName" and call.table
-        value = call.table if is_table else _placeholder(shape.members[member], 0)
+        value = call.table if is_table else _placeholder(shape.members[member], member, 0)
         yield f"{member} = {_toml(value)}"
 
 
-def _placeholder(shape: Any, depth: int) -> Any:
+def _placeholder(shape: Any, name: str, depth: int) -> Any:
     """A value of a shape that says that it is to be replaced."""
     kind = shape.type_name
     if shape.name == "AttributeValue":
         return {"S": CHANGE_ME}
     if kind == "structure":
-        return {
-            name: _placeholder(shape.members[name], depth + 1) for name in shape.required_members
-        }
+        needed = shape.required_members
+        return {each: _placeholder(shape.members[each], each, depth + 1) for each in needed}
     if kind == "list":
-        return [] if depth > _DEEPEST else [_placeholder(shape.member, depth + 1)]
+        return [] if depth > _DEEPEST else [_placeholder(shape.member, name, depth + 1)]
     if kind == "map":
-        return {} if depth > _DEEPEST else {CHANGE_ME: _placeholder(shape.value, depth + 1)}
+        return {} if depth > _DEEPEST else {CHANGE_ME: _placeholder(shape.value, name, depth + 1)}
+    if kind == "string" and name.endswith(("Arn", "Statement")):
+        return _STATEMENT if name == "Statement" else _ARN
     return {"integer": 1, "long": 1, "float": 1, "double": 1, "boolean": False}.get(
         kind, CHANGE_ME
     )
 
 
+_ARN: Final = f"arn:aws:dynamodb:eu-west-1:111122223333:table/{CHANGE_ME}"
+_STATEMENT: Final = "SELECT CHANGE_ME FROM CHANGE_ME"
 _DEEPEST: Final = 6
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal, cast
 
-from dynaguard.policy.collecting import Findings
+from dynaguard.policy.collecting import Findings, readable_path
 from dynaguard.policy.lines import Path_
 from dynaguard.runbooks import models
 from dynaguard.runbooks.call_section import CALL_KEYS, check_call
@@ -92,7 +92,7 @@ class StepsChecker:
             action=action,
             description=text(self._findings, table, (*path, "description")),
             retries=cast(Literal["safe", "never"], retries or "safe"),
-            path=".".join(str(part) for part in path),
+            path=readable_path(path),
             line=self._findings.source.line(path),
         )
 

@@ -74,6 +74,7 @@ class Desk:
     steady_s: float = 1000.0
     store: MemoryStore = field(default_factory=MemoryStore)
     waiting: list[Callable[[], None]] = field(default_factory=list)
+    max_age_s: float = 30.0
     max_duration_s: float = 86_400.0
     is_enforcing: bool = True
 
@@ -82,7 +83,7 @@ class Desk:
         self.book = Book(
             self.store,
             self.clock,
-            max_age_s=30.0,
+            max_age_s=self.max_age_s,
             max_duration_s=self.max_duration_s,
             start=self.waiting.append,
         )

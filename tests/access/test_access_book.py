@@ -365,3 +365,15 @@ def test_the_background_is_a_daemon_thread() -> None:
 
     assert done.wait(10)
     assert seen == [True]
+
+
+def test_an_age_below_the_refresh_is_kept_to() -> None:
+    """Who sets `access_max_age_s` to half a second gets nothing older."""
+    desk = Desk(max_age_s=0.5)
+    grant = desk.give()
+    assert desk.allows()
+    desk.revoke(grant)
+
+    desk.passes(0.6)
+
+    assert not desk.decide().verdict.is_allowed

@@ -196,6 +196,11 @@ def test_terms_that_are_refused(changes: dict[str, Any], path: str, message: str
             ),
         ),
         (
+            {**READ, "Action": "dynamodb:*", "Resource": "arn:aws:dynamodb:*:*:table/*"},
+            "statements[0]",
+            "opens `dynamodb:*` on `arn:aws:dynamodb:*:*:table/*`, name the actions or the",
+        ),
+        (
             {**READ, "Action": "dynamodb:GetItm"},
             "statements",
             (
@@ -217,6 +222,23 @@ def test_statements_that_are_refused(statement: dict[str, Any], path: str, messa
 
     assert list(found) == [path]
     assert found[path].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("dynamodb:*", ORDERS),
+        ("dynamodb:*", f"{ORDERS}*"),
+        ("dynamodb:Get*", "*"),
+        ("s3:*", "arn:aws:s3:::reports/*"),
+        ("logs:*", "arn:aws:logs:*:*:log-group:*"),
+    ],
+)
+def test_what_names_its_actions_or_its_resources_may_be_wide(action: str, resource: str) -> None:
+    """A whole table, or one kind of read everywhere."""
+    allow = {"Effect": "Allow", "Action": action, "Resource": resource}
+
+    assert _make(replace(TERMS, statements=json.dumps([allow])))
 
 
 def test_break_glass_may_open_everything() -> None:

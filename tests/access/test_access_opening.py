@@ -169,6 +169,9 @@ def test_install_opens_nothing(tmp_path: Path) -> None:
         "is_reachable": None,
         "answered_s_ago": None,
         "problem": None,
+        "grants": 0,
+        "grants_read_s_ago": None,
+        "unreadable": {},
     }
     assert told.settings["access_store"] == str(tmp_path / "a.sqlite")
 

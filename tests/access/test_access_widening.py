@@ -419,6 +419,22 @@ def test_thousands_of_grants_are_one_question(desk: Desk) -> None:
     assert [len(held.grants) for held in snapshot._memo.values()] == [1]
 
 
+def test_what_is_remembered_of_identities_is_bounded(desk: Desk) -> None:
+    """A process that serves many of them does not grow with them."""
+    desk.give(identity="arn:aws:iam::111122223333:role/r-1*")
+
+    found = [
+        desk.allows(Principal(f"r-{number}", arns=(f"arn:aws:iam::111122223333:role/r-{number}",)))
+        for number in range(300)
+    ]
+
+    snapshot = desk.book.current()
+    assert snapshot is not None
+    assert sum(found) == 111
+    assert len(snapshot._memo) <= 256
+    assert all(len(each._named) <= 8 for each in snapshot.by_id.values())
+
+
 @pytest.mark.parametrize(
     ("change", "still"),
     [

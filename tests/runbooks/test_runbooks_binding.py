@@ -204,3 +204,34 @@ def test_without_region_and_account_any_matches(changed: Callable[..., dict[str,
 
     assert bound.iam_statements[0]["Resource"] == "arn:aws:dynamodb:*:*:table/orders"
     assert bound.templates[0]["region"] is None
+
+
+def test_a_value_that_need_not_be_given_is_needed_where_a_step_uses_it(
+    changed: Callable[..., dict[str, Any]],
+) -> None:
+    """The error names the parameter."""
+    optional = {"customer_id": {"type": "string", "required": False}}
+
+    with pytest.raises(ConfigurationError, match="`customer_id` has no value, and a step needs"):
+        bind(read_runbook(changed(parameters=optional)), {}, **PLACE)
+
+
+def test_a_long_list_is_held_by_the_template_alone(
+    changed: Callable[..., dict[str, Any]],
+) -> None:
+    """A statement names up to 50 partitions."""
+    data = changed(parameters={"ids": {"type": "list"}})
+    key = {"customer_id": {"$item": "."}, "order_id": "1"}
+    inner = {
+        "name": "get",
+        "call": "dynamodb:GetItem",
+        "params": {"TableName": "orders", "Key": key},
+    }
+    loop = {"over": {"$param": "ids"}, "at_most": 99}
+    data["step"] = [{"name": "each", "loop": loop, "step": [inner]}]
+
+    bound = bind(read_runbook(data), {"ids": [f"C-{at}" for at in range(51)]}, **PLACE)
+
+    (statement,) = bound.iam_statements
+    assert "Condition" not in statement or "LeadingKeys" not in str(statement["Condition"])
+    assert len(bound.templates[0]["params"]["Key"]["customer_id"]["$sha256"]) == 51

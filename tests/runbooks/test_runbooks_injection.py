@@ -137,7 +137,7 @@ def test_a_template_allows_a_value_alone(value: str, other: str) -> None:
         assert (templates.mismatch(call) is None) is (value == other)
 
 
-@given(_VALUES.filter(lambda value: len(value) > 3))
+@given(_VALUES.map(lambda value: f"canary{value}"))
 def test_no_value_travels(value: str) -> None:
     """The boundary of a run holds neither the value nor its JSON."""
     text = json.dumps(_bound(value).templates)

@@ -233,6 +233,20 @@ def test_a_wrong_step_is_told(changed: Changed, step: str, problem: str) -> None
     assert problem in [each.partition(" (botocore")[0] for each in told]
 
 
+def test_a_call_that_could_never_be_allowed_is_a_problem(changed: Changed) -> None:
+    """A PartiQL statement that is none has no action that could be allowed."""
+    step = """
+[[step]]
+name = "s"
+call = "dynamodb:ExecuteStatement"
+params = { Statement = "all of it, please" }
+"""
+
+    (told,) = _of_step(changed, step)
+
+    assert told.startswith("step[0].params: ")
+
+
 def test_results_are_checked_against_the_answer(changed: Changed) -> None:
     """A member that the answer does not have is refused, with the nearest that it has."""
     data = changed()

@@ -14,7 +14,6 @@ from dynaguard.runbooks.lint.access import ref_of
 from dynaguard.runbooks.lint.rules import RUNBOOK_RULES
 from dynaguard.runbooks.model import ApprovalStep, CallTemplate, Check, Pause, Runbook, Step
 
-_FURTHER_READS: Final = ("Estimate", "Filter", "Lookup", "Simulate", "Test", "Validate")
 _CONDITIONS: Final = ("ConditionExpression", "Expected")
 
 
@@ -25,20 +24,14 @@ def check_risk(runbook: Runbook) -> Iterator[Finding]:
     looked_at = _steps_after(runbook, (Check, ApprovalStep), is_after=False)
     approved = _steps_after(runbook, (ApprovalStep,), is_after=asked)
     for call in calls_of(runbook):
-        if _is_write(call.template):
+        template = call.template
+        if is_write(template.service, template.operation, template.params):
             yield from _of_write(
                 call,
                 ref_of(call, runbook),
                 is_looked_at=call.step.name in looked_at,
                 is_approved=call.step.name in approved,
             )
-
-
-def _is_write(template: CallTemplate) -> bool:
-    """Whether a call changes something."""
-    if template.operation.startswith(_FURTHER_READS):
-        return False
-    return is_write(template.service, template.operation, template.params)
 
 
 def _flat(steps: tuple[Step, ...]) -> Iterator[Step]:

@@ -162,7 +162,7 @@ def runbook_rules_markdown() -> str:
     """The rules of the reference page: a table, then one section each."""
     rows = [f"| {rule.code} {rule.name} | {rule.severity} | {rule.title} |" for rule in _ALL]
     sections = [
-        f"### {rule.code} {rule.name}\n\n*{rule.severity}*: {rule.title}. {rule.reason}\n\n"
+        f"## {rule.code} {rule.name}\n\n*{rule.severity}*: {rule.title}. {rule.reason}\n\n"
         f"```text\n{rule.example}\n```\n\n{rule.fix}"
         for rule in _ALL
     ]
