@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.access.lives import bound_scope
-from dynaguard.access.sessions import account_of
 from dynaguard.errors import PolicyDenied, SessionError
 from dynaguard.scope import Scope
 
@@ -96,6 +95,8 @@ class RoleFetcher:
     @property
     def account_id(self) -> str:
         """The account of the role."""
+        from dynaguard.access.sessions import account_of  # tasks alone need it
+
         return account_of(self._role_arn)
 
     def fetch(self) -> dict[str, Any]:

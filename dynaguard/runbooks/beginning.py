@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from dynaguard.access.lives import TaskLife
+from dynaguard.access.lives import TaskLife, has_ended
 from dynaguard.access.narrowing import statements_text
 from dynaguard.access.session_policy import session_policy
 from dynaguard.access.sessions import (
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dynaguard.guard import Guard
     from dynaguard.hooks.assuming import MakeClient
     from dynaguard.runbooks.orders import Order
-    from dynaguard.runbooks.permission import SettleRun
+    from dynaguard.runbooks.permission import RunApproval, SettleRun
 
 MAX_DURATION_S: Final = 86_400.0
 """How long a task may take where no setting says otherwise."""
@@ -65,10 +65,14 @@ def begin(
     _check_duration(order, guard)
     _check_enforced(order, guard)
     base = _base(order)
-    ticket = _settled(order, guard, scope, base, settle_run)
-    life = TaskLife(_boundary(order, scope, clock, ticket), clock)
+    end_s = _end_s(order, scope, clock)
+    _session_policy(order, end_s)  # what does not fit is told before an approval is used up
+    approval = _settled(order, guard, scope, base, settle_run)
+    boundary = _boundary(order, end_s, approval)
+    policy = _session_policy(order, boundary.expires_epoch_s or end_s)
+    life = TaskLife(boundary, clock)
     inner = _inner_scope(order, scope, life)
-    request = _requests(order, life)
+    request = _requests(order, life, policy)
     return Task(
         id=life.boundary.task,
         name=order.name,
@@ -115,8 +119,8 @@ def _base(order: Order) -> BaseSession:
 
 def _settled(
     order: Order, guard: Guard | None, scope: Scope, base: BaseSession, settle_run: SettleRun
-) -> str | None:
-    """The ticket of a run that is approved; None where nobody has to."""
+) -> RunApproval | None:
+    """The approval of a run; None where nobody has to approve it."""
     if order.bound is None:
         return None
     runbook, document = order.bound.runbook, None if guard is None else guard.document
@@ -125,13 +129,14 @@ def _settled(
     is_named = runbook.principals is not None or (pin is not None and pin.principals is not None)
     principal = _principal(guard, scope, base) if guard and (is_named or needed) else None
     check_may_run(runbook, document, principal)
-    if needed and principal is None:
+    if not needed:
+        return None
+    if principal is None:
         raise ConfigurationError(
             f"runbook `{runbook.name}` has to be approved before it runs, call "
             "`dynaguard.install()` first"
         )
-    tickets = [settle_run(order.bound, terms, principal) for terms in needed if principal]
-    return tickets[-1] if tickets else None
+    return settle_run(order.bound, needed, principal)
 
 
 def _principal(guard: Guard, scope: Scope, base: BaseSession) -> Principal:
@@ -140,8 +145,8 @@ def _principal(guard: Guard, scope: Scope, base: BaseSession) -> Principal:
     return resolver.settled(facts, scope) or resolver.resolve(facts, scope)
 
 
-def _boundary(order: Order, scope: Scope, clock: StrictClock, ticket: str | None) -> Boundary:
-    """The boundary of the task; it ends with the first of those around it.
+def _end_s(order: Order, scope: Scope, clock: StrictClock) -> float:
+    """When the task ends, in seconds since the epoch: with the first of those around it.
 
     Raises:
         PolicyDenied: One of those around it is over.
@@ -149,9 +154,17 @@ def _boundary(order: Order, scope: Scope, clock: StrictClock, ticket: str | None
     now_s = clock.for_end_s()
     outer = [each.expires_epoch_s for each in scope.boundaries if each.expires_epoch_s is not None]
     end_s = min([now_s + order.duration_s, *outer])
-    if end_s <= now_s:
+    if end_s <= now_s or any(has_ended(each.task) for each in scope.boundaries):
         raise refusal(order.name, None, "the task around it is over", "begin that one again")
+    return end_s
+
+
+def _boundary(order: Order, end_s: float, approval: RunApproval | None) -> Boundary:
+    """The boundary of the task; it ends no later than its approval."""
     task = order.id or f"{safe_name(order.name)[:40]}-{secrets.token_hex(5)}"
+    ticket = None
+    if approval is not None:
+        ticket, end_s = approval.ticket, min(end_s, approval.ends_epoch_s)
     if order.bound is not None:
         return order.bound.boundary(task, expires_epoch_s=end_s, ticket=ticket)
     return Boundary(
@@ -161,6 +174,22 @@ def _boundary(order: Order, scope: Scope, clock: StrictClock, ticket: str | None
         statements=statements_text(order.statements),
         expires_epoch_s=end_s,
     )
+
+
+def _session_policy(order: Order, end_s: float) -> str | None:
+    """The session policy of the task's role; None without one.
+
+    Raises:
+        ConfigurationError: It does not fit.
+    """
+    if order.role_arn is None:
+        return None
+    statements = order.statements if order.bound is None else order.bound.iam_statements
+    return session_policy(
+        statements,
+        end=datetime.fromtimestamp(end_s, UTC),
+        allow_widening=order.terms.allow_widening,
+    ).text
 
 
 def _inner_scope(order: Order, scope: Scope, life: TaskLife) -> Scope:
@@ -176,19 +205,13 @@ def _inner_scope(order: Order, scope: Scope, life: TaskLife) -> Scope:
     return deadline(max(life.left_s, 0.001)).derive(inner)
 
 
-def _requests(order: Order, life: TaskLife) -> Callable[[], SessionRequest] | None:
-    """What makes the requests for the task's credentials; None without a role.
-
-    Raises:
-        ConfigurationError: Its session policy does not fit.
-    """
-    role_arn, terms, boundary = order.role_arn, order.terms, life.boundary
+def _requests(
+    order: Order, life: TaskLife, policy: str | None
+) -> Callable[[], SessionRequest] | None:
+    """What makes the requests for the task's credentials; None without a role."""
+    role_arn, terms, boundary, bound = order.role_arn, order.terms, life.boundary, order.bound
     if role_arn is None:
         return None
-    bound = order.bound
-    statements = order.statements if bound is None else bound.iam_statements
-    end = datetime.fromtimestamp(life.ends_epoch_s, UTC)
-    policy = session_policy(statements, end=end, allow_widening=terms.allow_widening)
     tags = bound.runbook.access.tags if terms.tags is None and bound is not None else terms.tags
     longest_s = terms.session_s
     if longest_s is None and bound is not None and bound.runbook.access.session_duration_s > 900:
@@ -200,7 +223,7 @@ def _requests(order: Order, life: TaskLife) -> Callable[[], SessionRequest] | No
             role_arn=role_arn,
             session_name=session_name(order.name, boundary.task),
             duration_s=session_duration_s(life.left_s, longest_s),
-            policy=policy.text,
+            policy=policy,
             source_identity=identity or None,
             tags=dict(tags or {}),
             transitive_tags=terms.transitive_tags,

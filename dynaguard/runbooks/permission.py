@@ -7,6 +7,7 @@ principals), and whoever has to approve its runs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from dynaguard.access.tickets import TicketState, told
@@ -16,6 +17,7 @@ from dynaguard.hooks.lifecycle import current
 from dynaguard.policy.principals import PrincipalClause, views_of
 
 if TYPE_CHECKING:
+    from dynaguard.access.tickets import Ticket
     from dynaguard.policy.model import ApprovalTerms, PolicyDocument, PrincipalPattern, RunbookPin
     from dynaguard.runbooks.bound import BoundRunbook
     from dynaguard.runbooks.model import Runbook
@@ -23,8 +25,23 @@ if TYPE_CHECKING:
 OPERATION = "RunRunbook"
 """How denials name the run of a runbook, which is no operation of AWS's."""
 RefusalT = TypeVar("RefusalT", bound=PolicyDenied)
-SettleRun = Callable[["BoundRunbook", "ApprovalTerms", Principal], str]
-"""Gives the ticket by which a run is approved, or raises `ApprovalRequired`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunApproval:
+    """The approval of a run.
+
+    Attributes:
+        ticket: Id of the ticket; of several, the one that the policy's pin demands.
+        ends_epoch_s: When the first of them ends, in seconds since the epoch.
+    """
+
+    ticket: str
+    ends_epoch_s: float
+
+
+SettleRun = Callable[["BoundRunbook", tuple["ApprovalTerms", ...], Principal], RunApproval]
+"""Gives the approval of a run, or raises `ApprovalRequired`."""
 
 
 def check_may_run(
@@ -98,8 +115,10 @@ def refusal(
     )
 
 
-def settle_run(bound: BoundRunbook, terms: ApprovalTerms, principal: Principal) -> str:
-    """The ticket by which a run is approved; uses it up, an approval is good for one run.
+def settle_run(
+    bound: BoundRunbook, needed: tuple[ApprovalTerms, ...], principal: Principal
+) -> RunApproval:
+    """The approval of a run; uses it up, since an approval is good for one run.
 
     Raises:
         ApprovalRequired: It is open; `.ticket` names it. Begun again once it is approved, by the
@@ -108,22 +127,37 @@ def settle_run(bound: BoundRunbook, terms: ApprovalTerms, principal: Principal) 
         ConfigurationError: No access store is set to ask anybody by, or who asks is not known.
         AccessStoreError: The store cannot be used.
 
-    Effects: reads and changes the access store; never waits.
+    Effects: reads and changes the access store; never waits. Nothing is used up before all are
+    approved.
     """
     guard = current()[0]
     approvals = None if guard is None else guard.rooms.access.approvals
     if approvals is None:
         raise ConfigurationError(
-            f"runbook `{bound.runbook.name}` has to be approved by {terms.quorum} of others "
-            "before it runs, and there is no access store to ask them by; set `access_store`"
+            f"runbook `{bound.runbook.name}` has to be approved before it runs, and there is no "
+            "access store to ask people by; set `access_store`"
         )
-    ticket = approvals.ask_for_run(bound, principal, terms, reason=f"run of {bound.runbook.name}")
-    clock = approvals.asking.book.clock
-    state = ticket.state_at(clock.for_end_s())
-    what = f"ticket `{ticket.id}` {told(ticket, clock.for_end_s())}"
+    why = f"run of {bound.runbook.name}"
+    tickets = [approvals.ask_for_run(bound, principal, terms, reason=why) for terms in needed]
+    now_s = approvals.asking.book.clock.for_end_s()
+    for ticket in tickets:
+        _check_approved(bound.runbook.name, principal, ticket, now_s)
+    try:
+        claimed = [
+            approvals.runs.claim(ticket.id, bound.subject_sha256, principal) for ticket in tickets
+        ]
+    except TicketError as err:
+        raise refusal(bound.runbook.name, principal, str(err), "begin it again") from err
+    return RunApproval(claimed[-1].id, min(ticket.end_epoch_s for ticket in claimed))
+
+
+def _check_approved(runbook: str, principal: Principal, ticket: Ticket, now_s: float) -> None:
+    """Refuses a run whose ticket is open, or was not approved."""
+    what = f"ticket `{ticket.id}` {told(ticket, now_s)}"
+    state = ticket.state_at(now_s)
     if state is TicketState.PENDING:
         refused = refusal(
-            bound.runbook.name,
+            runbook,
             principal,
             f"it has to be approved first; {what}",
             f"have it approved: `dynaguard approvals approve {ticket.id} --reason ...`",
@@ -132,11 +166,7 @@ def settle_run(bound: BoundRunbook, terms: ApprovalTerms, principal: Principal) 
         refused.ticket = ticket.id
         raise refused
     if state is not TicketState.APPROVED:
-        raise refusal(bound.runbook.name, principal, what, "ask again later")
-    try:
-        return approvals.runs.claim(ticket.id, bound.subject_sha256, principal).id
-    except TicketError as err:
-        raise refusal(bound.runbook.name, principal, str(err), "begin it again") from err
+        raise refusal(runbook, principal, what, "ask again later")
 
 
 def _pin(runbook: Runbook, document: PolicyDocument | None) -> RunbookPin | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -303,3 +304,60 @@ def test_a_runbook_s_role_is_assumed(clock: FakeClock, sts: FakeSts, wire: Wire)
     assert sts.asked[0]["RoleArn"] == ROLE
     assert sts.asked[0]["DurationSeconds"] == 1800
     assert sts.asked[0]["Tags"] == [{"Key": "team", "Value": "orders"}]
+
+
+def test_a_task_ends_with_its_approval(
+    store: MemoryStore, approved_runbook: dict[str, Any]
+) -> None:
+    """Its time counts from the last decision, however long the runbook may take."""
+    runbook = {
+        **approved_runbook,
+        "access": {"approval": {"any_of": ["leads"], "duration_s": 120}},
+        "limits": {"duration_s": 3600},
+    }
+    approve(store, _ticket(runbook))
+
+    with dynaguard.task(runbook) as task:
+        left_s = (task.expires_at - datetime.now(UTC)).total_seconds()
+
+    assert 60 < left_s <= 120
+
+
+def test_an_approval_is_not_used_up_by_a_task_that_cannot_begin(
+    store: MemoryStore, approved_runbook: dict[str, Any]
+) -> None:
+    """A session policy that does not fit is told before."""
+    steps = [
+        {
+            "name": f"s{index}",
+            "call": "dynamodb:GetItem",
+            "params": {"TableName": f"{index}{'x' * 200}", "Key": {"pk": {"S": "1"}}},
+        }
+        for index in range(12)
+    ]
+    runbook = {**approved_runbook, "step": steps}
+    ticket = _ticket(runbook)
+    approve(store, ticket)
+
+    with pytest.raises(ConfigurationError, match="session policy has"):
+        dynaguard.task(runbook, role=ROLE).__enter__()
+
+    with dynaguard.task(runbook) as task:
+        assert task.boundary.ticket == ticket
+
+
+def test_both_the_runbook_and_the_policy_may_want_an_approval(store: MemoryStore) -> None:
+    """Nothing is used up before both are given; the boundary goes by the policy's."""
+    terms = {"any_of": ["leads"]}
+    runbook = {**ON_CALL_ONLY, "access": {"approval": {**terms, "timeout_s": 900}}}
+    pin = {"sha256": read_runbook(runbook).sha256, "approval": terms}
+    dynaguard.install({**POLICY, "runbooks": {"look": pin}}, identity=ETL_ARN, access_store=store)
+
+    first = _ticket(runbook)
+    approve(store, first)
+    second = _ticket(runbook)
+    assert _ticket(runbook) == second != first
+    approve(store, second)
+
+    with dynaguard.task(runbook) as task:
+        assert task.boundary.ticket == second

@@ -401,3 +401,29 @@ def test_a_task_in_one_that_is_over_does_not_begin(clock: FakeClock) -> None:
 
         with pytest.raises(PolicyDenied, match="task around it is over"):
             TaskManager(Order(bound=None, name="inner"), clock=clock).__enter__()
+
+
+def test_an_id_whose_task_could_not_begin_may_be_taken(wire: Wire) -> None:
+    """Only what began has used it."""
+    dynaguard.install(POLICY)
+    table = "arn:aws:dynamodb:*:*:table/"
+    many = [
+        {"Effect": "Allow", "Action": f"dynamodb:{name}", "Resource": f"{table}{index:0500}"}
+        for index, name in enumerate(("GetItem", "Query", "Scan", "PutItem", "UpdateItem"))
+    ]
+    role = "arn:aws:iam::123456789012:role/fixer"
+    with pytest.raises(ConfigurationError, match="session policy has"):
+        dynaguard.task(id="taken-later", statements=many, role=role).__enter__()
+
+    with dynaguard.task(id="taken-later") as task:
+        assert task.id == "taken-later"
+
+
+def test_a_task_does_not_begin_in_a_carried_scope_that_has_ended() -> None:
+    """A worker cannot go on by a task of its own."""
+    dynaguard.install(POLICY)
+    with reading():
+        work = dynaguard.carry(lambda: dynaguard.task(name="more").__enter__())
+
+    with pytest.raises(PolicyDenied, match="task around it is over"):
+        work()
