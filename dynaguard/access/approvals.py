@@ -11,6 +11,7 @@ those of the call and of the policy in force now, never those that a record clai
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from dynaguard.access.persons import is_known, person_of
@@ -151,7 +152,7 @@ class Approvals:
                 "(DYNAGUARD_IDENTITY_LOOKUP)",
             )
         approvals = {
-            f"{ref.sid} ({ref.source})": self._terms_by_ref[ref]
+            _name_of(ref, decision.required_by): self._terms_by_ref[ref]
             for ref in decision.required_by
             if ref in self._terms_by_ref
         }
@@ -278,6 +279,19 @@ def _refused(decision: Decision, reason: str, how_to_allow: str) -> Decision:
         reason=one_line(reason),
         how_to_allow=how_to_allow,
     )
+
+
+def _name_of(ref: StatementRef, others: tuple[StatementRef, ...]) -> str:
+    """A statement as tickets name it: Sid and file, but neither its folder nor its line.
+
+    The same policy is deployed to several places, and lines move when others are edited.
+    """
+    name = PurePath(ref.source).name
+    is_one_of_two = any(
+        each != ref and (each.sid, PurePath(each.source).name) == (ref.sid, name)
+        for each in others
+    )
+    return f"{ref.sid} ({ref.source if is_one_of_two else name})"
 
 
 def _reason_of(scope: Scope) -> str:

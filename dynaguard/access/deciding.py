@@ -16,7 +16,7 @@ from dynaguard.access.persons import Person, is_known, is_same_person, person_of
 from dynaguard.access.tickets import Cancellation, Ticket, TicketDecision, TicketState
 from dynaguard.access.tickets import cancel as cancelled
 from dynaguard.access.tickets import decide as decided
-from dynaguard.access.wishes import check_terms_of_wish, ensure_grant
+from dynaguard.access.wishes import check_terms_of_wish, ensure_grant, revoke_granted
 from dynaguard.errors import TicketError
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ class Deciding:
     def cancel(self, ticket_id: str, decider: Decider, *, why: str) -> Ticket:
         """Takes back a ticket, or an approval that was given: who asked, or who may decide it.
 
+        The grant of an access request is revoked with it.
+
         Raises:
             TicketError: This person may not, or it is over.
             AccessStoreError: The store cannot be used.
@@ -140,6 +142,8 @@ class Deciding:
 
         ticket = self.book.change(ticket_id, edit)
         self._tell(ticket, "ticket cancelled", decider, why)
+        if ticket.kind == "access":
+            revoke_granted(self.book, ticket, max_duration_s=self._max_duration_s)
         return ticket
 
     def repair(self, ticket: Ticket) -> None:

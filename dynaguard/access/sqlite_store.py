@@ -18,17 +18,20 @@ Source: sqlite.org, "How To Corrupt An SQLite Database File" (2.2, 2.6), "Write-
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
 
+from dynaguard.access.clock import SKEW_TOLERANCE_S, StrictClock
 from dynaguard.access.forking import pause_for_forks
 from dynaguard.access.sqlite_errors import explained, is_busy, refused
+from dynaguard.access.sqlite_schema import prepare
 from dynaguard.access.store import RecordKind, StoredRecord
 from dynaguard.errors import AccessStoreError
 
@@ -37,25 +40,13 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_S: Final = 5.0
 """How long a writer waits for the others."""
+_THREADS_WAIT_S: Final = 30.0
 PURGE_AFTER_S: Final = 86_400.0
 _PURGE_INTERVAL_S: Final = 3600.0
-_APPLICATION_ID: Final = 0x64796761
-SCHEMA_VERSION: Final = 1
 _MODE: Final = 0o600
-_RETRY_INTERVAL_S: Final = 0.02
-_SCHEMA: Final = (
-    """CREATE TABLE records (
-        kind TEXT NOT NULL,
-        id TEXT NOT NULL,
-        version INTEGER NOT NULL,
-        expires_epoch_s REAL NOT NULL,
-        body TEXT NOT NULL,
-        PRIMARY KEY (kind, id)
-    ) WITHOUT ROWID""",
-    "CREATE INDEX records_by_expiry ON records (kind, expires_epoch_s)",
-    f"PRAGMA application_id = {_APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
-)
+_HANDLER_WAIT_S: Final = 0.005
+"""How long SQLite waits by itself: its waits grow, and who waits longest would come last."""
+_RETRY_INTERVAL_S: Final = 0.004
 _COLUMNS: Final = "kind, id, version, body, expires_epoch_s"
 _ValueT = TypeVar("_ValueT")
 
@@ -69,6 +60,7 @@ class SqliteStore:
         time_s: The wall clock; only decides which old records are purged.
         monotonic: The clock of waiting.
         sleep: Waits some seconds.
+        jitter: Gives a number from 0 to 1.
     """
 
     is_read_only = False
@@ -81,10 +73,11 @@ class SqliteStore:
         time_s: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._path = Path(path).absolute()
         self.name = os.fspath(path) if name is None else name
-        self._time_s, self._monotonic, self._sleep = time_s, monotonic, sleep
+        self._monotonic, self._sleep, self._jitter = monotonic, sleep, jitter
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
@@ -92,6 +85,7 @@ class SqliteStore:
         self._openings = 0
         self._writes = 0
         self._purged_at_s = -_PURGE_INTERVAL_S
+        self._clock = StrictClock(time_s, monotonic)
         pause_for_forks(self)
 
     def create(self) -> bool:
@@ -173,7 +167,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """As `AccessStore.close`; the next use opens it again."""
-        with self._lock:
+        with suppress(AccessStoreError), self._alone():
             self._drop()
 
     def before_fork(self) -> bool:
@@ -191,33 +185,68 @@ class SqliteStore:
         elif was_paused:
             self._lock.release()
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keeps the other threads out; ends where one never comes out, as a handler in a write."""
+        lock = self._lock
+        if not lock.acquire(timeout=_THREADS_WAIT_S):
+            raise refused(self.name, "other threads of this process use it for too long")
+        try:
+            yield
+        finally:
+            lock.release()
+
     def _read(self, find: Callable[[sqlite3.Connection], _ValueT], missing: _ValueT) -> _ValueT:
         """What a query finds; a file that is not there holds nothing."""
-        with self._lock:
+
+        def look() -> _ValueT:
+            connection = self._opened(is_writing=False)
+            return missing if connection is None else find(connection)
+
+        with self._alone():
             try:
-                connection = self._opened(is_writing=False)
-                return missing if connection is None else find(connection)
+                return self._patiently(look)
             except BaseException as err:
                 self._fail(err)
                 raise
 
     def _write(self, change: Callable[[sqlite3.Connection], _ValueT]) -> _ValueT:
         """Makes one change, on disk when it returns."""
-        with self._lock:
+        is_committing = False
+
+        def make() -> _ValueT:
+            nonlocal is_committing
             is_committing = False
+            connection = self._opened(is_writing=True)
+            assert connection is not None  # noqa: S101 - writers make the file
+            connection.execute("BEGIN IMMEDIATE")
+            self._purge(connection)
+            done = change(connection)
+            is_committing = True
+            connection.execute("COMMIT")
+            return done
+
+        with self._alone():
             try:
-                connection = self._opened(is_writing=True)
-                assert connection is not None  # noqa: S101 - writers make the file
-                connection.execute("BEGIN IMMEDIATE")
-                self._purge(connection)
-                done = change(connection)
-                is_committing = True
-                connection.execute("COMMIT")
+                done = self._patiently(make)
             except BaseException as err:
                 self._fail(err, is_committing=is_committing)
                 raise
             self._writes += 1
             return done
+
+    def _patiently(self, use: Callable[[], _ValueT]) -> _ValueT:
+        """Tries anew while others hold a lock, all waiters with the same chance."""
+        deadline_s = self._monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                return use()
+            except sqlite3.OperationalError as err:
+                if not is_busy(err) or self._monotonic() >= deadline_s:
+                    raise
+                if self._connection is not None and self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            self._sleep(_RETRY_INTERVAL_S * (0.5 + self._jitter()))
 
     def _fail(self, err: BaseException, *, is_committing: bool = False) -> None:
         """Undoes what was not committed; raises what the disk or SQLite said in our words."""
@@ -232,8 +261,10 @@ class SqliteStore:
         if self._monotonic() - self._purged_at_s < _PURGE_INTERVAL_S:
             return
         self._purged_at_s = self._monotonic()
+        # of two clocks the earlier: one that jumps ahead must not take living records with it
+        now_s = self._clock.for_beginning_s() - SKEW_TOLERANCE_S
         connection.execute(
-            "DELETE FROM records WHERE expires_epoch_s < ?", (self._time_s() - PURGE_AFTER_S,)
+            "DELETE FROM records WHERE expires_epoch_s < ?", (now_s - PURGE_AFTER_S,)
         )
 
     def _opened(self, *, is_writing: bool) -> sqlite3.Connection | None:
@@ -257,24 +288,19 @@ class SqliteStore:
         """Opens the file and checks that it is an access store; leaves none open that is not."""
         if is_writing:
             self._make_file()
-        deadline_s = self._monotonic() + BUSY_TIMEOUT_S
-        while True:
-            connection = self._connected()
-            try:
-                is_ready = _prepare(connection, self.name, is_writing=is_writing)
-            except BaseException as err:
-                connection.close()
-                # to change the journal takes a lock for which SQLite does not wait
-                if not is_busy(err) or self._monotonic() >= deadline_s:
-                    raise
-                self._sleep(_RETRY_INTERVAL_S)
-            else:
-                break
+        # before it is opened: if it is replaced meanwhile, the next use finds another file
+        file_id = self._found_file()
+        connection = self._connected()
+        try:
+            is_ready = prepare(connection, self.name, is_writing=is_writing)
+        except BaseException:
+            connection.close()
+            raise
         if not is_ready:
             connection.close()
             return
         self._connection, self._pid = connection, os.getpid()
-        self._file_id = self._found_file()
+        self._file_id = file_id
         self._openings += 1
 
     def _connected(self) -> sqlite3.Connection:
@@ -282,7 +308,7 @@ class SqliteStore:
         return sqlite3.connect(
             f"file:{quote(os.fspath(self._path))}?mode=rw",
             uri=True,
-            timeout=BUSY_TIMEOUT_S,
+            timeout=_HANDLER_WAIT_S,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -302,53 +328,11 @@ class SqliteStore:
 
     def _drop(self) -> None:
         """Closes the connection; what it had not committed is undone."""
+        if self._connection is None or self._pid != os.getpid():
+            return  # a parent's must be kept: it would be closed where nothing refers to it
         connection, self._connection = self._connection, None
-        if connection is not None and self._pid == os.getpid():
-            with suppress(sqlite3.Error):
-                connection.close()
-
-
-def _prepare(connection: sqlite3.Connection, name: str, *, is_writing: bool) -> bool:
-    """Makes a connection fit for use; False where the file is new and nobody writes to it.
-
-    Raises:
-        AccessStoreError: The file is something else, or of another dynaguard.
-    """
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application_id == 0 and version == 0 and tables == 0:
-        if not is_writing:
-            return False
-    elif application_id != _APPLICATION_ID:
-        raise AccessStoreError(
-            f"`{name}` is a SQLite database, but no access store, name another file"
-        )
-    elif version != SCHEMA_VERSION:
-        raise AccessStoreError(
-            f"`{name}` is an access store of version {version}, this dynaguard reads version "
-            f"{SCHEMA_VERSION}, use the same dynaguard everywhere"
-        )
-    connection.execute("PRAGMA trusted_schema = OFF")
-    # for WAL the same as FULL; without WAL, the end of the journal is on disk too
-    connection.execute("PRAGMA synchronous = EXTRA")
-    connection.execute("PRAGMA fullfsync = ON")
-    if is_writing:
-        connection.execute("PRAGMA journal_mode = WAL")
-        _make_tables(connection)
-    return True
-
-
-def _make_tables(connection: sqlite3.Connection) -> None:
-    """Makes the tables where nobody has."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    for statement in () if version else _SCHEMA:
-        connection.execute(statement)
-    connection.execute("COMMIT")
+        with suppress(sqlite3.Error):
+            connection.close()
 
 
 def _read(rows: sqlite3.Cursor) -> Iterator[StoredRecord]:

@@ -118,11 +118,22 @@ class TicketBook:
 
     def tickets(self, *, with_ended: bool = False) -> list[Ticket]:
         """All tickets that matter, oldest first; with the ended ones of a month as kept."""
+        return self.listing(with_ended=with_ended)[0]
+
+    def listing(self, *, with_ended: bool = False) -> tuple[list[Ticket], list[str]]:
+        """The same, and what is wrong with documents that are no tickets: these hide no other."""
         now_s = self.clock.for_end_s()
         after_s = now_s - _HISTORY_S if with_ended else now_s
-        found = [self._read(each) for each in self.store.records(_KIND, after_epoch_s=after_s)]
-        by_id = {each.id: each for each in found}
-        return sorted(by_id.values(), key=lambda each: (each.created_epoch_s, each.id))
+        by_id, problems = {}, []
+        for record in self.store.records(_KIND, after_epoch_s=after_s):
+            try:
+                ticket = self._read(record)
+            except AccessStoreError as err:
+                problems.append(str(err))
+            else:
+                by_id[ticket.id] = ticket
+        found = sorted(by_id.values(), key=lambda each: (each.created_epoch_s, each.id))
+        return found, problems
 
     def _stands(self, ticket: Ticket) -> bool:
         """Whether a question that is asked again gets this ticket."""

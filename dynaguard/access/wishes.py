@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dynaguard.access.canonical import canonical_json, sha256_of
+from dynaguard.access.granting import revoke_grant
 from dynaguard.access.grants import make_grant
 from dynaguard.access.summaries import Summary
 from dynaguard.access.terms import GrantTerms, check_terms
@@ -132,7 +133,27 @@ def ensure_grant(book: TicketBook, ticket: Ticket, *, max_duration_s: float) -> 
     if not is_approved or is_from_the_future(ticket, book.clock.for_beginning_s()):
         return
     grant = grant_of(ticket, max_duration_s=max_duration_s)
-    book.store.add(grant.to_record())
+    if book.store.get("grant", grant.id) is None:
+        book.store.add(grant.to_record())
+
+
+def revoke_granted(book: TicketBook, ticket: Ticket, *, max_duration_s: float) -> None:
+    """Takes back the grant of a wish whose approval was taken back.
+
+    Where it is not made yet it is stored as revoked, so that who is about to make it does not.
+
+    Raises:
+        AccessStoreError: The store cannot be written.
+    """
+    cancellation = ticket.cancellation
+    if cancellation is None or ticket.approved_epoch_s is None:
+        return
+    by, why = str(cancellation.person), cancellation.why
+    now_s = cancellation.cancelled_epoch_s
+    grant = grant_of(ticket, max_duration_s=max_duration_s)
+    revoked = grant.revoked(by=by, why=why, now_epoch_s=now_s)
+    if not book.store.add(revoked.to_record()):
+        revoke_grant(book.store, grant.id, by=by, why=why, now_epoch_s=now_s)
 
 
 def _wish(text: str, requester: Person, duration_s: float, uses: int | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -47,10 +48,14 @@ def command() -> None:
 @output_option
 @reports_errors
 def list_(with_ended: bool, store: str | None, output: str) -> None:
-    """Lists what is open or approved, oldest first. Exits 1 when there is nothing."""
+    """Lists what is open or approved, oldest first.
+
+    Exits 1 when there is nothing, or the store holds documents that are no tickets; those approve
+    nothing.
+    """
     with open_desk(store) as desk:
         now_s = desk.book.clock.for_end_s()
-        tickets = desk.book.tickets(with_ended=with_ended)
+        tickets, problems = desk.book.listing(with_ended=with_ended)
         shown = [each for each in tickets if with_ended or each.state_at(now_s) in _CURRENT]
     if output == "json":
         print_json({"tickets": [as_json(each, now_s) for each in shown]})
@@ -58,7 +63,9 @@ def list_(with_ended: bool, store: str | None, output: str) -> None:
         _print_list(shown, now_s)
     else:
         console().print("nothing waits for an approval")
-    if not shown:
+    for problem in problems:
+        click.echo(f"warning: {problem}", err=True)
+    if problems or not shown:
         sys.exit(FINDINGS)
 
 
@@ -146,7 +153,7 @@ def watch(
         until_s = None if for_s is None else time.monotonic() + for_s
         for ticket, now_s in follow(desk.book, every_s=every, until_s=until_s):
             if output == "json":
-                print_json(as_json(ticket, now_s))
+                click.echo(json.dumps(as_json(ticket, now_s)))  # one line each, to be piped
             else:
                 console().print(f"{ticket.id} {_line(ticket, now_s)}", markup=False)
             if program is not None:
@@ -284,7 +291,7 @@ def _show(ticket: Ticket, now_s: float, output: str) -> None:
         verdict = "approved" if each.is_approval else "denied"
         when = iso_utc(each.decided_epoch_s)
         row(verdict, f"{each.person} at {when} by {each.channel}: {each.why}")
-    row("it", told(ticket, now_s))
+    row("state", f"it {told(ticket, now_s)}")
     console().print(rows)
 
 

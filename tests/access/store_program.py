@@ -81,16 +81,37 @@ def forks(location: str, children: str, times: str) -> None:
     say(f"{len(pids) + len(threads)} {codes}")
 
 
+def forked_close(location: str) -> None:
+    """A child writes while its parent closes the store; tells how many were acknowledged."""
+    store = opened(location)
+    store.add(grant("g-parent"))
+    (is_open, tell_open), (is_closed, tell_closed) = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        added = [store.add(grant("c-0"))]
+        os.write(tell_open, b"x")
+        os.read(is_closed, 1)
+        added += [store.add(grant(f"c-{number}")) for number in range(1, 50)]
+        say(str(sum(added)))
+        os._exit(0)
+    os.read(is_open, 1)
+    store.get("grant", "g-parent")
+    store.close()
+    os.write(tell_closed, b"x")
+    os.waitpid(pid, 0)
+
+
 def bare_fork(location: str) -> None:
     """Forks by the C library, of which Python is not told, while the store is open."""
     store = opened(location)
     store.get("grant", "g-1")
     pid = ctypes.CDLL(None).fork()
     if pid == 0:
-        try:
-            store.get("grant", "g-1")
-        except AccessStoreError as err:
-            os.write(1, str(err).encode())
+        for use in (lambda: store.get("grant", "g-1"), lambda: store.add(grant("g-2"))):
+            try:
+                use()
+            except AccessStoreError as err:
+                say(str(err))
         os._exit(0)
     os.waitpid(pid, 0)
 

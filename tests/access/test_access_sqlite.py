@@ -193,6 +193,20 @@ def test_old_records_go_a_day_after_their_end(path: Path) -> None:
     assert [record.id for record in found] == ["g-day", "g-new"]
 
 
+def test_a_clock_that_jumps_takes_no_record_with_it(path: Path) -> None:
+    """Ahead by years, or back: what was stored stays."""
+    now_s, monotonic_s = [1_000_000.0], [0.0]
+    store = SqliteStore(path, time_s=lambda: now_s[0], monotonic=lambda: monotonic_s[0])
+    store.add(grant("g-1", end_s=1_000_600.0))
+
+    for jumped_s in (9e9, 0.0):
+        now_s[0] = jumped_s
+        monotonic_s[0] += 3600.0
+        store.add(grant(f"g-{jumped_s}", end_s=1_000_600.0))
+
+    assert store.get("grant", "g-1") is not None
+
+
 # --- what can be wrong -------------------------------------------------------------------------
 
 
@@ -439,6 +453,18 @@ def test_forked_children_lose_no_change(store: SqliteStore, path: Path) -> None:
     check_integrity(path)
 
 
+def test_a_parent_that_closes_takes_nothing_from_its_child(path: Path) -> None:
+    """Nor the journal that the child writes to, as SQLite would that believed itself alone."""
+    store = SqliteStore(path)
+    store.add(grant())
+
+    told = run("forked_close", path)
+
+    assert told == "50\n"
+    assert len(store.records("grant", after_epoch_s=0)) == 1 + 1 + 50
+    check_integrity(path)
+
+
 def test_nothing_is_open_while_the_process_forks(store: SqliteStore) -> None:
     """Nor can another thread open it meanwhile; afterwards it is used again."""
     store.add(grant())
@@ -475,9 +501,25 @@ def test_a_fork_does_not_wait_without_end(
 
 
 def test_a_child_of_a_fork_unknown_to_python_is_refused(store: SqliteStore, path: Path) -> None:
-    """It would believe in locks that it does not have."""
+    """It would believe in locks that it does not have; each time that it tries."""
     store.add(grant())
 
-    told = run("bare_fork", path)
+    told = run("bare_fork", path).splitlines()
 
-    assert "the process was forked while it was in use, and Python was not told" in told
+    assert len(told) == 2
+    assert all("the process was forked while it was in use" in line for line in told)
+
+
+def test_a_thread_that_never_comes_out_is_told(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a signal handler uses the store whose use it interrupted; closing never raises."""
+    monkeypatch.setattr(sqlite_store, "_THREADS_WAIT_S", 0.01)
+    store.add(grant())
+
+    with store._lock:
+        with pytest.raises(AccessStoreError, match="other threads of this process use it"):
+            store.get("grant", "g-1")
+        store.close()
+
+    assert store.get("grant", "g-1") == grant()

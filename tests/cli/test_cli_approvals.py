@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +19,8 @@ from click.testing import CliRunner, Result
 import dynaguard
 from dynaguard import ApprovalRequired
 from dynaguard.access.sqlite_store import SqliteStore
+from dynaguard.access.store import StoredRecord
+from dynaguard.access.webhook_signing import signature
 from dynaguard.call import NO_CREDENTIALS, Call
 from dynaguard.cli.commands import cli
 from dynaguard.hooks import callers
@@ -258,6 +265,59 @@ def test_a_store_that_is_none_is_one_error(place: Path) -> None:
     assert done.stderr.startswith("error: ")
 
 
+def test_a_document_that_is_no_ticket_hides_no_other(ticket: str, place: Path) -> None:
+    """It is told of, and the exit code says that something is wrong."""
+    store = SqliteStore(place / "access.sqlite")
+    store.add(StoredRecord("ticket", "ticket-junk", 1, "{}", time.time() + 3600))
+
+    done = run("list")
+
+    assert done.exit_code == 1
+    assert ticket in done.stdout
+    assert "`ticket-junk` in" in done.stderr
+    assert run("approve", ticket, "--reason", "fine").exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+def test_decisions_are_served(ticket: str, place: Path) -> None:
+    """A signed decision over a real socket; Ctrl-C ends it."""
+    secret = b"sixteen-bytes-ok"
+    config = place / "webhooks.toml"
+    config.write_text(
+        f'[in]\nsecret_file = "secret"\n[people]\nU0ANN = "{ANN}"\n', encoding="utf-8"
+    )
+    (place / "secret").write_bytes(secret)
+    options = ["--config", str(config), "--port", "0"]
+    serving = subprocess.Popen(
+        [sys.executable, "-m", "dynaguard.cli", "approvals", "serve", *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        assert serving.stderr is not None
+        port = int(serving.stderr.readline().rpartition(":")[2])
+        body = json.dumps(
+            {"ticket": ticket, "decision": "approve", "person": "U0ANN"}
+            | {"reason": "from afar", "nonce": "0123456789"}
+        ).encode()
+        stamp = str(int(time.time()))
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/decisions",
+            body,
+            {"X-Dynaguard-Timestamp": stamp}
+            | {"X-Dynaguard-Signature": signature(secret, stamp, body)},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            assert "was approved by Leads (ann)" in json.load(answer)["text"]
+    finally:
+        serving.send_signal(signal.SIGINT)
+        code = serving.wait(10)
+        serving.stderr.close()
+    assert code == 0
+    assert as_json("show", ticket)["decisions"][0]["channel"] == "webhook"
+
+
 def test_an_access_request_becomes_a_grant(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked by a program, approved by a person, in force for who asked."""
     monkeypatch.setenv("DYNAGUARD_IDENTITY", ETL_ARN)
@@ -307,6 +367,30 @@ def test_a_grant_that_was_left_undone_is_repaired(
     dynaguard.revoke_grant(grant.id, "enough")
     assert asked.is_approved
     assert dynaguard.grants() == ()
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_an_approval_of_access_is_taken_back_with_its_grant(
+    place: Path, monkeypatch: pytest.MonkeyPatch, is_made: bool
+) -> None:
+    """Even where the grant was not made yet: it never comes into force."""
+    monkeypatch.setenv("DYNAGUARD_IDENTITY", ETL_ARN)
+    asked = dynaguard.request_access(
+        actions="dynamodb:GetItem", resources="arn:aws:s3:::a", reason="x", duration_s=60
+    )
+    monkeypatch.setenv("DYNAGUARD_IDENTITY", ANN)
+    with pytest.MonkeyPatch.context() as patch:
+        if not is_made:
+            patch.setattr("dynaguard.access.deciding.ensure_grant", lambda *_, **__: None)
+        assert run("approve", asked.id, "--reason", "fine").exit_code == 0
+    assert len(dynaguard.grants()) == is_made
+
+    assert run("cancel", asked.id, "--reason", "wrong table").exit_code == 0
+
+    assert asked.state == "cancelled"
+    assert dynaguard.grants() == ()
+    (grant,) = dynaguard.grants(include_ended=True)
+    assert (grant.revoked_by, grant.revoked_why) == ("Leads (ann)", "wrong table")
 
 
 def test_access_on_other_terms_than_the_policys_is_not_approved(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +15,16 @@ import pytest
 import dynaguard
 from dynaguard import ApprovalRequired, PolicyDenied
 from dynaguard.access.approvals import Approvals
+from dynaguard.access.boundaries import Boundaries
 from dynaguard.access.clock import StrictClock
 from dynaguard.access.deciding import Decider
 from dynaguard.access.persons import Person
 from dynaguard.access.ticket_asking import Asking
 from dynaguard.access.ticket_book import TicketBook
+from dynaguard.boundary import Boundary
+from dynaguard.hooks.clients import ClientRegistry
+from dynaguard.hooks.lifecycle import current
+from dynaguard.scope import current_scope
 from dynaguard.testing.stores import MemoryStore
 from tests.access.approving import (
     ETL_ARN,
@@ -214,6 +223,29 @@ def test_without_a_store_the_refusal_says_what_is_missing(client: Any) -> None:
         delete(client)
 
     assert caught.value.ticket is None
+
+
+def test_the_same_policy_elsewhere_finds_the_approval(
+    client: Any, store: MemoryStore, tmp_path: Path
+) -> None:
+    """In another folder, its statements on other lines; with other terms it does not."""
+    text = json.dumps(POLICY)
+    for name, written in (("a", text), ("b", f"\n\n{text}")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "policy.json").write_text(written, encoding="utf-8")
+    settings = {"identity": ETL_ARN, "access_store": store}
+    with dynaguard.install(tmp_path / "a" / "policy.json", **settings):
+        approve(store, ticket_of(client))
+
+    with dynaguard.install(tmp_path / "b" / "policy.json", **settings):
+        delete(client)
+
+    stricter = text.replace('"timeout_s": 600', '"quorum": 2, "timeout_s": 600')
+    (tmp_path / "a" / "policy.json").write_text(stricter, encoding="utf-8")
+    with dynaguard.install(tmp_path / "b" / "policy.json", **settings):
+        approve(store, ticket_of(client), "bob")
+    with dynaguard.install(tmp_path / "a" / "policy.json", **settings):
+        assert ticket_of(client)
 
 
 def test_an_unreachable_store_refuses(
@@ -417,6 +449,56 @@ def test_what_was_approved_by_a_clock_that_runs_ahead_does_not_count(
         delete(client)
 
     assert wire.sent == []
+
+
+def test_where_waiting_would_block_others_a_call_does_not_wait(
+    client: Any, waiting: Waiting
+) -> None:
+    """Asynchronous clients, requests that are decided late or while they are signed."""
+    guard, _ = current()
+    assert guard is not None
+    call = ClientRegistry().facts_of(client).call("Scan", {"TableName": "orders"}, None)
+
+    with pytest.raises(ApprovalRequired):
+        guard.enter(call, may_wait=False)
+
+    assert waiting.clock.naps == []
+
+
+def test_a_wait_ends_with_the_deadline_of_its_scope(client: Any, waiting: Waiting) -> None:
+    """Whichever comes first."""
+    scope = replace(current_scope(), deadline_monotonic_s=waiting.clock.now_s + 3)
+    guard, _ = current()
+    assert guard is not None
+    call = ClientRegistry().facts_of(client).call("Scan", {"TableName": "orders"}, None)
+
+    with pytest.raises(ApprovalRequired):
+        guard.enter(call._replace(scope=scope))
+
+    assert sum(waiting.clock.naps) == pytest.approx(3)
+
+
+def test_what_changed_during_the_wait_counts(client: Any, wire: Any, waiting: Waiting) -> None:
+    """The call is decided anew: a boundary that ended meanwhile refuses what was approved."""
+    ends = Boundary("agent", "triage", "task-1", expires_epoch_s=time.time() + 3600)
+    guard, _ = current()
+    assert guard is not None
+    now = Clock(time.time())
+    guard.rooms.access.boundaries = Boundaries(StrictClock(now.time, now.time))
+    scope = replace(current_scope(), boundaries=(ends,))
+    call = ClientRegistry().facts_of(client).call("Scan", {"TableName": "orders"}, None)
+
+    def somebody_approves_late() -> None:
+        if len(waiting.clock.naps) == 1:
+            approve(waiting.store, waiting.only_ticket().id, clock=waiting.clock.time)
+            now.now_s += 3601
+
+    waiting.clock.while_asleep = somebody_approves_late
+
+    with pytest.raises(PolicyDenied, match="it ended at"):
+        guard.enter(call._replace(scope=scope))
+
+    assert waiting.only_ticket().uses_left == 1
 
 
 def test_an_expired_ticket_says_that_nobody_decided(client: Any, waiting: Waiting) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from botocore.exceptions import ClientError
 
 import dynaguard
 from dynaguard import PolicyDenied
+from dynaguard.access.thresholds import Thresholds
 from dynaguard.boundary import Boundary
 from dynaguard.scope import Scope, ScopeManager
 from dynaguard.testing import load_cases, run_case
@@ -49,6 +52,15 @@ def delete(client: Any) -> Any:
     return client.delete_item(TableName="orders", Key=KEY)
 
 
+def went(client: Any) -> bool:
+    """Whether a delete went."""
+    try:
+        delete(client)
+    except PolicyDenied:
+        return False
+    return True
+
+
 def delete_many(client: Any, count: int) -> Any:
     """Deletes items in one call."""
     members = [{"DeleteRequest": {"Key": {"pk": {"S": str(n)}}}} for n in range(count)]
@@ -67,8 +79,6 @@ def in_run(name: str = "reload", **more: Any) -> ScopeManager:
     boundary = Boundary("runbook", name, "t-1", HASH, statements=STEP, **more)
 
     def derive(scope: Scope) -> Scope:
-        from dataclasses import replace
-
         return replace(scope, runbook=name, task="t-1", boundaries=(*scope.boundaries, boundary))
 
     return ScopeManager(derive)
@@ -129,6 +139,41 @@ def test_a_batch_goes_whole_or_not_at_all(client: Any, wire: Any, policy: Any) -
     delete_many(client, 4)
 
     assert [len(json.loads(each.body)["RequestItems"]["orders"]) for each in wire.sent] == [6, 4]
+
+
+def test_threads_together_send_no_more_than_the_threshold(
+    client: Any, wire: Any, policy: Any
+) -> None:
+    """Eight of them, one identity."""
+    dynaguard.install(policy(ALLOW, asking(calls=20)))
+
+    def work(_: int) -> int:
+        return sum(went(client) for _ in range(10))
+
+    with ThreadPoolExecutor(8) as pool:
+        gone = sum(pool.map(work, range(8)))
+
+    assert gone == len(wire.sent) == 20
+
+
+def test_a_call_that_another_overtook_needs_the_approval(
+    client: Any, wire: Any, policy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was below the threshold when it was decided, and no longer when it was counted."""
+    dynaguard.install(policy(ALLOW, asking(calls=1)))
+    real, calls = Thresholds.take, []
+
+    def overtaken(self: Thresholds, wanted: Any) -> Any:
+        calls.append(real(self, wanted))
+        return real(self, wanted)
+
+    monkeypatch.setattr(Thresholds, "take", overtaken)
+
+    denial = refusal(delete, client)
+
+    assert calls == [None]
+    assert "more than 1 call within 1h" in str(denial)
+    assert wire.sent == []
 
 
 def test_the_window_slides(client: Any, policy: Any, waiting: Any) -> None:

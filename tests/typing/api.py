@@ -80,3 +80,17 @@ def grants_for_a_while() -> None:
     assert_type(dynaguard.grants(include_ended=True), tuple[dynaguard.Grant, ...])
     assert_type(dynaguard.revoke_grant(made.id, "over"), dynaguard.Grant)
     dynaguard.grant(identity="etl", reason="INC-4711", expires_in="15m")  # type: ignore[arg-type]
+
+
+def asks_people() -> None:
+    """A ticket is looked at and waited for, now or by its id."""
+    asked = dynaguard.request_access(
+        actions="dynamodb:GetItem",
+        resources=["arn:aws:dynamodb:*:*:table/orders"],
+        reason="INC-4711",
+        duration_s=timedelta(minutes=15),
+    )
+    assert_type(asked, dynaguard.Approval)
+    assert_type(dynaguard.approval(asked.id).wait(timeout_s=60), str)
+    assert_type(asked.is_approved, bool)
+    dynaguard.request_access(actions="s3:GetObject", reason="x")  # type: ignore[call-arg]
