@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 _ITEM_LISTS: Final = ("Items", "Records", "TableNames", "Parameters", "Contents", "Messages")
+_NO_ITEMS: Final = frozenset({"ConsumedCapacity", "Datapoints", "Responses"})
 _WRITE_LISTS: Final = ("TransactItems", "Entries", "Statements", "TransactStatements")
 MAX_ATTRIBUTES: Final = 100
 """Most attribute names that one record tells."""
@@ -49,8 +50,20 @@ def item_count(answer: Mapping[str, Any]) -> int:
 
 
 def item_list(answer: Mapping[str, Any]) -> str | None:
-    """The member of an answer that lists its items, or None."""
-    return next((name for name in _ITEM_LISTS if isinstance(answer.get(name), list)), None)
+    """The member of an answer that lists its items, or None.
+
+    Services that are not known by name list them in their first list of mappings.
+    """
+    known = next((name for name in _ITEM_LISTS if isinstance(answer.get(name), list)), None)
+    return known or next(
+        (
+            name
+            for name, value in answer.items()
+            if isinstance(value, list) and value and isinstance(value[0], Mapping)
+            if name not in _NO_ITEMS
+        ),
+        None,
+    )
 
 
 def written_count(params: Mapping[str, Any]) -> int:

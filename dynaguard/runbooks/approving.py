@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dynaguard.access.approvals import Approvals
     from dynaguard.call import Principal
     from dynaguard.guard import Guard
+    from dynaguard.policy.model import ApprovalTerms
     from dynaguard.runbooks.bound import BoundRunbook
     from dynaguard.runbooks.interaction import ApprovalQuestion
     from dynaguard.runbooks.journal import Journal
@@ -51,7 +52,7 @@ class StoreApprovals:
             ConfigurationError: Who asks is not known.
         """
         bound = _subject(question)
-        claimed = self._claimed_before(bound)
+        claimed = self._claimed_before(bound, question.terms)
         if claimed is not None:
             return claimed
         terms, reason = question.terms, question.message
@@ -69,11 +70,16 @@ class StoreApprovals:
                 return ticket.id
         raise self._required(question, ticket.id, state)
 
-    def _claimed_before(self, bound: BoundRunbook) -> str | None:
-        """The ticket that an earlier start of this run claimed, where its approval still lasts."""
+    def end_epoch_s(self, ticket: str | None) -> float:
+        """When the approval by a ticket ends, in seconds since the epoch; 0.0 without one."""
+        found = self._approvals.asking.book.find(ticket) if ticket is not None else None
+        return 0.0 if found is None else found.end_epoch_s
+
+    def _claimed_before(self, bound: BoundRunbook, terms: ApprovalTerms) -> str | None:
+        """The ticket that this run claimed on these terms, where its approval still lasts."""
         for ticket in self._journal.claimed:
             subject = bound.subject_sha256
-            if self._approvals.is_run_approved(ticket, subject, self._principal):
+            if self._approvals.is_run_approved(ticket, subject, self._principal, terms):
                 return ticket
         return None
 

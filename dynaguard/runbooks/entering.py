@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dynaguard.errors import MissingExtraError
+from dynaguard.runbooks.approving import StoreApprovals
 from dynaguard.runbooks.interaction import ApprovalQuestion
 from dynaguard.runbooks.orders import Order as TaskOrder
 from dynaguard.runbooks.orders import check_order
-from dynaguard.runbooks.permission import settle_run
+from dynaguard.runbooks.permission import RunApproval, settle_run
 from dynaguard.runbooks.tasks import TaskManager
 from dynaguard.scope import Scope, ScopeManager
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from dynaguard.policy.model import ApprovalTerms
     from dynaguard.runbooks.bound import BoundRunbook
     from dynaguard.runbooks.interaction import AskApproval
+    from dynaguard.runbooks.permission import SettleRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +124,33 @@ def enter_task(order: Order) -> Iterator[Any]:
         base=order.session,
     )
     check_order(asked)
-    url = order.endpoint_url
+    url, ask = order.endpoint_url, order.ask_approval
     manager = TaskManager(
         asked,
-        settle_run=settle_run if order.ask_approval is None else _settle_by(order),
+        settle_run=settle_run if ask is None else _settle_by(ask, order),
         make_client=None if url is None else _sts_at(order.session, url),
     )
     with manager as task:
         yield task.session
 
 
-def _settle_by(order: Order) -> Any:
-    """Asks for the approval of a whole run."""
+def _settle_by(ask: AskApproval, order: Order) -> SettleRun:
+    """Asks for the approvals of a whole run, one after another; the first to end counts."""
 
-    def settle(bound: BoundRunbook, terms: ApprovalTerms, _principal: Principal) -> str:
-        ask = order.ask_approval
-        question = ApprovalQuestion(bound, terms, order.run, message=bound.runbook.purpose)
-        return (ask(question) if ask is not None else None) or ""
+    def settle(
+        bound: BoundRunbook, needed: tuple[ApprovalTerms, ...], _principal: Principal
+    ) -> RunApproval:
+        message = bound.runbook.purpose
+        tickets = [
+            ask(ApprovalQuestion(bound, terms, order.run, message=message)) for terms in needed
+        ]
+        ends = [
+            ask.end_epoch_s(ticket)
+            if isinstance(ask, StoreApprovals)
+            else time.time() + terms.duration_s
+            for ticket, terms in zip(tickets, needed, strict=True)
+        ]
+        return RunApproval(tickets[-1] or "", min(ends))
 
     return settle
 

@@ -62,6 +62,30 @@ def test_a_run_begins_once_it_is_approved(asked: Any, store: MemoryStore, tmp_pa
     assert waiting(book, tmp_path).ticket != err.ticket
 
 
+def test_what_runbook_and_policy_demand_is_approved_each(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    """One approval does not stand for the other."""
+    book = runbook(find_orders(), access=RunAccess(approval=TERMS))
+    lead = {"any_of": ["leads"], "quorum": 1, "duration_s": 600}
+    policy = {
+        **POLICY,
+        "groups": {"leads": ["arn:aws:iam::123456789012:role/lead-*"]},
+        "runbooks": {book.name: {"sha256": book.sha256, "approval": lead}},
+    }
+    with mock_aws():
+        make_table(boto3.client("dynamodb"), {"ada": 3})
+        with dynaguard.install(policy, identity=ETL_ARN, access_store=store):
+            first = waiting(book, tmp_path)
+            approve(store, str(first.ticket))
+            second = waiting(book, tmp_path, resume=first.run)
+            approve(store, str(second.ticket))
+            done = run_once(book, PARAMS, tmp_path, resume=first.run)
+
+    assert first.ticket != second.ticket
+    assert done.outputs["find"]["Count"] == 3
+
+
 def test_an_approval_holds_for_these_parameters_alone(
     asked: Any, store: MemoryStore, tmp_path: Path
 ) -> None:
