@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.boundary import Boundary
-from dynaguard.errors import ApprovalRequired, DynaguardError, RunbookError
+from dynaguard.errors import ApprovalRequired, DynaguardError, GuardFailure, PolicyDenied
 from dynaguard.runbooks import checks
 from dynaguard.runbooks.calling import Calls, Request, Tally, code_of
 from dynaguard.runbooks.interaction import ApprovalQuestion
@@ -348,17 +348,4 @@ class Engine:
 
 def _is_refusal(err: BaseException) -> bool:
     """Whether the guard refused, rather than AWS or the step itself failed."""
-    return type(err.__cause__ or err).__name__ in _REFUSALS or not isinstance(err, RunbookError)
-
-
-_REFUSALS: Final = frozenset(
-    {
-        "AuditUnavailable",
-        "CapacityLimitReached",
-        "CursorRefused",
-        "GuardFailure",
-        "MaskedWriteRefused",
-        "PolicyDenied",
-        "TamperedRequest",
-    }
-)
+    return isinstance(err.__cause__ or err, PolicyDenied | GuardFailure)

@@ -280,14 +280,14 @@ def _guard_in_force(runbook: Runbook) -> Guard:
     """The guard.
 
     Raises:
-        ConfigurationError: None is installed, or it is off: nothing would hold the run's calls to
-            what the runbook says.
+        ConfigurationError: None is installed, it is off, or it guards single clients alone:
+            nothing would hold the run's calls to what the runbook says.
     """
-    guard, _ = current()
-    if guard is None:
+    guard, installation = current()
+    if guard is None or installation is None or not installation.is_global:
         raise ConfigurationError(
             f"runbook `{runbook.name}` was not run: nothing is installed that would hold its "
-            "calls to it, call `dynaguard.install()` first"
+            "calls to it, call `dynaguard.install()` first (`attach()` guards single clients)"
         )
     return guard
 

@@ -174,3 +174,32 @@ def test_tests_beside_a_runbook_are_run(tmp_path: Path, monkeypatch: pytest.Monk
     assert (held.exit_code, held.stdout) == (0, "3 cases, all hold\n")
     assert failed.exit_code == 1
     assert "items: expected 5, there are 4" in failed.stdout
+
+
+def test_a_run_that_waits_is_approved_by_somebody_else_and_resumed(
+    place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 3 and a ticket; another person approves it; the ticket resumes the run."""
+    role = "arn:aws:iam::123456789012:role"
+    (tmp_path / "dynaguard.toml").write_text(
+        'version = 1\ndefault = "allow"\n[groups]\nleads = ["arn:aws:*::*:user/moto"]\n'
+    )
+    monkeypatch.setenv("DYNAGUARD_ACCESS_STORE", str(tmp_path / "access.sqlite"))
+    monkeypatch.setenv("DYNAGUARD_IDENTITY", f"{role}/on-call")
+    approval = '[access]\napproval = { quorum = 1, any_of = ["leads"] }\n'
+    book = RUNBOOK.replace("[limits]", f"{approval}[limits]")
+    (tmp_path / "runbooks" / "close-orders.toml").write_text(book)
+    arguments = (*RUN, "--secret", "pin=env:PIN", "--yes", "--output", "json")
+
+    waiting = place(*arguments)
+    ticket = json.loads(waiting.stdout)["ticket"]
+    monkeypatch.delenv("DYNAGUARD_IDENTITY")  # STS tells: the user `moto`
+    approved = CliRunner().invoke(cli, ["approvals", "approve", ticket, "--reason", "go"])
+    monkeypatch.setenv("DYNAGUARD_IDENTITY", f"{role}/on-call")
+    done = place(*arguments, "--resume", ticket)
+
+    assert waiting.exit_code == 3
+    assert json.loads(waiting.stdout)["outcome"] == "waiting"
+    assert approved.exit_code == 0, approved.output
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["outcome"] == "done"

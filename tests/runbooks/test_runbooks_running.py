@@ -79,6 +79,21 @@ def test_without_a_guard_nothing_runs(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("how", ["off", "attached"])
+def test_a_guard_that_would_not_hold_it_runs_nothing(
+    orders: Any, tmp_path: Path, how: str
+) -> None:
+    """One that is off, or that guards single clients alone."""
+    dynaguard.uninstall()
+    if how == "off":
+        dynaguard.install(mode="off")
+    else:
+        dynaguard.attach(orders)
+
+    with pytest.raises(ConfigurationError, match="nothing is installed"):
+        run_once(runbook(find_orders()), {"customer": "ada"}, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("bounds", "count", "has_more"),
     [
