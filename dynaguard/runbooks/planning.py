@@ -3,7 +3,8 @@
 Equal runbooks, parameters and places give equal plans, down to the byte: recovery is a sequence
 that is known before it is needed.
 
-INVARIANT: values of parameters are shown by their type and length alone.
+INVARIANT: values of parameters are shown by their type and length alone; those of an enum, which
+are the runbook's own words, as they are.
 Source: requirement line S1.27.
 """
 
@@ -24,6 +25,7 @@ from dynaguard.runbooks.model import (
     Loop,
     MetricQuery,
     Origin,
+    ParameterType,
     Pause,
     PythonStep,
     Reference,
@@ -131,12 +133,17 @@ def plan_run(bound: BoundRunbook) -> RunPlan:
         "write_units": limits.write_units,
     }
     approval = runbook.access.approval
+    enums = {each.name for each in runbook.parameters if each.type is ParameterType.ENUM}
+    shown = {
+        name: str(value) if name in enums else masked(value)
+        for name, value in bound.values.items()
+    }
     return RunPlan(
         runbook=runbook.name,
         sha256=runbook.sha256,
         subject_sha256=bound.subject_sha256,
-        values={name: masked(value) for name, value in bound.values.items()},
-        steps=tuple(_planned(runbook.steps, bound.values, "", 1)),
+        values=shown,
+        steps=tuple(_planned(runbook.steps, shown, "", 1)),
         at_most_s=limits.duration_s,
         limits={name: value for name, value in named.items() if value is not None},
         approval=None if approval is None else _approval_line(approval),
@@ -159,7 +166,7 @@ def masked(value: Any) -> str:
 
 
 def _planned(
-    steps: tuple[Step, ...], values: Mapping[str, Any], prefix: str, times: int
+    steps: tuple[Step, ...], values: Mapping[str, str], prefix: str, times: int
 ) -> Iterator[PlannedStep]:
     """The plan of some steps, those of loops after their loop."""
     for step in steps:
@@ -208,14 +215,14 @@ def _wait_s(action: Any) -> float | None:
 
 
 def _planned_call(
-    name: str, step: Step, action: CallTemplate, values: Mapping[str, Any], times: int
+    name: str, step: Step, action: CallTemplate, values: Mapping[str, str], times: int
 ) -> PlannedStep:
     """The plan of a call."""
     params = {key: _filled(value, values) for key, value in action.params.items()}
     request = Request(step, action.service, action.operation, dict(action.params))
     pages = action.max_pages or 1
     told = [f"{action.service}:{action.operation}"]
-    tables = tables_in(action.params) if _is_plain(action.params.get("TableName")) else ()
+    tables = tables_in(params)
     if tables:
         told.append(f"on {', '.join(tables)}")
     if action.max_pages is not None:
@@ -237,11 +244,7 @@ def _planned_call(
     )
 
 
-def _is_plain(value: Any) -> bool:
-    return not isinstance(value, Reference)
-
-
-def _filled(value: Any, values: Mapping[str, Any]) -> Any:
+def _filled(value: Any, values: Mapping[str, str]) -> Any:
     """Parameters for people: places by where they are filled from, and what with."""
     if isinstance(value, Reference):
         return _place(value, values)
@@ -252,13 +255,14 @@ def _filled(value: Any, values: Mapping[str, Any]) -> Any:
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
-def _place(reference: Reference, values: Mapping[str, Any]) -> str:
-    """`<param customer_id: string, 4 characters>`."""
+def _place(reference: Reference, values: Mapping[str, str]) -> str:
+    """`<param customer_id: string, 4 characters>`; the value of an enum."""
     told = masked_place(reference)
     name = reference.path[0] if reference.path else ""
-    if reference.origin is Origin.PARAMETER and name in values:
-        return f"{told[:-1]}: {masked(values[name])[1:]}"
-    return told
+    if reference.origin is not Origin.PARAMETER or name not in values:
+        return told
+    shown = values[name]
+    return f"{told[:-1]}: {shown[1:]}" if shown.startswith("<") else shown
 
 
 def _approval_line(terms: ApprovalTerms) -> str:

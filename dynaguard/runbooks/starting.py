@@ -18,7 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from dynaguard.call import NO_CREDENTIALS
-from dynaguard.errors import ApprovalRequired, ConfigurationError, RunbookError
+from dynaguard.errors import (
+    AccessStoreError,
+    ApprovalRequired,
+    ConfigurationError,
+    RunbookError,
+)
 from dynaguard.hooks.lifecycle import current
 from dynaguard.hooks.task_sessions import BaseSession
 from dynaguard.runbooks import journal as journals
@@ -104,7 +109,7 @@ def run(runbook: Runbook, params: Mapping[str, Any], options: RunOptions) -> Run
     journal, task = _open_journal(bound, options, directory)
     try:
         return _Run(bound, guard, options, journal, task, directory).execute()
-    except (RunbookError, ApprovalRequired) as err:
+    except (RunbookError, ApprovalRequired, AccessStoreError) as err:
         _tell_how_to_resume(err, journal)
         raise
     finally:
@@ -331,17 +336,21 @@ def _difference(bound: BoundRunbook, journal: Journal) -> str | None:
     return None
 
 
-def _tell_how_to_resume(err: RunbookError | ApprovalRequired, journal: Journal) -> None:
+def _tell_how_to_resume(
+    err: RunbookError | ApprovalRequired | AccessStoreError, journal: Journal
+) -> None:
     """Notes on the error what is done, what is in doubt, and how to go on."""
-    err.run = str(journal.head["task"])
+    run_id = str(journal.head["task"])
+    if not isinstance(err, AccessStoreError):
+        err.run = run_id
     if isinstance(err, ApprovalRequired) and err.ticket:
         journal.note("ticket", ticket=err.ticket)
     else:
         journal.note("cut", step=getattr(err, "step", None))
     doubt = f", {journal.doubtful} in doubt" if journal.doubtful else ""
     err.add_note(
-        f"run `{err.run}`: {journal.done} writes are done{doubt}; go on with it by "
-        f"`dynaguard runbook run {journal.head['runbook']} --resume {err.run}`"
+        f"run `{run_id}`: {journal.done} writes are done{doubt}; go on with it by "
+        f"`dynaguard runbook run {journal.head['runbook']} --resume {run_id}`"
     )
 
 

@@ -84,6 +84,7 @@ def test_a_run_tells_its_steps_and_one_json_object(place: Any) -> None:
     assert PIN not in done.output
     text = place(*RUN, "--secret", "pin=env:PIN", "--yes")
     assert "1/3 find: done, dynamodb:Query on orders, 2 items in 1 calls" in text.stderr
+    assert json.loads(text.stdout)["find"]["Count"] == 2
 
 
 def test_a_secret_on_the_command_line_is_refused(place: Any) -> None:

@@ -180,5 +180,8 @@ def test_a_store_that_cannot_be_reached_lets_nothing_past(
     monkeypatch.setattr(MemoryStore, "get", fail)
     monkeypatch.setattr(MemoryStore, "records", fail)
 
-    with pytest.raises(AccessStoreError, match="cannot be read"):
+    with pytest.raises(AccessStoreError, match="cannot be read") as caught:
         run_once(book, PARAMS, tmp_path)
+
+    assert "--resume" in caught.value.__notes__[0]
+    assert log_lines(tmp_path)[-1]["outcome"] == "failed"

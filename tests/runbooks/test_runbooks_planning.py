@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from dynaguard.runbooks.binding import bind
@@ -40,3 +41,15 @@ def test_a_plan_is_the_same_each_time(changed: Callable[..., dict[str, Any]]) ->
     """To the byte; other parameters are another subject."""
     assert _plan(changed).as_text() == _plan(changed).as_text()
     assert _plan(changed).subject_sha256 != _plan(changed, "C-18").subject_sha256
+
+
+def test_the_words_of_an_enum_are_shown(repository: Path) -> None:
+    """They are the runbook's own, and tell which table it is about."""
+    path = repository / "dynaguard/runbooks/library/get-by-key.toml"
+    values = {"table": "staging-orders", "customer_id": "C-00001", "order_id": "O-000001"}
+
+    plan = plan_run(bind(read_runbook(path), values, **PLACE))
+
+    assert plan.steps[0].tables == ("staging-orders",)
+    assert plan.values["table"] == "staging-orders"
+    assert plan.values["order_id"] == "<string, 8 characters>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any, Final, NoReturn
 
@@ -20,7 +21,7 @@ from dynaguard.cli.runbook.values import (
 )
 from dynaguard.errors import ApprovalRequired, PolicyDenied, RunbookError
 from dynaguard.runbooks.handler import failure
-from dynaguard.runbooks.results import RunEvent, line_of
+from dynaguard.runbooks.results import RunEvent, line_of, plain
 from dynaguard.runbooks.running import run_runbook
 
 ENDED_EARLY: Final = 1
@@ -66,6 +67,7 @@ def command(
 ) -> None:
     """Runs a runbook under the policy in force, and enforces it while it runs.
 
+    Prints what the steps gave, masked, to standard output and its progress to standard error.
     Asks at its pauses where a terminal is attached; otherwise never. A run that was cut off, or
     that waits for an approval, goes on with --resume: what it wrote is not written again.
 
@@ -98,7 +100,9 @@ def command(
     if output == "json":
         print_json(result.as_dict())
     else:
-        click.echo(f"{result.runbook}: done in {result.elapsed_s:.2f} s, task {result.task}")
+        click.echo(json.dumps(plain(result.outputs), indent=2))
+        told = f"{result.runbook}: done in {result.elapsed_s:.2f} s, task {result.task}"
+        click.echo(told, err=True)
 
 
 def _end_early(runbook: str, err: RunbookError | PolicyDenied, output: str) -> NoReturn:
