@@ -14,15 +14,19 @@ from dynaguard.policy.model import TableSchema
 from dynaguard.runbooks.calls import StepCall, calls_of
 from dynaguard.runbooks.compiling import RunPlace, compile_statements
 from dynaguard.runbooks.model import Parameter, ParameterType, Runbook
+from dynaguard.runbooks.secrets import Secret
 
 Line = tuple[str, str, str]
 _PLACE: Final = RunPlace("aws", "REGION", "ACCOUNT")
 _MARK: Final = "dgParam{}x"
+_FIRST_NUMBER: Final = 871_000_000_000
+"""Numbers stand for themselves from here on: nobody's limit or key is one of them."""
 
 
 def permissions_outline(runbook: Runbook) -> tuple[tuple[str, str, str], ...]:
     """Actions, resource and conditions of each statement, as a reader takes them."""
-    names = {_MARK.format(at): each.name for at, each in enumerate(runbook.parameters)}
+    names = {_text(_value(each, at)): each.name for at, each in enumerate(runbook.parameters)}
+    names.pop(str(True), None)  # a boolean names no resource and no key
     values = {each.name: _value(each, at) for at, each in enumerate(runbook.parameters)}
     known = replace(runbook, tables={**runbook.tables, **_shared_schemas(runbook)})
     calls = tuple(calls_of(runbook))
@@ -67,10 +71,17 @@ def _value(parameter: Parameter, at: int) -> Any:
     kind = parameter.elements or parameter.type
     value: Any = _MARK.format(at)
     if kind is ParameterType.NUMBER:
-        value = 1
+        value = _FIRST_NUMBER + at
     elif kind is ParameterType.BOOLEAN:
         value = True
+    elif kind is ParameterType.SECRET:
+        value = Secret(value)
     return (value,) if parameter.type is ParameterType.LIST else value
+
+
+def _text(value: Any) -> str:
+    """A value as a statement has it; of a list its element."""
+    return str(value[0] if isinstance(value, tuple) else value)
 
 
 def _named(text: str, names: Mapping[str, str]) -> str:

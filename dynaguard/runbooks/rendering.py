@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from dynaguard.policy.durations import duration_text
 from dynaguard.policy.model import ApprovalTerms, PrincipalPattern
+from dynaguard.runbooks.filling import is_attribute_value
 from dynaguard.runbooks.model import (
     ApprovalStep,
     CallTemplate,
@@ -30,6 +31,8 @@ from dynaguard.runbooks.model import (
 from dynaguard.runbooks.outline import permissions_outline
 
 _HEAD_ROWS: Final = 2
+_PLAIN_TYPES: Final = frozenset({"BOOL", "N", "S"})
+"""Types of attribute values that are shown as what they hold."""
 _WORDS: Final = {
     "equals": "is",
     "not_equals": "is not",
@@ -241,6 +244,9 @@ def _shown(value: Any) -> Any:
     """A part of some parameters as JSON's own types, references as `<name>`."""
     if isinstance(value, Reference):
         return _placeholder(value)
+    if is_attribute_value(value) and not value.keys().isdisjoint(_PLAIN_TYPES):
+        (value,) = value.values()
+        return _shown(value)
     if isinstance(value, Mapping):
         return {name: _shown(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
@@ -290,7 +296,8 @@ def _permissions(runbook: Runbook) -> str:
 def _usage(runbook: Runbook) -> str:
     """The command line."""
     needed = [each for each in runbook.parameters if each.is_required]
-    params = "".join(f" --param {each.name}=..." for each in needed)
+    told = [each for each in needed if each.type is not ParameterType.SECRET]
+    params = "".join(f" --param {each.name}=..." for each in told)
     secret = [each.name for each in needed if each.type is ParameterType.SECRET]
     asked = "`, `".join(secret)
     note = f" You are asked for `{asked}`: do not write it there." if secret else ""

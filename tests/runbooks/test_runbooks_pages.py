@@ -91,6 +91,41 @@ def test_a_parameter_that_tells_the_resource_is_said_to(
     assert permissions_outline(read_runbook(changed(step=[step]))) == (line,)
 
 
+@pytest.mark.parametrize(
+    ("kind", "condition"),
+    [
+        ("string", "`dynamodb:LeadingKeys` is `<key>`; "),
+        ("number", "`dynamodb:LeadingKeys` is `<key>`; "),
+        ("secret", ""),
+    ],
+)
+def test_the_outline_names_keys_by_their_parameter(
+    changed: Callable[..., dict[str, Any]], kind: str, condition: str
+) -> None:
+    """Of any type; a secret is in no statement."""
+    key = {"customer_id": {"$param": "key"}}
+    step = {"name": "g", "call": "dynamodb:GetItem", "params": {"TableName": "t", "Key": key}}
+
+    ((_, _, told),) = permissions_outline(
+        read_runbook(changed(step=[step], parameters={"key": {"type": kind}}))
+    )
+
+    assert told == f"{condition}`dynamodb:Select` is `ALL_ATTRIBUTES`"
+
+
+def test_the_page_asks_for_no_secret_on_the_command_line(
+    changed: Callable[..., dict[str, Any]],
+) -> None:
+    """It says that it is asked for."""
+    step = {"name": "wait", "pause": 1}
+    runbook = read_runbook(changed(step=[step], parameters={"token": {"type": "secret"}}))
+
+    page = runbook_markdown(runbook)
+
+    assert "--param token" not in page
+    assert "You are asked for `token`" in page
+
+
 # --- where they are found ---------------------------------------------------------------------
 
 
