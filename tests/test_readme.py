@@ -36,9 +36,9 @@ PAGES = (
     "README.md",
     "docs/tutorial.md",
     "docs/access-stores.md",
+    "docs/agents.md",
     "docs/alarms.md",
     "docs/tasks.md",
-    "docs/agents.md",
 )
 _FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]*?) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from dynaguard.errors import ConfigurationError
+from dynaguard.forks import renew_after_fork
 
 if TYPE_CHECKING:
     from dynaguard.access.clock import StrictClock
@@ -21,14 +22,46 @@ if TYPE_CHECKING:
 
 _MAX_REMEMBERED: Final = 10_000
 """Tasks that are remembered before those whose time is up are forgotten."""
-_end_by_task: dict[str, float] = {}
-_open_tasks: set[str] = set()
-_lock = threading.Lock()
+
+
+class _Lives:
+    """The tasks of this process. Thread-safe; a forked child has those of its parent."""
+
+    def __init__(self) -> None:
+        self.end_by_task: dict[str, float] = {}
+        self._open: set[str] = set()
+        self._lock = threading.Lock()
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """In a forked child: a lock that nobody holds."""
+        self._lock = threading.Lock()
+
+    def begin(self, task: str) -> bool:
+        """Takes an id; False where it was taken before."""
+        with self._lock:
+            if task in self._open or task in self.end_by_task:
+                return False
+            self._open.add(task)
+            return True
+
+    def end(self, task: str, end_s: float, now_s: float) -> None:
+        """Notes an end, and forgets those whose time would be up anyway where there are many."""
+        with self._lock:
+            self._open.discard(task)
+            if len(self.end_by_task) >= _MAX_REMEMBERED:
+                over = [each for each, until_s in self.end_by_task.items() if until_s <= now_s]
+                for each in over:
+                    del self.end_by_task[each]
+            self.end_by_task[task] = end_s
+
+
+_lives: Final = _Lives()
 
 
 def has_ended(task: str) -> bool:
     """Whether a task of this process was ended before its time. One look-up, no lock."""
-    return task in _end_by_task
+    return task in _lives.end_by_task
 
 
 class TaskLife:
@@ -47,13 +80,11 @@ class TaskLife:
     def __init__(self, boundary: Boundary, clock: StrictClock) -> None:
         self.boundary = boundary
         self._clock = clock
-        with _lock:
-            if boundary.task in _open_tasks or boundary.task in _end_by_task:
-                raise ConfigurationError(
-                    f"task id `{boundary.task}` was used before in this process, each run needs "
-                    "an id of its own (what several runs belong to is their `incident`)"
-                )
-            _open_tasks.add(boundary.task)
+        if not _lives.begin(boundary.task):
+            raise ConfigurationError(
+                f"task id `{boundary.task}` was used before in this process, each run needs "
+                "an id of its own (what several runs belong to is their `incident`)"
+            )
 
     @property
     def ends_epoch_s(self) -> float:
@@ -78,14 +109,7 @@ class TaskLife:
 
     def end(self) -> None:
         """Ends it; a second time changes nothing."""
-        task, now_s = self.boundary.task, self._clock.for_end_s()
-        with _lock:
-            _open_tasks.discard(task)
-            if len(_end_by_task) >= _MAX_REMEMBERED:
-                over = [each for each, end_s in _end_by_task.items() if end_s <= now_s]
-                for each in over:
-                    del _end_by_task[each]
-            _end_by_task[task] = self.ends_epoch_s
+        _lives.end(self.boundary.task, self.ends_epoch_s, self._clock.for_end_s())
 
 
 def bound_scope(scope: Scope, task: Scope) -> Scope:

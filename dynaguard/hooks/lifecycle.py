@@ -16,6 +16,7 @@ from dynaguard.scope import EMPTY_SCOPE, Priority, set_process_scope
 
 if TYPE_CHECKING:
     from dynaguard.access.store import AccessStore
+    from dynaguard.access.table_calls import TableCalls
     from dynaguard.assembly import Configuration, PolicySource
     from dynaguard.budgets.coordination import Coordinator
     from dynaguard.guard import Guard
@@ -249,7 +250,6 @@ def _install(
     )
     if _state.guard is not None:
         return _reuse(configuration, is_global=is_global)
-    from dynaguard.hooks.access_clients import table_calls
     from dynaguard.hooks.describing import describe_table
     from dynaguard.hooks.installation import Installation
     from dynaguard.hooks.shipping import ship_to
@@ -261,7 +261,7 @@ def _install(
         lookup=look_up_caller,
         describe=describe_table,
         ship=ship_to,
-        table_calls=table_calls,
+        table_calls=_table_calls,
     )
     if not configuration.is_off:
         installation = Installation(guard, is_global=is_global)
@@ -276,6 +276,13 @@ def _install(
     guard.release = _release
     _state.configuration, _state.guard = configuration, guard
     return guard
+
+
+def _table_calls(region: str | None, endpoint_url: str | None) -> TableCalls:
+    """The calls of an access store in DynamoDB; imported only where there is one."""
+    from dynaguard.hooks.access_clients import table_calls
+
+    return table_calls(region, endpoint_url)
 
 
 def _reuse(configuration: Configuration, *, is_global: bool) -> Guard:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dynaguard.access.sessions import SessionCredentials, SessionRequest, account_of
 from dynaguard.call import NO_CREDENTIALS, CredentialFacts
 from dynaguard.errors import ConfigurationError, MissingExtraError
+from dynaguard.forks import renew_after_fork
 from dynaguard.hooks.assuming import MakeClient, assume, sts_client_maker
 from dynaguard.hooks.sts import facts_to_ask_for
 from dynaguard.hooks.task_credentials import (
@@ -97,14 +98,8 @@ class TaskSessions:
     """
 
     __slots__ = (
-        "_base",
-        "_binding",
-        "_life",
-        "_lock",
-        "_made",
-        "_make_client",
-        "_next",
-        "_region",
+        *("__weakref__", "_base", "_binding", "_life", "_lock"),
+        *("_made", "_make_client", "_next", "_region"),
     )
 
     def __init__(
@@ -123,8 +118,13 @@ class TaskSessions:
         self._next = next_request
         self._region = region
         self._make_client = make_client
-        self._lock = threading.Lock()
         self._made: Any = None
+        self.renew()
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """A lock that nobody holds; in a forked child once more."""
+        self._lock = threading.Lock()
 
     def botocore_session(self) -> Any:
         """The botocore session; the same one every time."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dynaguard.access.store import AccessStore, StoredRecord, change
+from dynaguard.errors import AccessStoreError
 
 MakeStore = Callable[[], AccessStore]
 END_S = 4_000_000_000.0
@@ -168,6 +169,27 @@ class StoreContract:
         assert changed is not None
         assert changed.body == '{"n":7,"m":1}'
         assert seen == [1, 2]
+        other.close()
+
+    def test_a_change_that_everybody_overtakes_is_given_up(
+        self, store: AccessStore, make_store: MakeStore
+    ) -> None:
+        """Nothing was changed by it; of what is not there nothing is changed at all."""
+        store.add(grant())
+        other = make_store()
+
+        def edit(record: StoredRecord) -> StoredRecord:
+            other.replace(record.changed('{"n":7}', END_S))
+            return record.changed('{"m":1}', END_S)
+
+        with pytest.raises(AccessStoreError, match="was changed by others 64 times in between"):
+            change(store, "grant", "g-1", edit)
+
+        found = store.get("grant", "g-1")
+        assert found is not None
+        assert found.body == '{"n":7}'
+        assert change(store, "grant", "g-2", edit) is None
+        assert change(store, "grant", "g-1", lambda _: None) == found
         other.close()
 
     def test_threads_lose_no_change(self, store: AccessStore) -> None:

@@ -133,6 +133,12 @@ def test_each_location_opens_its_store(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_table_needs_calls() -> None:
+    """Only `hooks/` can make them unguarded."""
+    with pytest.raises(ConfigurationError, match="needs calls of DynamoDB"):
+        open_store("dynamodb://access")
+
+
 def test_a_path_in_a_document_starts_at_its_folder() -> None:
     """Of the store, and of the key; a table has no folder."""
     document = {"access_store": "a.json", "access_verify_key_file": "keys/a.pub"}
@@ -180,7 +186,8 @@ def test_without_a_store_nothing_of_one_is_imported() -> None:
     """Neither at import nor at install."""
     code = (
         "import sys, dynaguard; dynaguard.install(); "
-        "print(sorted(name for name in sys.modules if 'sqlite' in name or '_store' in name))"
+        "print([name for name in sys.modules if name.startswith('dynaguard.access.') "
+        "and ('_store' in name or 'opening' in name or 'table' in name)])"
     )
 
     done = subprocess.run(

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 import dynaguard
 from dynaguard.access.opening import open_store
 from dynaguard.access.store import AccessStore
 from dynaguard.access.table_layout import create_table
+from dynaguard.cli.commands import cli
 from dynaguard.errors import AccessStoreError
 from dynaguard.hooks.access_clients import table_calls
 from tests import servers
@@ -227,6 +229,24 @@ def test_a_table_of_another_layout_is_told(dynoxide: servers.Server) -> None:
         store.add(grant())
     with pytest.raises(AccessStoreError, match="the table has other keys"):
         store.change_token()
+
+
+def test_the_command_line_makes_and_shows_a_table(dynoxide: servers.Server) -> None:
+    """The second time it is there already; a missing one is a finding."""
+    location = location_of(dynoxide, "by-command")
+
+    def access(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["access", *arguments, "--store", location])
+
+    missing = access("status")
+    outputs = [access("init").output, access("init").output]
+    open_table(dynoxide, "by-command").add(grant())
+    found = access("status")
+
+    assert (missing.exit_code, found.exit_code) == (1, 0)
+    assert "make it with `dynaguard access init`" in missing.output
+    assert outputs == [f"{location}: made\n", f"{location}: is there already\n"]
+    assert "alive: 1 grant, 0 tickets" in found.output
 
 
 @pytest.fixture
