@@ -180,28 +180,9 @@ class _Run:
         started_s: float,
     ) -> RunResult:
         """The steps, between the first and the last line of the record."""
-        runbook = self.bound.runbook
         principal = self._who()
-        head = {
-            "runbook": runbook.name,
-            "sha256": runbook.sha256,
-            "task": self.task,
-            "who": principal.name,
-            "correlation_id": correlation_id,
-        }
-        log = RunLog(self.directory / FILE_NAME, head, interaction.time_s)
-        state = RunState(
-            bound=self.bound,
-            task=self.task,
-            guard=self.guard,
-            clients=clients,
-            journal=self.journal,
-            spending=self._spending(started_s),
-            masks=RunMasks(runbook.masks, self.guard, principal),
-            interaction=interaction,
-            doubtful=self.options.doubtful,
-            known_steps=frozenset(self.journal.steps),
-        )
+        state = self._state(clients, interaction, principal, started_s)
+        log = self._log(principal, correlation_id)
         log.write("begin")
         outcome = "failed"
         try:
@@ -217,14 +198,47 @@ class _Run:
             elapsed_s = interaction.monotonic() - started_s
             log.write("end", is_required=False, outcome=outcome, elapsed_s=round(elapsed_s, 6))
         return RunResult(
-            runbook=runbook.name,
-            sha256=runbook.sha256,
+            runbook=self.bound.runbook.name,
+            sha256=self.bound.runbook.sha256,
             task=self.task,
             who=principal.name,
             correlation_id=correlation_id,
             steps=tuple(state.records),
             outputs=state.outputs,
             elapsed_s=elapsed_s,
+        )
+
+    def _log(self, principal: Principal, correlation_id: str) -> RunLog:
+        """The record, every line of which tells whose run of what it is."""
+        head = {
+            "runbook": self.bound.runbook.name,
+            "sha256": self.bound.runbook.sha256,
+            "task": self.task,
+            "who": principal.name,
+            "correlation_id": correlation_id,
+        }
+        path = self.directory / FILE_NAME
+        return RunLog(path, head, self.options.interaction.time_s)
+
+    def _state(
+        self,
+        clients: SessionClients,
+        interaction: Interaction,
+        principal: Principal,
+        started_s: float,
+    ) -> RunState:
+        """What the parts of the run share."""
+        return RunState(
+            bound=self.bound,
+            task=self.task,
+            guard=self.guard,
+            clients=clients,
+            journal=self.journal,
+            spending=self._spending(started_s),
+            masks=RunMasks(self.bound.runbook.masks, self.guard, principal),
+            interaction=interaction,
+            doubtful=self.options.doubtful,
+            known_steps=frozenset(self.journal.steps),
         )
 
     def _who(self) -> Principal:
