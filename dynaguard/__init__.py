@@ -45,6 +45,9 @@ if _typing.TYPE_CHECKING:
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
     from dynaguard.propagation.carrying import carry, scope_environ
     from dynaguard.propagation.invocations import invocation
+    from dynaguard.runbooks.handler import runbook_handler
+    from dynaguard.runbooks.results import RunResult
+    from dynaguard.runbooks.running import run_runbook
     from dynaguard.runbooks.task import Task
     from dynaguard.runbooks.tasks import current_task, task
 
@@ -55,8 +58,11 @@ _MODULE_BY_LAZY_NAME = {
     "Grant": "dynaguard.access.grants",
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
+    "RunResult": "dynaguard.runbooks.results",
+    "Task": "dynaguard.runbooks.task",
     "approval": "dynaguard.hooks.requesting",
     "carry": "dynaguard.propagation.carrying",
+    "current_task": "dynaguard.runbooks.tasks",
     "explain": "dynaguard.explaining",
     "grant": "dynaguard.hooks.granting",
     "grants": "dynaguard.hooks.granting",
@@ -67,10 +73,10 @@ _MODULE_BY_LAZY_NAME = {
     "register_strategy": "dynaguard.masking.registry",
     "request_access": "dynaguard.hooks.requesting",
     "revoke_grant": "dynaguard.hooks.granting",
+    "run_runbook": "dynaguard.runbooks.running",
+    "runbook_handler": "dynaguard.runbooks.handler",
     "scope_environ": "dynaguard.propagation.carrying",
     "status": "dynaguard.hooks.status",
-    "Task": "dynaguard.runbooks.task",
-    "current_task": "dynaguard.runbooks.tasks",
     "task": "dynaguard.runbooks.tasks",
     "unmask_item": "dynaguard.hooks.items",
     "unwritten": "dynaguard.hooks.batch_writer",
@@ -98,6 +104,7 @@ __all__ = [
     "PolicyDenied",
     "PolicySyntaxError",
     "Problem",
+    "RunResult",
     "RunbookError",
     "SessionError",
     "TamperedRequest",
@@ -123,6 +130,8 @@ __all__ = [
     "register_strategy",
     "request_access",
     "revoke_grant",
+    "run_runbook",
+    "runbook_handler",
     "scope_environ",
     "status",
     "task",

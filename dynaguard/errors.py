@@ -288,14 +288,16 @@ class ApprovalRequired(PolicyDenied):
     Attributes:
         ticket: Id of the ticket under which it was asked for: made again once that is approved,
             the same call by the same identity passes. None where nothing could be asked for.
+        run: Id of the run of a runbook that waits for it and can be resumed; else None.
     """
 
     ticket: str | None = None
+    run: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles with its ticket."""
         rebuild, arguments, state = super().__reduce__()
-        return rebuild, arguments, {**state, "ticket": self.ticket}
+        return rebuild, arguments, {**state, "ticket": self.ticket, "run": self.run}
 
 
 class MaskedWriteRefused(PolicyDenied):
@@ -337,16 +339,20 @@ class RunbookError(DynaguardError):
     Attributes:
         runbook: Name of the runbook.
         step: Name of the step at which it ended, or None.
+        run: Id by which the run can be resumed, or None.
     """
 
-    def __init__(self, message: str, *, runbook: str, step: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, runbook: str, step: str | None = None, run: str | None = None
+    ) -> None:
         self.runbook = runbook
         self.step = step
+        self.run = run
         super().__init__(message)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles with what it names."""
-        arguments = {"runbook": self.runbook, "step": self.step}
+        arguments = {"runbook": self.runbook, "step": self.step, "run": self.run}
         return _rebuild_run, (str(self), arguments), _notes_of(self)
 
 

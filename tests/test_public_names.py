@@ -29,6 +29,8 @@ FUNCTIONS = {
     "mask_item",
     "register_detector",
     "register_strategy",
+    "run_runbook",
+    "runbook_handler",
     "request_access",
     "revoke_grant",
     "scope_environ",
@@ -47,6 +49,7 @@ VALUES = {
     "Guard",
     "GuardStatus",
     "Problem",
+    "RunResult",
     "Task",
 }
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)

@@ -16,6 +16,7 @@ _MODULE_BY_COMMAND: Final = {
     "audit": "dynaguard.cli.audit",
     "check": "dynaguard.cli.check",
     "demo": "dynaguard.cli.demo",
+    "drill": "dynaguard.cli.drill",
     "explain": "dynaguard.cli.explain",
     "grants": "dynaguard.cli.grants",
     "init": "dynaguard.cli.init",

@@ -55,7 +55,7 @@ def test_creating_says_exactly_what_was_opened() -> None:
         "  for    bot, acting as etl",
         f"  opens  dynamodb:GetItem on {ORDERS}",
         "  from   TIME",
-        "  until  TIME (1h 30m)",
+        "  until  TIME (1h30m)",
         "  uses   3 of 3 calls left",
         "  owner  ada",
         "  reason INC-4711",

@@ -1,13 +1,18 @@
-"""A runbook that most tests of the room start from."""
+"""A runbook that most tests of the room start from, and a table of orders to run on."""
 
 from __future__ import annotations
 
 import copy
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
+
+import dynaguard
+from tests.runbooks.run_cases import POLICY, make_table
 
 ORDERS = """
 runbook = 1
@@ -69,3 +74,13 @@ def changed() -> Callable[..., dict[str, Any]]:
         return copy.deepcopy({**tomllib.loads(ORDERS), **members})
 
     return make
+
+
+@pytest.fixture
+def orders() -> Iterator[Any]:
+    """A client; five open orders of `ada`, one of `bob`. The guard is installed after them."""
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        make_table(client, {"ada": 5, "bob": 1})
+        with dynaguard.install(POLICY):
+            yield client

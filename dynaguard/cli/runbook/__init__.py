@@ -13,7 +13,11 @@ _MODULE_BY_COMMAND: Final = {
     "hash": "dynaguard.cli.runbook.hash",
     "init": "dynaguard.cli.runbook.init",
     "list": "dynaguard.cli.runbook.list",
+    "plan": "dynaguard.cli.runbook.plan",
+    "run": "dynaguard.cli.runbook.run",
+    "runs": "dynaguard.cli.runbook.runs",
     "show": "dynaguard.cli.runbook.show",
+    "test": "dynaguard.cli.runbook.test",
 }
 
 
