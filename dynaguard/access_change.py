@@ -29,6 +29,7 @@ ChangeKind = Literal[
     "ticket expired",
     "ticket used up",
     "session opened",
+    "session refreshed",
     "session ended",
     "task begun",
     "task ended",
@@ -64,6 +65,7 @@ class AccessChange:
         runbook_sha256: Its content hash, or None.
         parameters: Names of the parameters that were bound, never their values.
         status: How a task or run ended, such as `ok` or `failed`; None while it goes on.
+        role_arn: ARN of the role of a session, or None.
         correlation_id: None: that of the scope.
     """
 
@@ -84,6 +86,7 @@ class AccessChange:
     runbook_sha256: str | None = None
     parameters: tuple[str, ...] = ()
     status: str | None = None
+    role_arn: str | None = None
     correlation_id: str | None = None
 
     def __str__(self) -> str:

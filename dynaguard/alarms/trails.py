@@ -115,9 +115,13 @@ def _audit_condition(dialect: Dialect, subject: Subject) -> str:
             f"{dialect.any_of('decision.grants', f'each.id = {id}')} OR (change.id = {id} "
             "AND (change.kind LIKE 'grant %' OR change.kind LIKE 'break-glass %'))"
         )
+    opened = "change.kind LIKE 'session %'"
     if subject.kind == "session":
-        return f"identity.session_name = {id}"
-    return f"strpos(identity.arn, {text(f':assumed-role/{subject.id}/')}) > 0"
+        return f"identity.session_name = {id} OR (change.id = {id} AND {opened})"
+    role = text(f":assumed-role/{subject.id}/")
+    return (
+        f"strpos(identity.arn, {role}) > 0 OR ({opened} AND strpos(change.identity, {role}) > 0)"
+    )
 
 
 def _trail_condition(subject: Subject) -> str:
@@ -183,9 +187,10 @@ def _insights(subject: Subject) -> str:
 def _insights_condition(subject: Subject) -> str:
     id = _quoted(subject.id)
     if subject.kind == "session":
-        return f"identity.session_name = {id}"
+        return f"identity.session_name = {id} or change.id = {id}"
     if subject.kind == "role":
-        return f"strcontains(identity.arn, {_quoted(f':assumed-role/{subject.id}/')})"
+        role = _quoted(f":assumed-role/{subject.id}/")
+        return f"strcontains(identity.arn, {role}) or strcontains(change.identity, {role})"
     fields = {
         "task": ("task", "change.task", "change.id", *_places("boundaries", "task")),
         "ticket": (

@@ -37,6 +37,7 @@ def change_part(change: AccessChange) -> dict[str, Any]:
         "parameters": [free_text(name) for name in change.parameters[:MAX_PARAMETERS]],
         "subject_sha256": change.subject_sha256,
         "status": change.status,
+        "role_arn": change.role_arn,
     }
 
 

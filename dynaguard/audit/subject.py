@@ -44,10 +44,22 @@ class Subject:
             return self.id in tickets_of(record)
         if self.kind == "grant":
             return self.id in grants_of(record)
+        return self._has_called(record) or self._has_opened(record.get("change") or {})
+
+    def _has_called(self, record: Mapping[str, Any]) -> bool:
+        """Whether a call was made by the session, or by one of the role."""
         identity = record.get("identity") or {}
         if self.kind == "session":
             return bool(identity.get("session_name") == self.id)
         return f":assumed-role/{self.id}/" in (identity.get("arn") or "")
+
+    def _has_opened(self, change: Mapping[str, Any]) -> bool:
+        """Whether a change is that of the session, or of one of the role."""
+        if not str(change.get("kind")).startswith("session "):
+            return False
+        if self.kind == "session":
+            return bool(change["id"] == self.id)
+        return f":assumed-role/{self.id}/" in (change.get("identity") or "")
 
     def correlation_ids(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
         """The correlation ids of the lines that belong to it, each once."""

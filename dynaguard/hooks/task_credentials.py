@@ -21,6 +21,7 @@ from dynaguard.scope import Scope
 if TYPE_CHECKING:
     from dynaguard.access.lives import TaskLife
     from dynaguard.access.sessions import SessionRequest
+    from dynaguard.hooks.session_noting import SessionLog
 
 _BINDING: Final = "dynaguard_binding"
 _ADVISORY_S: Final = 120
@@ -78,10 +79,15 @@ class RoleFetcher:
         life: The task's.
         next_request: Gives what is asked for now.
         assume: Asks STS.
+        log: Is told of each set of credentials that was had; None: nobody is.
     """
 
     def __init__(
-        self, life: TaskLife, next_request: Callable[[], SessionRequest], assume: Assume
+        self,
+        life: TaskLife,
+        next_request: Callable[[], SessionRequest],
+        assume: Assume,
+        log: SessionLog | None = None,
     ) -> None:
         request = next_request()
         self._role_arn = request.role_arn
@@ -91,6 +97,7 @@ class RoleFetcher:
         self._life = life
         self._next_request = next_request
         self._assume = assume
+        self._log = log
 
     @property
     def account_id(self) -> str:
@@ -116,6 +123,8 @@ class RoleFetcher:
         answer = self._assume(request)
         refuse_when_over(self._life)  # it may have ended while STS was slow
         self._cache[self._cache_key] = {"AssumedRoleUser": answer.get("AssumedRoleUser", {})}
+        if self._log is not None:
+            self._log.had(request, answer)
         found = answer["Credentials"]
         return {
             "access_key": found["AccessKeyId"],

@@ -26,6 +26,7 @@ from dynaguard.hooks.task_credentials import (
 
 if TYPE_CHECKING:
     from dynaguard.access.lives import TaskLife
+    from dynaguard.hooks.session_noting import SessionLog
 
 
 class BaseSession:
@@ -95,10 +96,11 @@ class TaskSessions:
         next_request: What STS is asked for now; None for a task without a role.
         region: Region of its sessions; None: the base's.
         make_client: Makes the STS client; None: one of the base session.
+        log: Is told of a role's session; None: nobody is.
     """
 
     __slots__ = (
-        *("__weakref__", "_base", "_binding", "_life", "_lock"),
+        *("__weakref__", "_base", "_binding", "_life", "_lock", "_log"),
         *("_made", "_make_client", "_next", "_region"),
     )
 
@@ -111,7 +113,9 @@ class TaskSessions:
         *,
         region: str | None = None,
         make_client: MakeClient | None = None,
+        log: SessionLog | None = None,
     ) -> None:
+        self._log = log
         self._base = base
         self._life = life
         self._binding = binding
@@ -199,7 +203,7 @@ class TaskSessions:
         def ask(request: SessionRequest) -> dict[str, Any]:
             return assume(request, make_client, region)
 
-        fetcher = RoleFetcher(self._life, self._next, ask)
+        fetcher = RoleFetcher(self._life, self._next, ask, self._log)
         return role_credentials(fetcher, self._life, self._binding)
 
 

@@ -23,6 +23,7 @@ from dynaguard.access.sessions import (
 from dynaguard.boundary import Boundary
 from dynaguard.errors import ConfigurationError
 from dynaguard.hooks.lifecycle import current
+from dynaguard.hooks.session_noting import SessionLog
 from dynaguard.hooks.task_credentials import Binding
 from dynaguard.hooks.task_sessions import BaseSession, TaskSessions
 from dynaguard.runbooks.noting import starter
@@ -74,6 +75,7 @@ def begin(
     life = TaskLife(boundary, clock)
     inner = _inner_scope(order, scope, life)
     request = _requests(order, life, policy)
+    log = SessionLog(inner, life, starter(base))
     return Task(
         id=life.boundary.task,
         name=order.name,
@@ -83,10 +85,14 @@ def begin(
         correlation_id=inner.correlation_id,
         session_name=None if request is None else request().session_name,
         link=None if order.bound is None else order.bound.runbook.link,
-        started_by=starter(base),
+        started_by=log.started_by,
         life=life,
+        session_log=log,
         _sessions=TaskSessions(
-            base, life, Binding(inner), request, region=order.region, make_client=make_client
+            *(base, life, Binding(inner), request),
+            region=order.region,
+            make_client=make_client,
+            log=log,
         ),
     )
 

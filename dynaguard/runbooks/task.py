@@ -15,6 +15,7 @@ from dynaguard.scope import Scope, current_scope
 if TYPE_CHECKING:
     from dynaguard.access.lives import TaskLife
     from dynaguard.access.sessions import SessionCredentials
+    from dynaguard.hooks.session_noting import SessionLog
     from dynaguard.hooks.task_sessions import TaskSessions
 
 
@@ -44,6 +45,7 @@ class Task:
     link: str | None
     started_by: str
     life: TaskLife = field(repr=False)
+    session_log: SessionLog = field(repr=False)
     _sessions: TaskSessions = field(repr=False)
 
     @property

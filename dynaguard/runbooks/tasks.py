@@ -101,6 +101,7 @@ class TaskManager:
             return
         ended.life.end()
         tell_ended(ended, self._order, exc_type)
+        ended.session_log.ended()
         leave(ended.scope)
 
     async def __aenter__(self) -> Task:

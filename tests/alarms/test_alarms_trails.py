@@ -144,6 +144,22 @@ def test_other_subjects_are_found(
     assert {each["request_id"] for each in found if each["request_id"]} == expected
 
 
+@pytest.mark.parametrize("subject", [Subject("session", "run-1"), Subject("role", "etl")])
+def test_a_session_s_begin_is_among_its_lines(
+    duckdb: Any, tmp_path: Path, subject: Subject
+) -> None:
+    """By its name, and by its role; not those of others, nor what only has the same name."""
+    log = AuditLog(str(tmp_path / "audit.jsonl"), mode="best-effort", time_ns=lambda: NOW_NS)
+    log.change(AccessChange("session opened", "run-1", "lea", identity=ARN))
+    log.change(AccessChange("session opened", "run-2", "lea", identity=f"{ARN}/etl-2/run-2"[-20:]))
+    log.change(AccessChange("task begun", "run-1", "sam", identity=ARN))
+    log.close()
+
+    found = rows(duckdb, subject, Sources(str(tmp_path / "*.jsonl")))
+
+    assert [(each["what"], each["who"]) for each in found] == [("session opened", "lea")]
+
+
 def test_without_a_trail_the_audit_alone_is_read(duckdb: Any, sources: Sources) -> None:
     """Within a time range, too."""
     alone = Sources(sources.audit, since="2026-11-20", until="2026-11-21")
@@ -193,8 +209,17 @@ def test_logs_insights_over_the_records() -> None:
 @pytest.mark.parametrize(
     ("subject", "condition"),
     [
-        (Subject("session", "run-1"), '| filter identity.session_name = "run-1"'),
-        (Subject("role", "etl"), '| filter strcontains(identity.arn, ":assumed-role/etl/")'),
+        (
+            Subject("session", "run-1"),
+            '| filter identity.session_name = "run-1" or change.id = "run-1"',
+        ),
+        (
+            Subject("role", "etl"),
+            (
+                '| filter strcontains(identity.arn, ":assumed-role/etl/") '
+                'or strcontains(change.identity, ":assumed-role/etl/")'
+            ),
+        ),
     ],
 )
 def test_logs_insights_by_session_and_role(subject: Subject, condition: str) -> None:

@@ -56,6 +56,7 @@ changes = st.builds(
     runbook_sha256=_some,
     parameters=st.lists(st.text(max_size=300), max_size=3).map(tuple),
     status=_some,
+    role_arn=_some,
     correlation_id=_some,
 )
 
@@ -101,6 +102,7 @@ def test_a_change_says_who_did_what_when_and_why(tmp_path: Path) -> None:
         "parameters": ["job_id"],
         "subject_sha256": "c" * 64,
         "status": None,
+        "role_arn": None,
     }
     assert found["policy_digest"] == "d1"
 
