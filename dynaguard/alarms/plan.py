@@ -51,6 +51,8 @@ DEFAULT_NAMES: Final[Mapping[MetricsFrom, MetricNames]] = {
     "aws": MetricNames("dynaguard", "Identity", "Table"),
 }
 
+_NO_LINKS: Final[Mapping[str, str]] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Runbook:
@@ -64,11 +66,26 @@ class Runbook:
     name: str | None = None
     url: str | None = None
 
-    def text(self, kind: AlarmKind, identity: str | None, table: str | None) -> str:
-        """`orders-throttled https://...`; empty when there is none."""
+    def text(
+        self,
+        kind: AlarmKind,
+        identity: str | None,
+        table: str | None,
+        links: Mapping[str, str] = _NO_LINKS,
+    ) -> str:
+        """`orders-throttled https://...`; empty when there is none.
+
+        Args:
+            kind: Of the alarm.
+            identity: Of the alarm, or None.
+            table: Of the alarm, or None.
+            links: Addresses that runbooks of that very name have themselves; they come first.
+        """
         values = {"identity": identity or "-", "table": table or "-", "kind": kind.value}
         name = _filled(self.name or "", values)
-        url = _filled(self.url or "", {key: quote(text, "") for key, text in values.items()})
+        url = links.get(name) or _filled(
+            self.url or "", {key: quote(text, "") for key, text in values.items()}
+        )
         return " ".join(part for part in (name, url) if part)
 
 
@@ -88,6 +105,7 @@ class AlarmPlan:
         field_prefix: Field of the log event that holds the record; empty: the event is one.
         has_filters: Whether the metric filters belong to this file.
         runbook: Of all alarms; a subject's own runbook comes before its name.
+        link_by_runbook: Addresses of runbooks by their names, as their documents have them.
         owner: Whom to ask, where the subject does not know.
         prefix: First part of alarm names, and the title of dashboards.
         region: Of CloudWatch dashboards.
@@ -101,6 +119,7 @@ class AlarmPlan:
     field_prefix: str = ""
     has_filters: bool = True
     runbook: Runbook = Runbook()
+    link_by_runbook: Mapping[str, str] = field(default_factory=dict)
     owner: str | None = None
     prefix: str = "dynaguard"
     region: str | None = None
@@ -124,7 +143,7 @@ class AlarmPlan:
         runbook = self.runbook
         if own and runbook.name is None:
             runbook = Runbook(_PLACEHOLDER.sub(r"\1", own), runbook.url)
-        return runbook.text(kind, identity, table)
+        return runbook.text(kind, identity, table, self.link_by_runbook)
 
     def owner_text(self, identity: str | None) -> str:
         """Whom to ask about an identity; empty when not known."""
@@ -136,6 +155,8 @@ def _faults(plan: AlarmPlan) -> Iterator[str]:
     """What is wrong with a plan, most general first."""
     yield from _source_faults(plan)
     yield from _runbook_faults(plan.runbook)
+    for link in plan.link_by_runbook.values():
+        yield from _address_faults(link)
     for noun, text in (("runbook", plan.runbook.name), ("owner", plan.owner)):
         if text is not None and not text.isprintable():
             yield f"{noun} `{text!r}` must be printable characters on one line"
@@ -192,13 +213,17 @@ def _runbook_faults(runbook: Runbook) -> Iterator[str]:
                     f"runbook: nothing stands for `{{{name}}}`{near}; there are `{{identity}}`, "
                     "`{table}` and `{kind}`"
                 )
-    if runbook.url is None:
-        return
-    if not _URL.match(runbook.url):
+    if runbook.url is not None:
+        yield from _address_faults(runbook.url)
+
+
+def _address_faults(url: str) -> Iterator[str]:
+    """Faults of an address, before anything is filled in."""
+    if not _URL.match(url):
         yield "the runbook's URL must begin with `https://` or `http://` and hold no spaces"
-    if len(runbook.url) > limits.MAX_RUNBOOK_URL:
+    if len(url) > limits.MAX_RUNBOOK_URL:
         yield (
-            f"the runbook's URL has {len(runbook.url)} characters, at most "
+            f"the runbook's URL has {len(url)} characters, at most "
             f"{limits.MAX_RUNBOOK_URL} leave room for the rest of a description, use a shorter one"
         )
 

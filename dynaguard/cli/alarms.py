@@ -26,6 +26,7 @@ from dynaguard.audit.log import read_records
 from dynaguard.cli.output import console, counted, fail, output_option, print_json, reports_errors
 from dynaguard.errors import nearest
 from dynaguard.policy.loading import load_policy
+from dynaguard.runbooks.links import link_by_runbook
 
 _FORMATS: Final[dict[str, Callable[[AlarmPlan], dict[str, Any]]]] = {
     "cloudformation": cloudformation_template,
@@ -110,6 +111,12 @@ _NEXT: Final = {
     help="Name of the runbook; {identity}, {table}, {kind} stand for them.",
 )
 @click.option("--runbook-url", metavar="URL", help="Its address, with the same placeholders.")
+@click.option(
+    "--runbooks",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of runbooks: alarms that name one of them have the link of its document. It "
+    "comes before --runbook-url.",
+)
 @click.option("--owner", metavar="TEXT", help="Whom to ask, where audit records do not tell.")
 @click.option("--name", default="dynaguard", show_default=True, help="What names begin with.")
 @click.option(
@@ -161,6 +168,7 @@ def command(
         field_prefix=options["log_field"],
         has_filters=not options["no_filters"],
         runbook=Runbook(options["runbook"], options["runbook_url"]),
+        link_by_runbook=_links(options["runbooks"], options["runbook"]),
         owner=options["owner"],
         prefix=options["name"],
         region=options["region"],
@@ -196,6 +204,20 @@ def _subjects(
     document = load_policy(policy, environ=os.environ)
     allowed = policy_subjects(document, identities=identities, tables=tables, recorded=recorded)
     return merged(recorded, allowed).only(identities, tables)
+
+
+def _links(folder: Path | None, named: str | None) -> dict[str, str]:
+    """The addresses that runbooks of a folder have; says where the one that is named has none."""
+    if folder is None:
+        return {}
+    found = link_by_runbook(folder)
+    links = {name: link for name, link in found.items() if link is not None}
+    if named is not None and "{" not in named and named not in links:
+        guess = nearest(named, found)
+        near = f", did you mean `{guess}`?" if guess and named not in found else ""
+        lacks = "has no `link`" if named in found else f"is not in `{folder}`{near}"
+        click.echo(f"note: runbook `{named}` {lacks}", err=True)
+    return links
 
 
 def _unknown(identities: tuple[str, ...], names: list[str]) -> str:

@@ -18,6 +18,8 @@ from dynaguard.runbooks.library import LIBRARY_PREFIX, library_names, library_pa
 from dynaguard.runbooks.python_source import PYTHON
 
 FOLDER: Final = "runbooks"
+CASES_ENDING: Final = ".test"
+"""Ends the stem of a file that holds the cases of a runbook."""
 _SUFFIXES: Final = (*SUFFIXES, PYTHON)
 
 
@@ -69,6 +71,11 @@ def list_runbooks(
     return (*_beside(policy, folder), *shipped)
 
 
+def is_runbook_file(path: Path) -> bool:
+    """Whether a file may be a runbook by its name; `NAME.test.toml` holds the cases of one."""
+    return path.suffix in _SUFFIXES and not path.stem.endswith(CASES_ENDING) and path.is_file()
+
+
 def _of_library(name: str) -> Path:
     """A runbook that ships."""
     known = [f"{LIBRARY_PREFIX}{each}" for each in library_names()]
@@ -95,7 +102,7 @@ def _beside(policy: str | Path | None, folder: Path | None) -> Iterator[FoundRun
     for each in folders:
         files = sorted(each.glob("*")) if each.is_dir() else ()
         for path in files:
-            if path.suffix in _SUFFIXES and path.stem not in seen and path.is_file():
+            if path.stem not in seen and is_runbook_file(path):
                 seen.add(path.stem)
                 yield FoundRunbook(path.stem, path)
 

@@ -14,7 +14,7 @@ from dynaguard.alarms.kinds import PAIR_KINDS, SIDE_BY_TABLE_KIND, AlarmKind
 from dynaguard.alarms.plan import Runbook
 from dynaguard.alarms.subjects import Pair, named_subjects, subjects_of
 from dynaguard.errors import ConfigurationError
-from tests.alarms.alarm_cases import LOG_GROUP, SUBJECTS, ascii_names, plan
+from tests.alarms.alarm_cases import ETL, LOG_GROUP, SUBJECTS, ascii_names, plan
 
 
 def descriptions(**changed: object) -> dict[tuple[AlarmKind, str], str]:
@@ -220,3 +220,40 @@ def test_any_name_fits_and_stands_in_full(identity: str, table: str) -> None:
         if alarm.kind in PAIR_KINDS:
             assert f"Identity: {identity}\n" in alarm.description
             assert f"Table: {table}\n" in alarm.description
+
+
+def test_a_runbook_s_own_link_comes_before_the_address_for_all() -> None:
+    """By the name that records have, for the pair that it is the runbook of."""
+    subjects = replace(SUBJECTS, runbook_by_pair={ETL: "close-orders"})
+    own = "https://wiki.example.com/close-orders"
+
+    found = descriptions(
+        subjects=subjects,
+        runbook=Runbook(None, "https://wiki.example.com/{kind}"),
+        link_by_runbook={"close-orders": own},
+    )
+
+    kind = AlarmKind.DENIALS
+    assert f"Runbook: close-orders {own}\n" in found[kind, f"dynaguard/{kind}/etl/orders"]
+    other = found[kind, f"dynaguard/{kind}/billing/orders"]
+    assert "Runbook: https://wiki.example.com/denials\n" in other
+
+
+def test_a_document_for_each_kind_is_linked_by_its_name() -> None:
+    """A template of names; where no document has the name, there is no address."""
+    links = {"read-throttles": "https://wiki.example.com/throttled"}
+
+    found = descriptions(runbook=Runbook("{kind}"), link_by_runbook=links)
+
+    texts = {kind: text for (kind, name), text in found.items() if name.endswith("etl/orders")}
+    assert (
+        "Runbook: read-throttles https://wiki.example.com/throttled\n"
+        in (texts[AlarmKind.READ_THROTTLES])
+    )
+    assert "Runbook: denials\n" in texts[AlarmKind.DENIALS]
+
+
+def test_a_link_that_is_too_long_is_refused() -> None:
+    """As an address on the command line is."""
+    with pytest.raises(ConfigurationError, match="leave room"):
+        plan(link_by_runbook={"x": f"https://{'x' * 400}"})

@@ -220,3 +220,81 @@ def test_what_is_left_out_is_noted(run: Run, tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert done.stderr.startswith("note: statement `EtlReadsOrders`: no caller is known")
     assert "dynaguard/table-read-throttles/orders" in alarm_names(done)
+
+
+RUNBOOK = """\
+runbook = 1
+name = "close-orders"
+purpose = "Close the orders of a day"
+owner = "team-orders"
+link = "https://wiki.example.org/close-orders"
+[limits]
+duration_s = 60
+items = 10
+[[step]]
+name = "table"
+call = "dynamodb:DescribeTable"
+params = { TableName = "orders" }
+"""
+
+
+def descriptions(done: Result) -> list[str]:
+    """What the alarms of a template on standard output say."""
+    resources = json.loads(done.stdout)["Resources"].values()
+    texts = (each["Properties"].get("AlarmDescription") for each in resources)
+    return [text for text in texts if text]
+
+
+def test_an_alarm_has_the_link_of_the_runbook_s_document(run: Run, tmp_path: Path) -> None:
+    """Of a folder with runbooks and their cases; every alarm, where it is named for all."""
+    folder = tmp_path / "runbooks"
+    folder.mkdir()
+    (folder / "close-orders.toml").write_text(RUNBOOK)
+    (folder / "close-orders.test.toml").write_text("[[case]]\n")
+    (folder / "other.py").write_text("raise AssertionError('it was executed')\n")
+
+    done = run(
+        "--from-audit",
+        "audit.jsonl",
+        *GROUP,
+        "--runbooks",
+        "runbooks",
+        "--runbook",
+        "close-orders",
+    )
+
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert descriptions(done)
+    line = "Runbook: close-orders https://wiki.example.org/close-orders\n"
+    assert all(line in text for text in descriptions(done))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "note"),
+    [
+        (RUNBOOK, "close-order", "is not in `runbooks`, did you mean `close-orders`?"),
+        (RUNBOOK.replace("link =", "# link ="), "close-orders", "has no `link`"),
+    ],
+)
+def test_a_runbook_that_gives_no_link_is_noted(
+    run: Run, tmp_path: Path, text: str, name: str, note: str
+) -> None:
+    """The alarms are made all the same."""
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "runbooks" / "one.toml").write_text(text)
+
+    done = run("policy.toml", *GROUP, "--runbooks", "runbooks", "--runbook", name)
+
+    assert done.exit_code == 0
+    assert f"note: runbook `{name}` {note}\n" in done.stderr
+
+
+def test_a_runbook_with_a_problem_ends_with_2(run: Run, tmp_path: Path) -> None:
+    """By file and line, as `runbook check` has it."""
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "runbooks" / "one.toml").write_text(RUNBOOK.replace("purpose", "purpos"))
+
+    done = run("policy.toml", *GROUP, "--runbooks", "runbooks")
+
+    assert done.exit_code == 2
+    assert "one.toml:3" in done.stderr

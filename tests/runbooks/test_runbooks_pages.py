@@ -233,3 +233,14 @@ def test_a_copy_differs_in_its_name_alone(name: str) -> None:
 
     assert copied == {**original, "name": "mine"}
     assert original["name"] == name
+
+
+def test_cases_of_a_runbook_are_no_runbook(tmp_path: Path) -> None:
+    """They lie beside it, and are neither listed nor found."""
+    (tmp_path / "runbooks").mkdir()
+    for name in ("close.toml", "close.test.toml"):
+        (tmp_path / "runbooks" / name).write_text("")
+
+    assert [each.name for each in list_runbooks(folder=tmp_path)][:2] == [
+        *("close", "library:bounded-scan"),
+    ]
