@@ -22,8 +22,7 @@ def link_by_runbook(folder: Path) -> dict[str, str | None]:
         Name of the runbook to its address; None where the document has no `link`.
 
     Raises:
-        PolicySyntaxError: One of them has a problem; names every problem of that one.
-        PolicyNotFoundError: One cannot be read.
+        PolicySyntaxError: One of them has a problem or cannot be read; names every problem of it.
     """
     files = sorted(each for each in folder.iterdir() if is_runbook_file(each))
     found = (read_runbook(each) for each in files if each.suffix in SUFFIXES)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from dynaguard.runbooks import models
+from dynaguard.runbooks.categories import category_of
 from dynaguard.runbooks.library import library_path
 
 CHANGE_ME: Final = "CHANGE_ME"
@@ -51,6 +52,9 @@ _LINES_BY_OPERATION: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
+_Kind = tuple[str, str, str | None, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
     """Calls of one kind.
@@ -61,6 +65,7 @@ class RecordedCall:
         count: How often.
         items: Items that came back, all calls together.
         scanned: Items that were looked at for them.
+        write_units: Write capacity that all of them took, as far as answers told.
     """
 
     service: str
@@ -70,6 +75,7 @@ class RecordedCall:
     count: int
     items: int = 0
     scanned: int = 0
+    write_units: float = 0.0
 
 
 def recorded_calls(
@@ -81,9 +87,10 @@ def recorded_calls(
         records: Audit records, as `read_records` gives them.
         job: Only those of this job; None: all.
     """
-    counts: Counter[tuple[str, str, str | None, str | None]] = Counter()
-    items: Counter[tuple[str, str, str | None, str | None]] = Counter()
-    scanned: Counter[tuple[str, str, str | None, str | None]] = Counter()
+    counts: Counter[_Kind] = Counter()
+    items: Counter[_Kind] = Counter()
+    scanned: Counter[_Kind] = Counter()
+    units: defaultdict[_Kind, float] = defaultdict(float)
     for record in records:
         outcome = record.get("outcome") or {}
         is_of_job = job is None or record.get("job") == job
@@ -93,8 +100,13 @@ def recorded_calls(
         counts[kind] += 1
         items[kind] += outcome.get("item_count") or 0
         scanned[kind] += outcome.get("scanned_count") or 0
+        consumed = outcome.get("consumed_capacity") or ()
+        units[kind] += sum(each.get("write_units") or 0.0 for each in consumed)
     ordered = sorted(counts, key=lambda kind: (-counts[kind], tuple(map(str, kind))))
-    return tuple(RecordedCall(*kind, counts[kind], items[kind], scanned[kind]) for kind in ordered)
+    return tuple(
+        RecordedCall(*kind, counts[kind], items[kind], scanned[kind], units[kind])
+        for kind in ordered
+    )
 
 
 def _resource_of(record: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -171,6 +183,9 @@ def _step_lines(call: RecordedCall, seen: Counter[str]) -> Iterator[str]:
     seen[base] += 1
     times = "once" if call.count == 1 else f"{call.count} times"
     yield f"# recorded {times}"
+    category = category_of(call)
+    if category is not None:
+        yield f"# {category.name}: {category.template} ships, see how it does that"
     yield from (f"# advice: {each}" for each in advice_of(call))
     yield "[[step]]"
     yield f'name = "{base if seen[base] == 1 else f"{base}-{seen[base]}"}"'

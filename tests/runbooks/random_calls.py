@@ -28,6 +28,7 @@ VALUES: Mapping[str, Any] = {
     "old_status": lambda chance: chance.choice(["paid", "packed", "shipped"]),
     "new_status": lambda chance: chance.choice(["delivered", "returned"]),
     "since": lambda chance: f"20{chance.randrange(15, 27)}-0{chance.randrange(1, 10)}-11",
+    "email": lambda chance: f"a{chance.randrange(1_000)}@example.org",
     "day": lambda chance: f"2026-03-{chance.randrange(10, 32)}",
 }
 Params = dict[str, Any]

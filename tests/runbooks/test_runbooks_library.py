@@ -46,6 +46,11 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
         "new_status": "delivered",
     },
     "bulk-delete-with-preview": {"customer_id": RETURNED["customer_id"]},
+    "update-large-item": {
+        "customer_id": PAID["customer_id"],
+        "order_id": PAID["order_id"],
+        "email": "new@example.org",
+    },
 }
 
 

@@ -88,6 +88,7 @@ def test_its_session_policy_is_its_steps(clock: FakeClock, sts: FakeSts) -> None
         "bulk-update",
         "bulk-delete-with-preview",
         "service-check",
+        "update-large-item",
     ],
 )
 def test_every_shipped_runbook_fits_a_session_policy(name: str) -> None:
@@ -111,6 +112,7 @@ def _some_value(parameter: Any) -> Any:
         "customer_id": "C-00017",
         "order_id": "O-000042",
         "country": "PT",
+        "email": "ada@example.org",
         "since": "2024-01-01",
     }
     if parameter.name in known:
