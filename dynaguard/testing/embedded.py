@@ -34,7 +34,10 @@ def embedded() -> Iterator[Any]:
 
 
 def fake_session() -> Any:
-    """A boto3 session of credentials that open nothing.
+    """A boto3 session of credentials that open nothing, for the endpoint that a test names.
+
+    Endpoints that the surroundings name (`AWS_ENDPOINT_URL`, a profile) are those of other
+    programs: what makes tables and deletes items does not go there.
 
     Raises:
         MissingExtraError: boto3 is not installed.
@@ -43,7 +46,12 @@ def fake_session() -> Any:
         import boto3  # type: ignore[import-untyped]
     except ImportError as err:
         raise MissingExtraError("tests of runbooks", "aws") from err
+    import botocore.session
+
+    base = botocore.session.Session()
+    base.set_config_variable("ignore_configured_endpoint_urls", True)
     return boto3.Session(
+        botocore_session=base,
         aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
         aws_secret_access_key="not-a-secret",
         region_name=REGION,
