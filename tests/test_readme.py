@@ -39,6 +39,7 @@ PAGES = (
     "docs/agents.md",
     "docs/alarms.md",
     "docs/tasks.md",
+    "docs/worked-examples.md",
 )
 _FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]*?) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
