@@ -24,7 +24,7 @@ class Category:
     """A sort of task.
 
     Attributes:
-        name: In words.
+        name: In words, with its article.
         template: The shipped runbook to begin with, as `library:NAME`.
     """
 
@@ -32,12 +32,12 @@ class Category:
     template: str
 
 
-_GET: Final = Category("get by key", f"{LIBRARY_PREFIX}get-by-key")
-_QUERY: Final = Category("query", f"{LIBRARY_PREFIX}query-with-filter-and-pages")
-_SCAN: Final = Category("scan", f"{LIBRARY_PREFIX}bounded-scan")
-_UPDATE: Final = Category("update", f"{LIBRARY_PREFIX}bulk-update")
-_LARGE: Final = Category("update of large items", f"{LIBRARY_PREFIX}update-large-item")
-_DELETE: Final = Category("delete", f"{LIBRARY_PREFIX}bulk-delete-with-preview")
+_GET: Final = Category("a get by key", f"{LIBRARY_PREFIX}get-by-key")
+_QUERY: Final = Category("a query", f"{LIBRARY_PREFIX}query-with-filter-and-pages")
+_SCAN: Final = Category("a scan", f"{LIBRARY_PREFIX}bounded-scan")
+_UPDATE: Final = Category("an update", f"{LIBRARY_PREFIX}bulk-update")
+_LARGE: Final = Category("an update of large items", f"{LIBRARY_PREFIX}update-large-item")
+_DELETE: Final = Category("a delete", f"{LIBRARY_PREFIX}bulk-delete-with-preview")
 _BY_OPERATION: Final[Mapping[str, Category]] = {
     "GetItem": _GET,
     "BatchGetItem": _GET,

@@ -119,7 +119,10 @@ def _resource_of(record: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 
 def advice_of(call: RecordedCall) -> Iterator[str]:
-    """What to think of before a recorded call becomes a step."""
+    """What to think of before a recorded call becomes a step; first, what sort of task it is."""
+    category = category_of(call)
+    if category is not None:
+        yield f"this is {category.name}, `{category.template}` shows how"
     if call.operation == "Scan":
         yield "a Scan reads the whole table: is there a key or an index for this?"
     if call.scanned > max(1, call.items) * _SCAN_RATIO:
@@ -183,9 +186,6 @@ def _step_lines(call: RecordedCall, seen: Counter[str]) -> Iterator[str]:
     seen[base] += 1
     times = "once" if call.count == 1 else f"{call.count} times"
     yield f"# recorded {times}"
-    category = category_of(call)
-    if category is not None:
-        yield f"# {category.name}: {category.template} ships, see how it does that"
     yield from (f"# advice: {each}" for each in advice_of(call))
     yield "[[step]]"
     yield f'name = "{base if seen[base] == 1 else f"{base}-{seen[base]}"}"'

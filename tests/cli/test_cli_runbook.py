@@ -205,4 +205,4 @@ def test_init_replaces_when_it_is_told_to(run: Run) -> None:
     """`--force`; JSON names the file."""
     done = run("init", "mine", "--force", "--output", "json")
 
-    assert json.loads(done.output) == {"path": "runbooks/mine.toml", "advice": [], "calls": []}
+    assert json.loads(done.output) == {"path": "runbooks/mine.toml", "advice": []}

@@ -27,15 +27,15 @@ def call(operation: str, **values: Any) -> RecordedCall:
 @pytest.mark.parametrize(
     ("recorded", "name", "template"),
     [
-        (call("GetItem"), "get by key", "get-by-key"),
-        (call("BatchGetItem"), "get by key", "get-by-key"),
-        (call("Query"), "query", "query-with-filter-and-pages"),
-        (call("Scan"), "scan", "bounded-scan"),
-        (call("UpdateItem"), "update", "bulk-update"),
-        (call("UpdateItem", write_units=99.5), "update", "bulk-update"),
-        (call("UpdateItem", write_units=100.0), "update of large items", "update-large-item"),
-        (call("PutItem", write_units=400.0), "update of large items", "update-large-item"),
-        (call("DeleteItem", write_units=400.0), "delete", "bulk-delete-with-preview"),
+        (call("GetItem"), "a get by key", "get-by-key"),
+        (call("BatchGetItem"), "a get by key", "get-by-key"),
+        (call("Query"), "a query", "query-with-filter-and-pages"),
+        (call("Scan"), "a scan", "bounded-scan"),
+        (call("UpdateItem"), "an update", "bulk-update"),
+        (call("UpdateItem", write_units=99.5), "an update", "bulk-update"),
+        (call("UpdateItem", write_units=100.0), "an update of large items", "update-large-item"),
+        (call("PutItem", write_units=400.0), "an update of large items", "update-large-item"),
+        (call("DeleteItem", write_units=400.0), "a delete", "bulk-delete-with-preview"),
     ],
 )
 def test_each_sort_has_a_runbook_that_ships(
@@ -70,8 +70,8 @@ def test_units_come_from_the_records() -> None:
         *(("UpdateItem", 30.0), ("PutItem", 0.0)),
     ]
     text = runbook_from_records("fix", calls)
-    assert "# update of large items: library:update-large-item ships" in text
-    assert "# update: library:bulk-update ships" in text
+    assert "# advice: this is an update of large items, `library:update-large-item` shows" in text
+    assert "# advice: this is an update, `library:bulk-update` shows how\n" in text
 
 
 def test_init_tells_the_sorts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,12 +83,9 @@ def test_init_tells_the_sorts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     told = CliRunner().invoke(cli, arguments)
     found = CliRunner().invoke(cli, [*arguments, "--force", "--output", "json"])
 
-    assert "get by key: GetItem on orders (3x), as library:get-by-key\n" in told.stdout
-    (row,) = json.loads(found.stdout)["calls"]
-    assert (row["category"], row["template"], row["count"]) == (
-        *("get by key", "library:get-by-key"),
-        3,
-    )
+    sort = "GetItem on orders (3x): this is a get by key, `library:get-by-key` shows how"
+    assert f"advice: {sort}\n" in told.stdout
+    assert sort in json.loads(found.stdout)["advice"]
 
 
 def test_a_runbook_from_a_day_of_records_takes_seconds(

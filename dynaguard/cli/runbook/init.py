@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from dynaguard.audit.log import read_records
 from dynaguard.cli.output import console, fail, output_option, print_json, reports_errors
-from dynaguard.runbooks.categories import category_of
 from dynaguard.runbooks.finding import FOLDER, find_runbook
 from dynaguard.runbooks.library import LIBRARY_PREFIX
 from dynaguard.runbooks.reading import NAME
 from dynaguard.runbooks.recording import (
-    RecordedCall,
     advice_of,
     copied_runbook,
     recorded_calls,
@@ -53,67 +50,37 @@ def command(
     target = path or Path(FOLDER) / f"{name}.toml"
     if target.exists() and not force:
         fail(f"`{target}` exists, name another file or add --force to replace it")
-    calls = () if from_audit is None else _recorded(from_audit, job)
-    text = _text(name, source, calls)
-    advice = [
-        f"{_told(call)} ({call.count}x): {each}" for call in calls for each in advice_of(call)
-    ]
+    text, advice = _text(name, source, from_audit, job)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     except OSError as err:
         fail(f"`{target}` cannot be written ({err.strerror})")
     if output == "json":
-        rows = [_row(call) for call in calls]
-        print_json({"path": str(target), "advice": advice, "calls": rows})
+        print_json({"path": str(target), "advice": advice})
         return
     console().print(f"wrote {target}", markup=False)
-    for call in calls:
-        category = category_of(call)
-        if category is not None:
-            console().print(
-                f"{category.name}: {_told(call)} ({call.count}x), as {category.template}",
-                markup=False,
-            )
     for each in advice:
         console().print(f"advice: {each}", markup=False)
     console().print(f"next: dynaguard runbook check {target}", markup=False)
 
 
-def _recorded(audit: Path, job: str | None) -> tuple[RecordedCall, ...]:
-    """The kinds of calls of an audit file; fails where there are none."""
-    calls = recorded_calls(read_records(audit), job=job)
+def _text(
+    name: str, source: str | None, from_audit: Path | None, job: str | None
+) -> tuple[str, list[str]]:
+    """The document, and advice about what it was made from."""
+    if source is not None:
+        if not source.startswith(LIBRARY_PREFIX):
+            fail(f"`{source}` is none that ships, write `{LIBRARY_PREFIX}NAME`")
+        return copied_runbook(find_runbook(source).stem, name), []
+    if from_audit is None:
+        return starter_runbook(name), []
+    calls = recorded_calls(read_records(from_audit), job=job)
     if not calls:
-        fail(f"`{audit}` holds no records" + (f" of job `{job}`" if job else ""))
-    return calls
-
-
-def _text(name: str, source: str | None, calls: tuple[RecordedCall, ...]) -> str:
-    """The document."""
-    if calls:
-        return runbook_from_records(name, calls)
-    if source is None:
-        return starter_runbook(name)
-    if not source.startswith(LIBRARY_PREFIX):
-        fail(f"`{source}` is none that ships, write `{LIBRARY_PREFIX}NAME`")
-    return copied_runbook(find_runbook(source).stem, name)
-
-
-def _told(call: RecordedCall) -> str:
-    """`Query on orders, index by_day`."""
-    index = f", index {call.index}" if call.index else ""
-    return f"{call.operation} on {call.table or 'no table'}{index}"
-
-
-def _row(call: RecordedCall) -> dict[str, Any]:
-    """One kind of call, for programs."""
-    category = category_of(call)
-    return {
-        "service": call.service,
-        "operation": call.operation,
-        "table": call.table,
-        "index": call.index,
-        "count": call.count,
-        "category": None if category is None else category.name,
-        "template": None if category is None else category.template,
-    }
+        fail(f"`{from_audit}` holds no records" + (f" of job `{job}`" if job else ""))
+    advice = [
+        f"{call.operation} on {call.table or 'no table'} ({call.count}x): {each}"
+        for call in calls
+        for each in advice_of(call)
+    ]
+    return runbook_from_records(name, calls), advice
