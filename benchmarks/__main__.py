@@ -16,6 +16,7 @@ from benchmarks import (
     analysis_cost,
     audit_cost,
     call_cost,
+    call_rate,
     consumption_cost,
     decision_cost,
     grant_cost,
@@ -58,6 +59,7 @@ def main() -> int:
         results["decision"][size] = str(ratio)
         bar = 1.2 if size == decision_cost.SIZES[-1] else None
         missed += _print_row(f"{size:,} statements", str(ratio), ratio.median, bar)
+    missed += _run_rate(results)
     missed += _run_grants(results)
     missed += _run_admission(results)
     missed += _run_masking(results)
@@ -87,6 +89,18 @@ def _run_admission(results: dict[str, Any]) -> int:
         shares[name] = round(share, 4)
         missed += _print_row(name, f"{share:.4f}", share, 0.01)
     return missed
+
+
+def _run_rate(results: dict[str, Any]) -> int:
+    """Calls a second of threads together; gives the number of missed bars."""
+    print("\nCalls a second of 8 threads: what few statements cost of it, over what many do")
+    rates = call_rate.run()
+    results["rate"] = {f"{size:,} statements": str(rate) for size, rate in rates.items()}
+    few, many = (rates[size].share for size in call_rate.STATEMENTS)
+    for size, rate in rates.items():
+        bar = 1.2 if size == call_rate.STATEMENTS[-1] else None
+        _print_row(f"{size:,} statements", str(rate), few / many, bar)
+    return int(few / many > 1.2)
 
 
 def _run_grants(results: dict[str, Any]) -> int:
