@@ -173,6 +173,7 @@ class Deciding:
                 reason=why,
                 expires_epoch_s=ticket.end_epoch_s,
                 subject_sha256=ticket.subject_sha256,
+                by_arn=decider.person.arn,
             )
         )
         if self._notify is not None:

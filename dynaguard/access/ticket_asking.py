@@ -100,6 +100,7 @@ class Asking:
                 reason=ticket.reason,
                 expires_epoch_s=expires_epoch_s,
                 subject_sha256=ticket.subject_sha256,
+                by_arn=ticket.requester.arn,
             )
         )
         if self._notify is not None:

@@ -23,7 +23,7 @@ class PrivilegedAction:
         what: `break-glass`, `grant` or `approval`.
         id: Id of the grant or ticket.
         by: Who answers for it: the grant's owner, the approvers.
-        reason: The grant's, empty for approvals.
+        reason: The grant's; of an approval those of its approvers, as far as their lines are here.
         identities: Who made calls by it, at most ten of them.
         calls: How many calls; those that were refused all the same included.
         first, last: Time of the first and of the last.
@@ -52,16 +52,14 @@ class Privileged:
     def __init__(self) -> None:
         self._actions: dict[tuple[str, str], PrivilegedAction] = {}
         self._changes: dict[str, int] = {}
+        self._reasons: dict[str, list[str]] = {}
         self._left_off = 0
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Takes in a line of either sort."""
         change = record.get("change")
         if change is not None:
-            loud = " (break-glass)" if change.get("is_break_glass") else ""
-            kind = f"{change['kind']}{loud}"
-            if kind in self._changes or len(self._changes) < MAX_ACTIONS:
-                self._changes[kind] = self._changes.get(kind, 0) + 1
+            self._add_change(change)
             return
         identity, time = record["identity"]["name"], record["time"]
         for what, id, by, reason in leave_of(record):
@@ -73,6 +71,24 @@ class Privileged:
                 action = PrivilegedAction(what, id, by, reason, time, time)
                 self._actions[what, id] = action
             action.note(identity, time)
+
+    def _add_change(self, change: Mapping[str, Any]) -> None:
+        """Counts a change, and keeps why an approver approved."""
+        loud = " (break-glass)" if change.get("is_break_glass") else ""
+        kind = f"{change['kind']}{loud}"
+        if kind in self._changes or len(self._changes) < MAX_ACTIONS:
+            self._changes[kind] = self._changes.get(kind, 0) + 1
+        reason, ticket = change.get("reason"), change["id"]
+        has_room = ticket in self._reasons or len(self._reasons) < MAX_ACTIONS
+        if kind == "ticket approved" and reason and has_room:
+            told = self._reasons.setdefault(ticket, [])
+            if reason not in told and len(told) < _MAX_IDENTITIES:
+                told.append(reason)
+
+    def _row(self, action: PrivilegedAction) -> dict[str, Any]:
+        """One action; approvals with what their approvers said."""
+        reason = action.reason or "; ".join(self._reasons.get(action.id, ()))
+        return {**asdict(action), "reason": reason}
 
     def summary(self, row_count: int) -> dict[str, Any]:
         """What there is.
@@ -87,7 +103,7 @@ class Privileged:
         latest = sorted(self._actions.values(), key=lambda each: each.last, reverse=True)
         latest.sort(key=lambda each: each.what != "break-glass")
         return {
-            "actions": [asdict(each) for each in latest[:row_count]],
+            "actions": [self._row(each) for each in latest[:row_count]],
             "calls": calls,
             "changes": dict(sorted(self._changes.items())),
             "left_off": self._left_off,

@@ -149,3 +149,25 @@ def test_a_line_names_grants_tickets_and_tasks(
 def test_break_glass_is_told(record: Any, *, expected: bool) -> None:
     """Of both sorts of lines."""
     assert is_break_glass(record) is expected
+
+
+def test_approvals_have_the_reasons_of_their_approvers() -> None:
+    """Each once, whichever line comes first; those of other tickets and changes are not theirs."""
+    privileged = Privileged()
+    call = {
+        "identity": {"name": "etl"},
+        "time": "2026-11-20T12:30:15.000042Z",
+        "decision": {"approval": {"ticket": "tk-1", "approvers": ["lea", "kim"]}},
+    }
+    told = [("tk-1", "late orders"), ("tk-1", "seen"), ("tk-1", "seen"), ("tk-2", "other")]
+    lines = [
+        {"change": {"kind": "ticket approved", "id": ticket, "reason": reason}}
+        for ticket, reason in told
+    ]
+    opened = {"change": {"kind": "ticket opened", "id": "tk-1", "reason": "asked"}}
+
+    for line in (opened, lines[0], call, *lines[1:]):
+        privileged.add(line)
+
+    (action,) = privileged.summary(10)["actions"]
+    assert action["reason"] == "late orders; seen"
