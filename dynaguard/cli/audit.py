@@ -31,6 +31,7 @@ from dynaguard.cli.output import (
     table,
 )
 from dynaguard.cli.records import Filter, describe_record, filter_options, unfinished_among
+from dynaguard.cli.streams import streams_command
 
 MAX_FAULTS_SHOWN: Final = 20
 MAX_LOOKS: Final = 3
@@ -329,4 +330,5 @@ def _milliseconds(seconds: float) -> str:
 
 
 command.add_command(query_command)
+command.add_command(streams_command)
 command.add_command(export_command)
