@@ -181,7 +181,7 @@ def from_record(
     except PolicySyntaxError as err:
         first = err.problems[0]
         raise _unreadable(record, f"{first.path} {first.message}") from None
-    except (ValueError, TypeError, KeyError, RecursionError) as err:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as err:
         raise _unreadable(record, str(err) or type(err).__name__) from None
     return grant, statements
 

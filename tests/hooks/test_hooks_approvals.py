@@ -507,3 +507,19 @@ def test_two_calls_share_one_use(
     assert set(tickets) == {first, second}
     assert len(wire.sent) == 1
     assert lead().groups == ("leads",)
+
+
+def test_a_store_that_fails_lets_nothing_through_whatever_on_error_says(
+    client: Any, wire: Any, store: MemoryStore, installed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no failure of dynaguard: the approval is not there."""
+    installed(on_error="allow")
+
+    def fail(*_args: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(store, "get", fail)
+
+    with pytest.raises(PolicyDenied, match=r"its approval cannot be looked up.*ConnectionError"):
+        delete(client)
+    assert wire.sent == []
