@@ -72,6 +72,16 @@ class Person:
             return self.arn or self.name
         return "arn:{partition}:sts::{account}:assumed-role/{role}/*".format(**role.groupdict())
 
+    @property
+    def session_arn(self) -> str | None:
+        """The ARN; a role's as one of its sessions, which says that its path is not known."""
+        role = _ROLE.fullmatch(self.arn) if self.arn is not None else None
+        if role is None:
+            return self.arn
+        parts = role.groupdict()
+        prefix = f"arn:{parts['partition']}:sts::{parts['account']}:assumed-role"
+        return f"{prefix}/{parts['role']}/{UNKNOWN_RUN}"
+
     def as_dict(self) -> dict[str, Any]:
         """**Shape**: attributes by name; JSON's own types."""
         return {

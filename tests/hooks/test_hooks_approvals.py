@@ -523,3 +523,24 @@ def test_a_store_that_fails_lets_nothing_through_whatever_on_error_says(
     with pytest.raises(PolicyDenied, match=r"its approval cannot be looked up.*ConnectionError"):
         delete(client)
     assert wire.sent == []
+
+
+def test_who_is_no_approver_by_the_policy_in_force_has_approved_nothing(
+    client: Any, wire: Any, store: MemoryStore, installed: Any
+) -> None:
+    """Whatever the policy of their own machine says; taken back, it is asked for anew."""
+    installed()
+    first = ticket_of(client)
+    bob = Person("Devs", "arn:aws:sts::111122223333:assumed-role/Devs/bob", None, "111122223333")
+    deciding_of(store).decide(
+        first, Decider(bob, ("leads",)), is_approval=True, why="mine", channel="cli"
+    )
+
+    with pytest.raises(PolicyDenied, match=r"by the policy here these are not who may") as caught:
+        delete(client)
+    assert not isinstance(caught.value, ApprovalRequired)
+    assert wire.sent == []
+    assert dynaguard.approval(first, store=store).state == "approved"  # no use was taken
+
+    deciding_of(store).cancel(first, lead(), why="not a lead's")
+    assert ticket_of(client) != first
