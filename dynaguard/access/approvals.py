@@ -152,6 +152,9 @@ class Approvals:
                 "set `identity` (DYNAGUARD_IDENTITY) or `identity_lookup` "
                 "(DYNAGUARD_IDENTITY_LOOKUP)",
             )
+        unseen = _unseen(passage)
+        if unseen is not None:
+            return _refused(decision, f"{decision.reason}, and {unseen}", "change the request")
         approvals = {
             f"{ref.sid} ({ref.source})": self._terms_by_ref[ref]
             for ref in decision.required_by
@@ -272,6 +275,17 @@ def ref_of(ticket: Ticket) -> ApprovalRef:
         ticket.approved_epoch_s or 0.0,
         ticket.end_epoch_s,
     )
+
+
+def _unseen(passage: Passage) -> str | None:
+    """Why nobody can approve a call: its parameters do not say what it does. None: they do."""
+    call = passage.call
+    if passage.needs is not None:
+        return "its parameters cannot be read, so that nobody can approve it"
+    if call.is_presign and (call.service, call.operation) == ("s3", "CreateBucket"):
+        # botocore makes forms for uploads as that, without what they let be uploaded.
+        return "a form for uploads does not tell what it is for, so that nobody can approve it"
+    return None
 
 
 def _allowed(decision: Decision, ticket: Ticket) -> Decision:

@@ -20,6 +20,7 @@ from dynaguard.access.persons import Person
 from dynaguard.access.ticket_asking import Asking
 from dynaguard.access.ticket_book import TicketBook
 from dynaguard.boundary import Boundary
+from dynaguard.call import Authorization
 from dynaguard.hooks.clients import ClientRegistry
 from dynaguard.hooks.lifecycle import current
 from dynaguard.scope import current_scope
@@ -544,3 +545,34 @@ def test_who_is_no_approver_by_the_policy_in_force_has_approved_nothing(
 
     deciding_of(store).cancel(first, lead(), why="not a lead's")
     assert ticket_of(client) != first
+
+
+def test_a_form_for_uploads_cannot_be_approved(make_client: Any, store: MemoryStore) -> None:
+    """botocore makes it as `CreateBucket`, without its key: nobody would see what they approve."""
+    needed = {
+        "Effect": "RequireApproval",
+        "Action": "s3:*",
+        "Resource": "*",
+        "Approval": {"any_of": ["leads"]},
+    }
+    policy = {**POLICY, "govern": ["s3"], "statement": [needed]}
+    dynaguard.install(policy, identity=ETL_ARN, access_store=store)
+
+    with pytest.raises(PolicyDenied, match="form for uploads") as caught:
+        make_client("s3").generate_presigned_post("b", "k")
+    assert not isinstance(caught.value, ApprovalRequired)
+    assert "add" not in store.uses
+
+
+def test_a_request_that_cannot_be_read_cannot_be_approved(
+    client: Any, store: MemoryStore, installed: Any
+) -> None:
+    """Its approval would be one of every request of that name."""
+    guard = installed()
+    registry = ClientRegistry()
+    call = registry.facts_of(client).call("DeleteItem", {}, None)
+
+    with pytest.raises(PolicyDenied, match="its parameters cannot be read") as caught:
+        guard.enter(call, needs=(Authorization("dynamodb:DeleteItem", "*"),))
+    assert not isinstance(caught.value, ApprovalRequired)
+    assert "add" not in store.uses
