@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import http.client
+import io
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -264,7 +266,7 @@ def test_timestamps_are_digits() -> None:
 @pytest.fixture
 def server(deciding: Deciding, monkeypatch: pytest.MonkeyPatch) -> Iterator[DecisionServer]:
     """A server on a free port of loopback."""
-    monkeypatch.setattr(webhook_server, "_SOCKET_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(webhook_server, "REQUEST_TIMEOUT_S", 2.0)
     desk = Desk(deciding, Webhooks((), SLACK, OTHER, PEOPLE), document())
     server = DecisionServer(("127.0.0.1", 0), desk)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -306,6 +308,58 @@ def test_the_server_takes_no_long_body(server: DecisionServer) -> None:
 
     assert post(server, "/slack", headers, b"")[0] == 413
     assert post(server, "/slack", {"Content-Length": "-1"}, b"")[0] == 411
+
+
+class Dripping:
+    """A socket that gives a byte a second."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.limits_s: list[float] = []
+
+    def settimeout(self, seconds: float) -> None:
+        """Notes the limit."""
+        self.limits_s.append(seconds)
+
+    def recv_into(self, buffer: Any) -> int:
+        """One byte, later."""
+        self.clock.now_s += 1
+        buffer[:1] = b"a"
+        return 1
+
+
+def test_a_request_has_to_come_in_time_however_busily_it_drips() -> None:
+    """Its bytes together, not each."""
+    clock = Clock()
+    connection: Any = Dripping(clock)
+    arriving = webhook_server.Arriving(connection, 3.5, clock.time)
+
+    with pytest.raises(TimeoutError):
+        io.BufferedReader(arriving).read(60_000)
+    assert connection.limits_s == [3.5, 2.5, 1.5, 0.5]
+
+
+def test_connections_past_a_number_are_closed(
+    deciding: Deciding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes a thread. Those that end make room."""
+    monkeypatch.setattr(webhook_server, "MAX_CONNECTIONS", 1)
+    desk = Desk(deciding, Webhooks((), SLACK, OTHER, PEOPLE), document())
+    server = DecisionServer(("127.0.0.1", 0), desk)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as idle:
+            idle.sendall(b"POST")
+            with socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as more:
+                assert more.recv(1) == b""
+        with server._connections:
+            pass  # the thread of the first has given its place back
+        assert post(server, "/other", {}, b"x")[0] == 404
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def test_the_server_says_little_when_the_store_is_gone(
