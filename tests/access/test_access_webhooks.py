@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import http.client
@@ -581,3 +582,41 @@ def test_a_store_error_is_no_refusal(desk: Desk, deciding: Deciding, clock: Cloc
 
     with pytest.raises(AccessStoreError):
         desk.take(*slack("ticket-a-b", clock))
+
+
+def test_what_does_not_all_fit_is_told_and_not_approved_by_a_button(ticket: Ticket) -> None:
+    """What matters may stand at the end of a long list of what does not."""
+    harmless = [("dynamodb:GetItem", f"arn:aws:dynamodb:::table/{n:0>100}") for n in range(40)]
+    resources = (*harmless, ("dynamodb:*", "arn:aws:dynamodb:*:*:table/prod-*"))
+    long = dataclasses.replace(ticket, summary=Summary("access for a while", resources))
+
+    body = body_of(long, "ticket opened", "slack", Clock().now_s)
+
+    text = body["blocks"][0]["text"]["text"]
+    assert "prod-" not in text
+    assert "more characters; see all of it, and approve it, with `dynaguard approvals" in text
+    assert len(text) <= 3000
+    assert [each["action_id"] for each in body["blocks"][1]["elements"]] == ["dynaguard_deny"]
+
+
+def test_a_closed_notifier_keeps_no_thread(ticket: Ticket) -> None:
+    """All that was to be posted is; used again, it has another one."""
+    posted: list[str] = []
+
+    def post_it(url: str, _body: bytes, _headers: dict[str, str]) -> int:
+        posted.append(url)
+        return 200
+
+    notifier = Notifier((Target("https://a"),), post=post_it)
+    for count in (1, 2):
+        before = set(threading.enumerate())
+        notifier(ticket, "ticket opened")
+        (thread,) = set(threading.enumerate()) - before
+
+        notifier.close(5)
+
+        thread.join(5)
+        assert not thread.is_alive()
+        assert len(posted) == count
+    notifier.close(5)
+    assert notifier.flush(5)
