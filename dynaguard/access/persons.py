@@ -58,11 +58,23 @@ class Person:
 
     @property
     def label(self) -> str | None:
-        """What tells this person from others; None where only the role is known."""
-        session = _session_name(self.arn)
-        if session is not None:
-            return session.casefold()
-        return None if self.arn is not None and _ROLE.fullmatch(self.arn) else self.name.casefold()
+        """What tells this person from others; None where only the role is known.
+
+        The name is what a process may say of itself, so it stands for who has no ARN alone.
+        """
+        if self.arn is None:
+            return self.name.casefold()
+        if _ROLE.fullmatch(self.arn):
+            return None
+        return (_session_name(self.arn) or self.arn.rpartition("/")[2]).casefold()
+
+    @property
+    def role(self) -> str | None:
+        """The role's name, as its ARN tells it; or None."""
+        match = None
+        if self.arn is not None:
+            match = _SESSION.fullmatch(self.arn) or _ROLE.fullmatch(self.arn)
+        return None if match is None else match["role"].casefold()
 
     @property
     def grantee(self) -> str:
@@ -127,9 +139,12 @@ def is_same_person(one: Person, other: Person) -> bool:
     if one.arn is not None and one.arn == other.arn:
         return True
     labels = one.label, other.label
-    if None in labels or None in (one.arn, other.arn):
-        return labels[0] == labels[1] or one.name.casefold() == other.name.casefold()
-    return labels[0] == labels[1]
+    if labels[0] == labels[1]:
+        return True
+    if None not in labels and None not in (one.arn, other.arn):
+        return False
+    is_role_shared = one.role is not None and one.role == other.role
+    return is_role_shared or one.name.casefold() == other.name.casefold()
 
 
 def _stable(arn: str | None) -> str | None:

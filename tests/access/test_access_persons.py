@@ -36,6 +36,26 @@ def test_who_acts_is_kept_beside_who_signs() -> None:
 
 
 @pytest.mark.parametrize(
+    ("asker", "decider"),
+    [
+        ("arn:aws:iam::111122223333:user/ann", f"{SESSION.replace('etl', 'lead')}ann"),
+        ("arn:aws:iam::111122223333:user/team/ann", f"{SESSION.replace('etl', 'lead')}Ann"),
+        (ROLE.replace("team/", ""), f"{SESSION}ann"),
+        (f"{SESSION}ann", f"{SESSION.replace('etl', 'lead')}ann"),
+    ],
+)
+def test_a_label_that_a_process_gives_itself_makes_nobody_else_of_it(
+    asker: str, decider: str
+) -> None:
+    """The setting `identity` is a name of one's own choice; the ARN stays."""
+    person, other = Person("build-17", asker), Person("lead", decider)
+
+    assert is_same_person(person, other)
+    assert is_same_person(other, person)
+    assert not is_same_person(person, Person("lead", "arn:aws:iam::111122223333:user/ida"))
+
+
+@pytest.mark.parametrize(
     ("one", "other", "is_same"),
     [
         (f"{SESSION}ann", f"{SESSION}bob", False),
