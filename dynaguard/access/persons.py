@@ -130,8 +130,14 @@ def person_of(principal: Principal) -> Person:
 
 
 def is_known(principal: Principal) -> bool:
-    """Whether an identity can be told from others at all: nothing but a key is not enough."""
-    return principal.arn is not None or principal.source not in _VAGUE_SOURCES
+    """Whether an identity can be told from others at all.
+
+    Nothing but a key is not enough; nor is a permission set of IAM Identity Center of which it is
+    not known who signed in: whoever approves may be that very person.
+    """
+    if principal.arn is not None:
+        return _stable(principal.arn) is not None
+    return principal.source not in _VAGUE_SOURCES
 
 
 def is_same_person(one: Person, other: Person) -> bool:

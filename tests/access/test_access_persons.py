@@ -6,6 +6,7 @@ import pytest
 
 from dynaguard.access.persons import Person, is_known, is_same_person, person_of
 from dynaguard.call import UNKNOWN_RUN, Principal
+from dynaguard.identity.arns import sso_session
 
 ROLE = "arn:aws:iam::111122223333:role/team/etl"
 SESSION = "arn:aws:sts::111122223333:assumed-role/etl/"
@@ -91,6 +92,9 @@ def test_in_doubt_two_are_one(one: str | None, other: str | None, is_same: bool)
         (None, "explicit", True),
         (None, "environment", True),
         (ROLE, "key_id", True),
+        (f"{SESSION}{UNKNOWN_RUN}", "provider", False),
+        (sso_session("Devs", "111122223333").arn, "provider", False),
+        (sso_session("Devs", "111122223333").arn, "explicit", False),
     ],
 )
 def test_a_key_alone_is_nobody(arn: str | None, source: str, known: bool) -> None:
