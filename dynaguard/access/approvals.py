@@ -10,7 +10,8 @@ those of the call and of the policy in force now, never those that a record clai
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from dynaguard.access.approvers import Approvers
@@ -155,12 +156,11 @@ class Approvals:
         unseen = _unseen(passage)
         if unseen is not None:
             return _refused(decision, f"{decision.reason}, and {unseen}", "change the request")
-        approvals = {
-            f"{ref.sid} ({ref.source})": self._terms_by_ref[ref]
-            for ref in decision.required_by
-            if ref in self._terms_by_ref
-        }
-        if not approvals or len(approvals) < len(set(decision.required_by)):
+        required_by = dict.fromkeys(decision.required_by)
+        approvals = _named(
+            (ref, self._terms_by_ref[ref]) for ref in required_by if ref in self._terms_by_ref
+        )
+        if not approvals or len(approvals) < len(required_by):
             return _refused(decision, "the terms of its approval are not known", "report this")
         try:
             subject = subject_of_call(call, principal.account_id)
@@ -275,6 +275,21 @@ def ref_of(ticket: Ticket) -> ApprovalRef:
         ticket.approved_epoch_s or 0.0,
         ticket.end_epoch_s,
     )
+
+
+def _named(
+    terms: Iterable[tuple[StatementRef, ApprovalTerms]],
+) -> dict[str, ApprovalTerms]:
+    """Terms by what demands them, the same wherever the policy's file lies."""
+    named: dict[str, ApprovalTerms] = {}
+    for ref, each in terms:
+        name = first = f"{ref.sid} ({PurePath(ref.source).name})"
+        count = 1
+        while name in named:
+            count += 1
+            name = f"{first} {count}"
+        named[name] = each
+    return named
 
 
 def _unseen(passage: Passage) -> str | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+import json
 import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import dynaguard
 from dynaguard import ApprovalRequired, PolicyDenied
+from dynaguard.access import approvals as approvals_module
 from dynaguard.access.approvals import Approvals
 from dynaguard.access.boundaries import Boundaries
 from dynaguard.access.clock import StrictClock
@@ -22,9 +25,10 @@ from dynaguard.access.ticket_asking import Asking
 from dynaguard.access.ticket_book import TicketBook
 from dynaguard.assembly import build_guard
 from dynaguard.boundary import Boundary
-from dynaguard.call import Authorization
+from dynaguard.call import Authorization, StatementRef
 from dynaguard.hooks.clients import ClientRegistry
 from dynaguard.hooks.lifecycle import current
+from dynaguard.policy.model import ApprovalTerms
 from dynaguard.scope import current_scope
 from dynaguard.testing.stores import MemoryStore
 from tests.access.approving import (
@@ -608,3 +612,32 @@ def test_to_install_again_with_the_clock_put_back_revives_nothing(
     with pytest.raises(PolicyDenied):
         client.get_item(TableName="orders", Key=KEY)
     assert len(wire.sent) == 1
+
+
+def test_an_approval_counts_wherever_the_policys_file_lies(
+    client: Any, wire: Any, store: MemoryStore, tmp_path: Path
+) -> None:
+    """Tomorrow's run may have another folder."""
+    for name in ("today", "tomorrow"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "policy.json").write_text(json.dumps(POLICY))
+    with dynaguard.install(
+        tmp_path / "today" / "policy.json", identity=ETL_ARN, access_store=store
+    ):
+        approve(store, ticket_of(client))
+
+    dynaguard.install(tmp_path / "tomorrow" / "policy.json", identity=ETL_ARN, access_store=store)
+    delete(client)
+
+    assert len(wire.sent) == 1
+
+
+def test_statements_of_one_name_in_files_of_one_name_are_each_demanded() -> None:
+    """None takes the place of another."""
+    refs = [StatementRef("Deletes", f"/{folder}/policy.toml") for folder in "abc"]
+
+    assert [*approvals_module._named((ref, ApprovalTerms()) for ref in refs)] == [
+        "Deletes (policy.toml)",
+        "Deletes (policy.toml) 2",
+        "Deletes (policy.toml) 3",
+    ]
