@@ -40,7 +40,7 @@ class Part:
 
 
 PARTS = (
-    Part("settings", "reference/settings.md", "dynaguard.settings", "settings_markdown"),
+    Part("settings", "reference/settings.md", "dynaguard.settings.page", "settings_markdown"),
     Part(
         "surroundings",
         "correlation.md",
@@ -66,9 +66,27 @@ PARTS = (
         "dynaguard.audit.log",
         "checkpoint_schema_markdown",
     ),
+    Part(
+        "audit access",
+        "reference/audit-record.md",
+        "dynaguard.audit.log",
+        "access_schema_markdown",
+    ),
     Part("commands", "reference/cli.md", "dynaguard.cli.reference", "commands_markdown"),
     Part("packs", "packs.md", "dynaguard.policy.packs", "packs_markdown"),
     Part("lint rules", "reference/lint.md", "dynaguard.policy.lint.rules", "rules_markdown"),
+    Part(
+        "runbook library",
+        "runbook-library.md",
+        "dynaguard.runbooks.rendering",
+        "library_markdown",
+    ),
+    Part(
+        "runbook lint rules",
+        "reference/runbook-lint.md",
+        "dynaguard.runbooks.lint.rules",
+        "runbook_rules_markdown",
+    ),
 )
 
 

@@ -25,6 +25,7 @@ from dynaguard.errors import (
     PolicySyntaxError,
     Problem,
     RunbookError,
+    SessionError,
     TamperedRequest,
     TicketError,
 )
@@ -44,6 +45,11 @@ if _typing.TYPE_CHECKING:
     from dynaguard.masking.registry import Detector, register_detector, register_strategy
     from dynaguard.propagation.carrying import carry, scope_environ
     from dynaguard.propagation.invocations import invocation
+    from dynaguard.runbooks.handler import runbook_handler
+    from dynaguard.runbooks.results import RunResult
+    from dynaguard.runbooks.running import run_runbook
+    from dynaguard.runbooks.task import Task
+    from dynaguard.runbooks.tasks import current_task, task
 
 _MODULE_BY_LAZY_NAME = {
     "Approval": "dynaguard.hooks.requesting",
@@ -52,8 +58,11 @@ _MODULE_BY_LAZY_NAME = {
     "Grant": "dynaguard.access.grants",
     "Guard": "dynaguard.guard",
     "GuardStatus": "dynaguard.hooks.status",
+    "RunResult": "dynaguard.runbooks.results",
+    "Task": "dynaguard.runbooks.task",
     "approval": "dynaguard.hooks.requesting",
     "carry": "dynaguard.propagation.carrying",
+    "current_task": "dynaguard.runbooks.tasks",
     "explain": "dynaguard.explaining",
     "grant": "dynaguard.hooks.granting",
     "grants": "dynaguard.hooks.granting",
@@ -64,8 +73,11 @@ _MODULE_BY_LAZY_NAME = {
     "register_strategy": "dynaguard.masking.registry",
     "request_access": "dynaguard.hooks.requesting",
     "revoke_grant": "dynaguard.hooks.granting",
+    "run_runbook": "dynaguard.runbooks.running",
+    "runbook_handler": "dynaguard.runbooks.handler",
     "scope_environ": "dynaguard.propagation.carrying",
     "status": "dynaguard.hooks.status",
+    "task": "dynaguard.runbooks.tasks",
     "unmask_item": "dynaguard.hooks.items",
     "unwritten": "dynaguard.hooks.batch_writer",
 }
@@ -92,14 +104,18 @@ __all__ = [
     "PolicyDenied",
     "PolicySyntaxError",
     "Problem",
+    "RunResult",
     "RunbookError",
+    "SessionError",
     "TamperedRequest",
+    "Task",
     "TicketError",
     "acting_as",
     "approval",
     "attach",
     "carry",
     "correlation",
+    "current_task",
     "deadline",
     "detach",
     "explain",
@@ -114,8 +130,11 @@ __all__ = [
     "register_strategy",
     "request_access",
     "revoke_grant",
+    "run_runbook",
+    "runbook_handler",
     "scope_environ",
     "status",
+    "task",
     "uninstall",
     "unmask_item",
     "unwritten",

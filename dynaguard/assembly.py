@@ -162,7 +162,7 @@ def build_guard(
             time_s=lambda: time_ns() / 1e9,
         ),
         telemetry=Telemetry(logs=CallLogs(time_ns=time_ns) if settings.audit_logs else None),
-        audit=_open_audit(settings, document, time_ns, ship),
+        audit=open_audit(configuration, time_ns=time_ns, ship=ship),
         context=context,
         access=access,
         policy=None if document is None else CompiledPolicy(document),
@@ -185,7 +185,7 @@ def _lookup(settings: Settings, lookup: LookUpCaller | None) -> IdentityLookup |
 
 def process_scope(settings: Settings) -> Scope:
     """The scope outside of any other, as the settings describe this process."""
-    return Scope(
+    scope = Scope(
         correlation_id=settings.correlation_id,
         job=settings.job,
         run_id=settings.run_id,
@@ -193,6 +193,7 @@ def process_scope(settings: Settings) -> Scope:
         runbook=settings.runbook,
         priority=settings.priority,
     )
+    return scope if settings.scope is None else settings.scope.within(scope)
 
 
 def find_trace(settings: Settings, environ: Mapping[str, str]) -> FindTrace:
@@ -200,13 +201,18 @@ def find_trace(settings: Settings, environ: Mapping[str, str]) -> FindTrace:
     return trace_finder(environ) if settings.surroundings else str
 
 
-def _open_audit(
-    settings: Settings,
-    document: PolicyDocument | None,
-    time_ns: Callable[[], int],
-    ship: Callable[[str], Ship] | None,
+def open_audit(
+    configuration: Configuration,
+    *,
+    time_ns: Callable[[], int] = time.time_ns,
+    ship: Callable[[str], Ship] | None = None,
 ) -> AuditLog:
-    """The audit log that the settings name."""
+    """The audit log that the settings name.
+
+    Raises:
+        ConfigurationError: The file cannot be opened.
+    """
+    settings, document = configuration.resolved.settings, configuration.document
     key_file = settings.audit_sign_key_file
     return AuditLog(
         settings.audit,

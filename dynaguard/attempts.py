@@ -102,11 +102,13 @@ class Attempts:
     def measure(self, passage: Passage) -> None:
         """Has the answer tell what it consumed, where anybody wants to know and nobody asked.
 
-        That is the setting `consumed_capacity`, a capacity limit, or a budget. The call goes on
-        with a copy of its parameters; the caller's own stay as they are.
+        That is the setting `consumed_capacity`, a capacity limit, a task's boundary, or a budget.
+        The call goes on with a copy of its parameters; the caller's own stay as they are.
         """
         call = passage.call
-        if not self._is_measuring or call.operation not in REPORTING or call.is_presign:
+        if not (self._is_measuring or passage.is_limited):
+            return
+        if call.operation not in REPORTING or call.is_presign:
             return
         if call.service != "dynamodb" or call.params.get(_ASKED, "NONE") != "NONE":
             return

@@ -25,6 +25,7 @@ from dynaguard.policy.principals import facts_of
 
 if TYPE_CHECKING:
     from dynaguard.access.access import Access
+    from dynaguard.access.lasting import Ended
     from dynaguard.access.thresholds import Allowance
     from dynaguard.access.widening import Grants
     from dynaguard.aws.context import ContextSource
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 Refuse = Callable[["Passage", Decision], None]
 """Raises the denial, or notes that the mode lets the call through."""
+_REFUSED: Final = frozenset({Verdict.DENY, Verdict.IMPLICIT_DENY})
 _UNGOVERNED: Final = Decision(Verdict.UNGOVERNED)
 _MAX_CLAIMS: Final = 16
 """Grants that one call finds used up before it is refused."""
@@ -48,9 +50,10 @@ class Authorising:
         context: Where condition keys get their values.
         access: What widens and narrows the policy's answer for a while.
         refuse: What a refusal does.
+        limit: Takes what a call asks for of the limits of its task's boundaries.
     """
 
-    __slots__ = ("_access", "_context", "_policy", "_refuse", "_resolver")
+    __slots__ = ("_access", "_context", "_limit", "_policy", "_refuse", "_resolver")
 
     def __init__(
         self,
@@ -59,18 +62,20 @@ class Authorising:
         context: ContextSource,
         access: Access,
         refuse: Refuse,
+        limit: Callable[[Passage], None],
     ) -> None:
         self._resolver = resolver
         self._policy = policy
         self._context = context
         self._access = access
         self._refuse = refuse
+        self._limit = limit
 
     def authorise(self, passage: Passage) -> None:
         """Step: what the call needs, and whether the policy allows all of it.
 
         Raises:
-            PolicyDenied: It does not.
+            PolicyDenied: It does not, or the call's task has used up a limit.
         """
         access = self._access
         decision = self._decide(passage)
@@ -78,6 +83,8 @@ class Authorising:
             decision = self._decide(passage)
         if not decision.verdict.is_allowed and access.learns_more(decision):
             decision = self._decide(passage)
+        if passage.call.scope.boundaries and decision.verdict not in _REFUSED:
+            self._limit(passage)  # before anything of a grant or an approval is used up
         if decision.verdict is Verdict.REQUIRE_APPROVAL and access.approvals is not None:
             decision = access.approvals.settle(passage, decision, lambda: self._decide(passage))
             passage.decision = decision
@@ -114,6 +121,16 @@ class Authorising:
         passage.call = call._replace(credentials=credentials)
         passage.principal = after = self._resolver.resolve(credentials, call.scope)
         return _told(before) != _told(after)
+
+    def ended(self, passage: Passage) -> Ended | None:
+        """What ended meanwhile of that which let a call; None: it may still be sent.
+
+        A refusal that the mode let through lasts.
+        """
+        decision = passage.decision
+        if decision is None or not decision.is_enforced:
+            return None
+        return self._access.ended(passage.call, decision)
 
     def _decide(self, passage: Passage) -> Decision:
         """The decision for the passage's principal, which is noted in it."""

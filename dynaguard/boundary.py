@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-BoundaryKind = Literal["runbook", "agent"]
+BoundaryKind = Literal["runbook", "agent", "task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,9 @@ class Boundary:
     """One boundary.
 
     Attributes:
-        kind: Who draws it: the run of a `runbook`, or `acting_as()` for an `agent`.
-        name: Name of the runbook, or of who acts.
+        kind: Who draws it: the run of a `runbook`, `acting_as()` for an `agent`, or a `task()`
+            without a runbook.
+        name: Name of the runbook, of who acts, or of the task.
         task: Id of the task; what is used of the limits is counted by it. Unique per run.
         runbook_sha256: Content hash of the runbook, hexadecimal; None for agents.
         statements: IAM statements (Allow alone) as JSON text; None: any call that the policy

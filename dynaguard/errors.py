@@ -11,9 +11,10 @@
     |   |-- CursorRefused                  a forged, foreign or expired cursor
     |   |-- TamperedRequest                what is about to be sent is not what was decided
     |   |-- AuditUnavailable               audit is required and cannot be written
-    |   `-- CapacityLimitReached           the job's run has used up its capacity limit
+    |   `-- CapacityLimitReached           a job's run or a task has used up a limit
     |-- AccessStoreError (OSError)         grants and approvals cannot be read or written
     |-- RunbookError                       a runbook's run ended early; .step
+    |-- SessionError (OSError)             temporary credentials cannot be had; .role, .code
     |-- TicketError                        what was to be done with a ticket may not be done
     `-- GuardFailure (ClientError)         dynaguard itself failed and `on_error` is `deny`
 
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from dynaguard.call import Decision, StatementRef
+    from dynaguard.call import Call, Decision, StatementRef
 
 __all__ = [
     "AccessStoreError",
@@ -49,6 +50,7 @@ __all__ = [
     "PolicySyntaxError",
     "Problem",
     "RunbookError",
+    "SessionError",
     "TamperedRequest",
     "TicketError",
 ]
@@ -174,6 +176,10 @@ class _LocalRefusal(DynaguardError, ClientError):
         self.service = service
         self.operation = operation
         self.identity = identity
+        self.acting_as: str | None = None
+        self.task: str | None = None
+        self.runbook: str | None = None
+        self.correlation_id: str | None = None
         self._message = message
         is_s3 = service == "s3"
         code = "AccessDenied" if is_s3 else "AccessDeniedException"
@@ -189,7 +195,30 @@ class _LocalRefusal(DynaguardError, ClientError):
             "decision": self.decision,
             "identity": self.identity,
         }
-        return _rebuild, (type(self), self._message, arguments), _notes_of(self)
+        state = {name: getattr(self, name) for name in _SURROUNDINGS}
+        return _rebuild, (type(self), self._message, arguments), {**state, **_notes_of(self)}
+
+    def note_call(self, call: Call) -> None:
+        """Takes in what surrounded the call: names alone."""
+        self.acting_as, self.task = call.scope.acting_name, call.scope.task
+        self.runbook, self.correlation_id = call.scope.runbook, call.correlation_id
+
+    def as_dict(self) -> dict[str, Any]:
+        """The refusal as data: what, why, and how to ask for it.
+
+        Returns:
+            **Shape**: see the page on agents, and `denial.schema.json` in the package; JSON's own
+            types, names alone.
+        """
+        from dynaguard.denials import denial_dict  # is asked after a refusal, if ever
+
+        return denial_dict(self)
+
+    def as_json(self) -> str:
+        """The same as one line of JSON."""
+        from dynaguard.denials import denial_json
+
+        return denial_json(self)
 
     @property
     def statement(self) -> StatementRef | None:
@@ -211,6 +240,9 @@ class _LocalRefusal(DynaguardError, ClientError):
     def how_to_allow(self) -> str:
         """What would allow it, in one clause; empty where nothing would."""
         return self.decision.how_to_allow if self.decision else ""
+
+
+_SURROUNDINGS = ("acting_as", "task", "runbook", "correlation_id")
 
 
 def _rebuild(kind: type[_LocalRefusal], message: str, arguments: dict[str, Any]) -> _LocalRefusal:
@@ -245,6 +277,7 @@ class PolicyDenied(_LocalRefusal):
         decision: The whole decision; its authorisations hold no parameters.
         service, operation: The call.
         identity: Label of the calling identity.
+        acting_as, task, runbook, correlation_id: What surrounded the call; None where unknown.
         statement, resource, reason, how_to_allow: Read from the decision.
     """
 
@@ -255,14 +288,16 @@ class ApprovalRequired(PolicyDenied):
     Attributes:
         ticket: Id of the ticket under which it was asked for: made again once that is approved,
             the same call by the same identity passes. None where nothing could be asked for.
+        run: Id of the run of a runbook that waits for it and can be resumed; else None.
     """
 
     ticket: str | None = None
+    run: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles with its ticket."""
         rebuild, arguments, state = super().__reduce__()
-        return rebuild, arguments, {**state, "ticket": self.ticket}
+        return rebuild, arguments, {**state, "ticket": self.ticket, "run": self.run}
 
 
 class MaskedWriteRefused(PolicyDenied):
@@ -282,7 +317,9 @@ class AuditUnavailable(PolicyDenied):
 
 
 class CapacityLimitReached(PolicyDenied):
-    """The run of a job has used up a `[[capacity_limit]]`; `statement` is that limit.
+    """The run of a job has used up a `[[capacity_limit]]`, or a task a limit of its boundary.
+
+    `statement` names that limit, or the runbook or agent whose boundary it is.
 
     Raised for the next call that would consume more, such as a paginator's next page. Its code is
     no throttling code: to try again helps nothing.
@@ -302,22 +339,50 @@ class RunbookError(DynaguardError):
     Attributes:
         runbook: Name of the runbook.
         step: Name of the step at which it ended, or None.
+        run: Id by which the run can be resumed, or None.
     """
 
-    def __init__(self, message: str, *, runbook: str, step: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, runbook: str, step: str | None = None, run: str | None = None
+    ) -> None:
         self.runbook = runbook
         self.step = step
+        self.run = run
         super().__init__(message)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles with what it names."""
-        arguments = {"runbook": self.runbook, "step": self.step}
+        arguments = {"runbook": self.runbook, "step": self.step, "run": self.run}
         return _rebuild_run, (str(self), arguments), _notes_of(self)
 
 
 def _rebuild_run(message: str, arguments: dict[str, Any]) -> RunbookError:
     """Builds the error of a run again when it is unpickled or copied."""
     return RunbookError(message, **arguments)
+
+
+class SessionError(DynaguardError, OSError):
+    """The temporary credentials of a task cannot be had, so its call was not sent.
+
+    Attributes:
+        role: ARN of the role that was to be assumed.
+        code: Error code of STS's answer, or name of what kept it from answering.
+    """
+
+    def __init__(self, message: str, *, role: str, code: str = "") -> None:
+        self.role = role
+        self.code = code
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles with what it names."""
+        arguments = {"role": self.role, "code": self.code}
+        return _rebuild_session, (str(self), arguments), _notes_of(self)
+
+
+def _rebuild_session(message: str, arguments: dict[str, Any]) -> SessionError:
+    """Builds the error of a session again when it is unpickled or copied."""
+    return SessionError(message, **arguments)
 
 
 class TicketError(DynaguardError):

@@ -10,7 +10,6 @@ guard never sleeps, never sends and knows nothing of botocore: `hooks/` asks and
 
 from __future__ import annotations
 
-import logging
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -41,9 +40,12 @@ from dynaguard.errors import (
     TamperedRequest,
 )
 from dynaguard.interruption import came_from_handler
+from dynaguard.lasting import Lasting
+from dynaguard.limiting import Limiting
 from dynaguard.loads import Loads
 from dynaguard.passage import Passage
 from dynaguard.policy.decision import denial_message
+from dynaguard.recording import Recording
 from dynaguard.settings import Mode, ResolvedSettings
 
 if TYPE_CHECKING:
@@ -60,7 +62,6 @@ if TYPE_CHECKING:
     from dynaguard.telemetry.span import CallSpan
     from dynaguard.telemetry.telemetry import Telemetry
 
-_log = logging.getLogger("dynaguard")
 _RefusalT = TypeVar("_RefusalT", bound=PolicyDenied)
 
 
@@ -104,6 +105,9 @@ class Guard:
         attempts: Its calls' attempts under their retry budgets.
         concealment: What its masks do to a call, or None without masks.
         accounting: What a call does to the books, or None where none are kept.
+        recording: What calls and changes in access leave behind.
+        limiting: The limits of tasks' boundaries.
+        lasting: Whether calls that have waited may still be sent.
     """
 
     resolved: ResolvedSettings
@@ -115,16 +119,17 @@ class Guard:
     attempts: Attempts = field(init=False, repr=False)
     concealment: Concealment | None = field(init=False, repr=False)
     accounting: Accounting | None = field(init=False, repr=False)
+    recording: Recording = field(init=False, repr=False)
+    limiting: Limiting = field(init=False, repr=False)
+    lasting: Lasting = field(init=False, repr=False)
     _schemas: KeySchemas | None = field(init=False, repr=False)
     _authorising: Authorising = field(init=False, repr=False)
     _entry_steps: tuple[Callable[[Passage], None], ...] = field(init=False, repr=False)
-    _mode: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Puts the list of steps together; only what the settings use is in it."""
         rooms, settings = self.rooms, self.resolved.settings
         consumption = rooms.consumption
-        self._mode = settings.mode.value
         knows_schemas = rooms.policy is not None or consumption is not None
         self._schemas = schemas = rooms.context.schemas if knows_schemas else None
         loads = Loads(schemas.partition_key if schemas is not None else None)
@@ -141,12 +146,29 @@ class Guard:
             if consumption is not None
             else None
         )
+        is_enforcing = settings.mode is Mode.ENFORCE
+        self.limiting = limiting = Limiting(self._refusal, is_enforcing=is_enforcing)
+        self.recording = Recording(
+            rooms.audit,
+            rooms.telemetry,
+            accounting,
+            limiting,
+            mode=settings.mode.value,
+            monotonic=self.monotonic,
+            note_failure=self._note_failure,
+        )
         self.concealment = concealment = (
             Concealment(rooms.masks, self._refusal) if rooms.masks is not None else None
         )
         self._authorising = authorising = Authorising(
-            rooms.resolver, rooms.policy, rooms.context, rooms.access, self._refuse
+            rooms.resolver,
+            rooms.policy,
+            rooms.context,
+            rooms.access,
+            self._refuse,
+            limiting.check,
         )
+        self.lasting = Lasting(authorising, self._refuse, self._record_denial, self._note_failure)
         is_read = consumption is not None and consumption.reads_requests
         is_kept = rooms.audit.is_on or rooms.telemetry.is_logging
         is_decided = rooms.policy is not None or is_kept or is_read
@@ -234,13 +256,17 @@ class Guard:
     def _intend(self, passage: Passage) -> None:
         """Step: with `required` audit, the intent is on disk before the call leaves."""
         try:
-            self.rooms.audit.intent(passage.call, passage.principal, passage.decision, self._mode)
+            self.recording.intend(passage)
         except OSError as err:
             message = (
                 f"{passage.call.operation} was not sent: audit is required and its record cannot "
                 f"be written to `{self.resolved.settings.audit}` ({err.strerror})"
             )
             raise self._refusal(AuditUnavailable, passage, message) from err
+
+    def _note_failure(self) -> None:
+        """Counts a failure of dynaguard's own."""
+        self.counters.failures += 1
 
     def _refusal(self, kind: type[_RefusalT], passage: Passage, message: str) -> _RefusalT:
         """A refusal of a passage's call."""
@@ -355,37 +381,7 @@ class Guard:
 
     def leave(self, passage: Passage, status: Status, error_code: str | None = None) -> None:
         """Records how the call ended, once: audit, log, then span and metrics."""
-        if passage.is_recorded:
-            return
-        passage.is_recorded = True
-        audit, span, accounting = self.rooms.audit, passage.span, self.accounting
-        telemetry = self.rooms.telemetry
-        is_booked = accounting is not None and accounting.is_booking(passage)
-        is_kept = is_booked or audit.is_on or telemetry.is_logging
-        if not (is_kept or (span is not None and span.is_watched)):
-            return
-        outcome = passage.outcome(status, error_code, self.monotonic())
-        if is_booked and accounting is not None:
-            outcome = accounting.book(passage, outcome)
-        try:
-            audit.outcome(passage.call, passage.principal, passage.decision, outcome, self._mode)
-        except Exception as err:
-            if came_from_handler(err):
-                raise  # meant for the application
-            if not isinstance(err, OSError):  # those the audit log has counted and told
-                self.counters.failures += 1
-                _log.warning("the outcome of a call was not recorded (%s)", type(err).__name__)
-        if telemetry.is_logging:
-            telemetry.log(passage.call, passage.principal, passage.decision, outcome)
-        if span is not None:
-            span.finish(passage.call, passage.principal, passage.decision, outcome)
-
-    def annotate(self, passage: Passage, status: Status, error_code: str | None) -> None:
-        """Tells the span of a peer how the call ended, while that span is still open."""
-        span = passage.span
-        if span is not None and not span.is_owned:
-            outcome = passage.outcome(status, error_code, self.monotonic())
-            span.finish(passage.call, passage.principal, passage.decision, outcome)
+        self.recording.leave(passage, status, error_code)
 
     def note_unsent(self, call: Call, started_s: float, error_code: str) -> None:
         """Records a call that failed before it could be decided, such as invalid parameters."""
@@ -394,4 +390,5 @@ class Guard:
 
     def _record_denial(self, passage: Passage, denial: PolicyDenied | GuardFailure) -> None:
         """Records a refusal in the deciding step itself: nothing later may be relied on."""
+        denial.note_call(passage.call)
         self.leave(passage, Status.DENIED, denial.response["Error"]["Code"])

@@ -25,6 +25,7 @@ from dynaguard.consumption.units import attributed
 
 if TYPE_CHECKING:
     from dynaguard.budgets.load import Cause, Load
+    from dynaguard.consumption.tasks import Asked
     from dynaguard.masking import Plan
     from dynaguard.telemetry.span import CallSpan
 
@@ -92,6 +93,7 @@ class Passage:
         seal: What was decided, as `hooks/` wants to find it again when it is sent.
         may_wait: Whether it may wait for people, once; not where that would block an event loop.
         is_budgeted: Whether the retry budgets act on it.
+        asked: What it takes of the limits of its task's boundaries; None: nothing.
         is_limited: Whether it is under a capacity limit, or a threshold of capacity units.
         is_measured: Whether its answers tell consumed capacity that the caller did not ask for.
         is_observed: Whether the outermost wrapper watches the call and will record its end.
@@ -125,6 +127,7 @@ class Passage:
     seal: Any = None
     may_wait: bool = True
     is_budgeted: bool = False
+    asked: Asked | None = None
     is_limited: bool = False
     is_measured: bool = False
     is_observed: bool = False

@@ -217,6 +217,20 @@ class ScopeManager:
         return cast(_FunctionT, wrapper)
 
 
+def leave(scope: Scope) -> None:
+    """Takes a scope that was entered out of the running context, wherever it stands there.
+
+    For what may be left out of order, or in another context than it was entered in: scopes of
+    others stay, and where this one is not, nothing happens.
+    """
+    entered = [*_outer_scopes.get(), _current.get()]
+    places = [place for place, each in enumerate(entered) if each is scope]
+    if places:
+        del entered[places[-1]]
+        _current.set(entered.pop())
+        _outer_scopes.set(tuple(entered))
+
+
 def correlation(id: str | None = None) -> ScopeManager:
     """A scope whose calls carry one correlation id, such as an incident or ticket number.
 

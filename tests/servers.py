@@ -171,8 +171,11 @@ def find_dynoxide() -> Path:
 
 
 @contextlib.contextmanager
-def ministack() -> Iterator[Ministack]:
+def ministack(*, checks_access: bool = False) -> Iterator[Ministack]:
     """Runs a ministack on a free port of loopback, recording every call.
+
+    With `checks_access` it verifies signatures and holds calls to IAM and session policies; the
+    key `test` with the secret `test` is root.
 
     Its MQTT and SFTP listeners have fixed ports and stay off, so that several can run at once.
     """
@@ -185,6 +188,8 @@ def ministack() -> Iterator[Ministack]:
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
     }
+    if checks_access:
+        environment["AUTH"] = "true"
     with running([str(find_ministack())], port, environment) as pid:
         yield Ministack(f"http://127.0.0.1:{port}", pid)
 

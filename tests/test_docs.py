@@ -176,6 +176,20 @@ def test_the_identity_page_is_what_the_code_does(repository: Path) -> None:
     assert all(f"`{kind}`" in page for kind in PrincipalKind)
 
 
+def test_the_runbook_of_the_page_reads_and_has_no_findings(repository: Path) -> None:
+    """And compiles for the customer that the page names."""
+    from dynaguard.runbooks.binding import bind
+    from dynaguard.runbooks.lint import lint_runbook
+    from dynaguard.runbooks.reading import read_runbook
+
+    (text,) = _blocks(repository, "docs/runbooks.md", "toml")
+    runbook = read_runbook(tomllib.loads(text))
+    bound = bind(runbook, {"customer_id": "C-17"}, region="eu-west-1", account_id=None)
+
+    assert lint_runbook(runbook) == ()
+    assert [each["Sid"] for each in bound.iam_statements] == ["Quiet", "Find"]
+
+
 EVIDENCE_PAGES = ("docs/correlation.md", "docs/telemetry.md")
 EVIDENCE_PROGRAMS = [
     pytest.param(program, id=f"{page}-{number}")

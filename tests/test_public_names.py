@@ -16,6 +16,7 @@ FUNCTIONS = {
     "attach",
     "carry",
     "correlation",
+    "current_task",
     "deadline",
     "detach",
     "explain",
@@ -28,16 +29,29 @@ FUNCTIONS = {
     "mask_item",
     "register_detector",
     "register_strategy",
+    "run_runbook",
+    "runbook_handler",
     "request_access",
     "revoke_grant",
     "scope_environ",
     "status",
+    "task",
     "uninstall",
     "unmask_item",
     "unwritten",
 }
 ERRORS = {name for name in errors.__all__ if issubclass(getattr(errors, name), Exception)}
-VALUES = {"Approval", "Detector", "Explanation", "Grant", "Guard", "GuardStatus", "Problem"}
+VALUES = {
+    "Approval",
+    "Detector",
+    "Explanation",
+    "Grant",
+    "Guard",
+    "GuardStatus",
+    "Problem",
+    "RunResult",
+    "Task",
+}
 _DIRECTIVE = re.compile(r"^\.\. auto\w+:: dynaguard\.(\w+)$", re.MULTILINE)
 
 

@@ -32,7 +32,14 @@ import pytest
 
 from tests import servers
 
-PAGES = ("README.md", "docs/tutorial.md", "docs/access-stores.md", "docs/alarms.md")
+PAGES = (
+    "README.md",
+    "docs/tutorial.md",
+    "docs/access-stores.md",
+    "docs/agents.md",
+    "docs/alarms.md",
+    "docs/tasks.md",
+)
 _FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]*?) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,

@@ -27,8 +27,9 @@ from dynaguard.settings import (
     Settings,
     find_policy,
     resolve_settings,
-    settings_markdown,
 )
+from dynaguard.settings.carried import CarriedScope
+from dynaguard.settings.page import settings_markdown
 
 KEY = "not-for-anybody-to-see"
 
@@ -82,6 +83,7 @@ OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("stage", "load", "load", "load"),
     ("priority", "background", "background", Priority.BACKGROUND),
     ("correlation_id", "INC-4711", "INC-4711", "INC-4711"),
+    ("scope", None, '{"v":1,"task":"t-1","boundaries":[]}', CarriedScope(task="t-1")),
     ("surroundings", False, "off", False),
     ("stamp", False, "off", False),
     ("stamp_scope", False, "no", False),
@@ -100,9 +102,10 @@ OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("access_max_duration_s", 3600, "3600", 3600.0),
     ("approval_wait_s", 120, "120", 120.0),
     ("approval_webhooks", "hooks.toml", "hooks.toml", Path("hooks.toml")),
+    ("fast_parse", False, "off", False),
     ("disabled", True, "1", True),
 ]
-BY_ARGUMENT = [row for row in OTHER_VALUES if row[0] != "disabled"]
+BY_ARGUMENT = [row for row in OTHER_VALUES if row[0] not in {"disabled", "scope"}]
 BY_DOCUMENT = [
     row
     for row in OTHER_VALUES
@@ -115,6 +118,7 @@ BY_DOCUMENT = [
         "approval_webhooks",
         "coordinator",
         "disabled",
+        "scope",
     }
 ]
 
@@ -191,7 +195,7 @@ def test_nothing_given_is_the_defaults() -> None:
 def test_an_argument_gives_its_setting(
     name: str, value: object, _text: str, expected: object
 ) -> None:
-    """Every setting but `disabled` is an argument."""
+    """Every setting is an argument, but `disabled` and `scope`."""
     found = resolve({name: value})
 
     assert getattr(found.settings, name) == expected
@@ -481,7 +485,7 @@ def test_a_bad_variable_is_named(name: str, text: str, expected: str) -> None:
     assert line.endswith(expected)
 
 
-@pytest.mark.parametrize("name", ["policy", "mask_key", "mask_key_file", "disabled"])
+@pytest.mark.parametrize("name", ["policy", "mask_key", "mask_key_file", "disabled", "scope"])
 def test_a_document_may_not_give_everything(name: str) -> None:
     """No secrets, no other policy, no kill switch; the error names the variable."""
     (line,) = problems(document={name: KEY})

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dynaguard.access.approvals import Approvals
+    from dynaguard.access.lasting import Ended
     from dynaguard.access.store import AccessStore
     from dynaguard.access.thresholds import Allowance, Thresholds
     from dynaguard.access.widening import Grants
@@ -96,6 +97,19 @@ class Access:
         return not decision.grants or (
             self.grants is not None and self.grants.is_still_granted(decision)
         )
+
+    def ended(self, call: Call, decision: Decision) -> Ended | None:
+        """What ended meanwhile of that which let a call; None: it may still be sent.
+
+        Effects: as `is_still_granted`. Cost: three looks for a call that nothing special lets.
+        """
+        boundaries = call.scope.boundaries
+        if not (boundaries or decision.grants or decision.approval):
+            return None
+        from dynaguard.access.lasting import ended  # calls by special leave alone need it
+
+        held = self.boundaries
+        return ended(decision, boundaries, held.clock, held.is_over, self.is_still_granted)
 
     def told(self, call: Call, decision: Decision, principal: Principal) -> Decision:
         """A refusal that also says how to ask for a grant."""

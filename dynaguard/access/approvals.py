@@ -10,11 +10,12 @@ those of the call and of the policy in force now, never those that a record clai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from dynaguard.access.approvers import Approvers
+from dynaguard.access.changes import AccessChange, note_change
 from dynaguard.access.persons import is_known, person_of
 from dynaguard.access.run_approvals import RunApprovals
 from dynaguard.access.subjects import SubjectError, subject_of_call
@@ -132,6 +133,9 @@ class Approvals:
                 ticket, self._wait_s or 0.0, scope.deadline_monotonic_s
             )
             passage.wait_s += waited_s
+            if passage.span is not None:
+                state = ticket.state_at(self.asking.book.clock.for_end_s())
+                passage.span.add_approval_wait(ticket.id, waited_s, state.value)
             passage.may_wait = False
             decision = decide_again()
             if decision.verdict is not Verdict.REQUIRE_APPROVAL:
@@ -156,11 +160,12 @@ class Approvals:
         unseen = _unseen(passage)
         if unseen is not None:
             return _refused(decision, f"{decision.reason}, and {unseen}", "change the request")
-        required_by = dict.fromkeys(decision.required_by)
-        approvals = _named(
-            (ref, self._terms_by_ref[ref]) for ref in required_by if ref in self._terms_by_ref
-        )
-        if not approvals or len(approvals) < len(required_by):
+        approvals = {
+            _name_of(ref, decision.required_by): self._terms_by_ref[ref]
+            for ref in decision.required_by
+            if ref in self._terms_by_ref
+        }
+        if not approvals or len(approvals) < len(set(decision.required_by)):
             return _refused(decision, "the terms of its approval are not known", "report this")
         try:
             subject = subject_of_call(call, principal.account_id)
@@ -219,6 +224,9 @@ class Approvals:
         if refusal is not None:
             return refusal
         used = book.change(ticket.id, lambda each: claim(each, book.clock.for_end_s()))
+        if used.uses_left == 0:
+            sha256, requester = used.subject_sha256, str(used.requester)
+            note_change(AccessChange("ticket used up", used.id, requester, subject_sha256=sha256))
         walk = current_walk.get()
         if walk is not None:
             walk[case_of(used)] = used.id
@@ -277,21 +285,6 @@ def ref_of(ticket: Ticket) -> ApprovalRef:
     )
 
 
-def _named(
-    terms: Iterable[tuple[StatementRef, ApprovalTerms]],
-) -> dict[str, ApprovalTerms]:
-    """Terms by what demands them, the same wherever the policy's file lies."""
-    named: dict[str, ApprovalTerms] = {}
-    for ref, each in terms:
-        name = first = f"{ref.sid} ({PurePath(ref.source).name})"
-        count = 1
-        while name in named:
-            count += 1
-            name = f"{first} {count}"
-        named[name] = each
-    return named
-
-
 def _unseen(passage: Passage) -> str | None:
     """Why nobody can approve a call: its parameters do not say what it does. None: they do."""
     call = passage.call
@@ -323,6 +316,19 @@ def _refused(decision: Decision, reason: str, how_to_allow: str) -> Decision:
         reason=one_line(reason),
         how_to_allow=how_to_allow,
     )
+
+
+def _name_of(ref: StatementRef, others: tuple[StatementRef, ...]) -> str:
+    """A statement as tickets name it: Sid and file, but neither its folder nor its line.
+
+    The same policy is deployed to several places, and lines move when others are edited.
+    """
+    name = PurePath(ref.source).name
+    is_one_of_two = any(
+        each != ref and (each.sid, PurePath(each.source).name) == (ref.sid, name)
+        for each in others
+    )
+    return f"{ref.sid} ({ref.source if is_one_of_two else name})"
 
 
 def _reason_of(scope: Scope) -> str:

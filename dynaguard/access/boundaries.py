@@ -12,7 +12,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from dynaguard.access.lives import has_ended
 from dynaguard.call import Authorization, Call, Decision, Principal, StatementRef, Verdict
+from dynaguard.errors import PolicySyntaxError
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.matcher import CompiledPolicy
 
@@ -34,10 +36,10 @@ class Boundaries:
         clock: Tells when they end.
     """
 
-    __slots__ = ("_clock", "_policies", "_templates")
+    __slots__ = ("_policies", "_templates", "clock")
 
     def __init__(self, clock: StrictClock) -> None:
-        self._clock = clock
+        self.clock = clock
         self._policies: dict[str, CompiledPolicy] = {}
         self._templates: dict[str, Templates] = {}
 
@@ -71,15 +73,20 @@ class Boundaries:
         """Whether the statements of a boundary allow one authorisation, for certain."""
         if boundary.statements is None:
             return True
-        policy = self._policy(boundary.statements)
+        try:
+            policy = self._policy(boundary.statements)
+        except (PolicySyntaxError, ValueError):
+            return False  # what cannot be read allows nothing, whatever `on_error` says
         lookup = lookup_for(authorization, principal)
         ruling = policy.rule(authorization, principal, lookup)
         return ruling.verdict is Verdict.ALLOW and authorization.problem is None
 
     def is_over(self, boundary: Boundary) -> bool:
-        """Whether a boundary's time has come."""
+        """Whether a boundary's time has come, or its task was ended."""
         end_s = boundary.expires_epoch_s
-        return end_s is not None and self._clock.for_end_s() >= end_s
+        if has_ended(boundary.task):
+            return True
+        return end_s is not None and self.clock.for_end_s() >= end_s
 
     def _refusal(
         self,
@@ -94,14 +101,16 @@ class Boundaries:
         if self.is_over(boundary):
             ended = datetime.fromtimestamp(boundary.expires_epoch_s or 0, UTC)
             reason = f"it ended at {ended:%Y-%m-%dT%H:%M:%SZ}"
+            if has_ended(boundary.task):
+                reason = "it has ended"
             return _refused(boundary, decision, needs[:1], reason, "start it again")
         if boundary.statements is not None:
             for need in needs or (None,):
                 if need is None or not self.allows(boundary, need, principal, lookup_for):
-                    reason = f"no step of it needs `{call.operation}` like this"
-                    return _refused(boundary, decision, (need,) if need else (), reason)
+                    offending = (need,) if need else ()
+                    return _outside(boundary, decision, offending, call.operation)
         if boundary.templates is not None:
-            mismatch = self._templates_of(boundary.templates).mismatch(call)
+            mismatch = self._mismatch(boundary.templates, call)
             if mismatch is not None:
                 return _refused(boundary, decision, needs[:1], mismatch)
         return None
@@ -109,6 +118,13 @@ class Boundaries:
     def _policy(self, text: str) -> CompiledPolicy:
         """The statements, compiled when they are first asked."""
         return _made(self._policies, text, _compile)
+
+    def _mismatch(self, text: str, call: Call) -> str | None:
+        """Why no template allows the call; templates that cannot be read allow none."""
+        try:
+            return self._templates_of(text).mismatch(call)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return "its templates cannot be read"
 
     def _templates_of(self, text: str) -> Templates:
         """The templates, read when they are first asked."""
@@ -132,6 +148,18 @@ def _compile(text: str) -> CompiledPolicy:
     """IAM statements as a policy of their own: default deny, every service governed."""
     source = {"Version": "2012-10-17", "Statement": json.loads(text)}
     return CompiledPolicy(load_policy(source, environ={}))
+
+
+def _outside(
+    boundary: Boundary, decision: Decision, offending: tuple[Authorization, ...], operation: str
+) -> Decision:
+    """The refusal of a call that the statements of a boundary do not allow."""
+    if boundary.kind == "runbook":
+        reason = f"no step of it needs `{operation}` like this"
+        return _refused(boundary, decision, offending, reason)
+    reason = f"its statements do not allow `{operation}` like this"
+    how_to_allow = "make the call outside of it, or have its statements name it"
+    return _refused(boundary, decision, offending, reason, how_to_allow)
 
 
 def _refused(

@@ -92,7 +92,7 @@ class Grants:
             if ref.id in held or not self._is_counted(ref):
                 continue
             try:
-                if not self._claim(ref):
+                if not self._claim(ref, principal):
                     return Claimed(None, held)
             except AccessStoreError as err:
                 return Claimed(_unclaimed(decision, ref, err), held)
@@ -137,10 +137,16 @@ class Grants:
         live = None if snapshot is None else snapshot.by_id.get(ref.id)
         return live is None or live.grant.uses is not None
 
-    def _claim(self, ref: GrantRef) -> bool:
+    def _claim(self, ref: GrantRef, principal: Principal) -> bool:
         """Takes one use; False, and the grant is not asked again, where none is left."""
         book = self.book
-        is_taken = claim_use(book.store, ref.id, book.clock, max_duration_s=book.max_duration_s)
+        is_taken = claim_use(
+            book.store,
+            ref.id,
+            book.clock,
+            max_duration_s=book.max_duration_s,
+            by=principal.name,
+        )
         if not is_taken:
             book.spend(ref.id)
         return is_taken

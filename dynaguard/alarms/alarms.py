@@ -16,6 +16,8 @@ from dynaguard.errors import ConfigurationError
 from dynaguard.telemetry import names
 
 _REFUSALS: Final = ("deny", "implicit_deny")
+_BREAK_GLASS: Final = (METRIC_BY_KIND[AlarmKind.BREAK_GLASS], names.BREAK_GLASS_METRIC)
+"""Of the records, and OpenTelemetry's; of every identity together, so without dimensions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Alarm:
 
 
 def alarms_of(plan: AlarmPlan) -> tuple[Alarm, ...]:
-    """The alarms of a plan: per identity and table, per identity, per table and index.
+    """The alarms of a plan: per identity and table, per identity, per table and index, and one.
 
     Raises:
         ConfigurationError: No log group where metrics come from one, or a description would be
@@ -81,6 +83,8 @@ def _identity_alarms(plan: AlarmPlan) -> Iterator[Alarm]:
         for identity in plan.subjects.identities:
             metrics = _metrics(plan, AlarmKind.FAILURES, identity, None)
             yield _alarm(plan, AlarmKind.FAILURES, metrics, identity=identity)
+    name = _BREAK_GLASS[plan.metrics_from == "otel"]
+    yield _alarm(plan, AlarmKind.BREAK_GLASS, (Metric(plan.names.namespace, name, ()),))
 
 
 def _table_alarms(plan: AlarmPlan) -> Iterator[Alarm]:

@@ -83,11 +83,17 @@ def _filter(each: MetricFilter, plan: AlarmPlan) -> dict[str, Any]:
                     "MetricName": each.metric,
                     "MetricValue": each.value,
                     "Unit": "Count",
-                    "Dimensions": [{"Key": key, "Value": field} for key, field in each.dimensions],
+                    **_filter_dimensions(each),
                 }
             ],
         },
     }
+
+
+def _filter_dimensions(each: MetricFilter) -> dict[str, Any]:
+    """The dimensions of a filter that has some."""
+    found = [{"Key": key, "Value": field} for key, field in each.dimensions]
+    return {"Dimensions": found} if found else {}
 
 
 def _alarm(alarm: Alarm) -> dict[str, Any]:

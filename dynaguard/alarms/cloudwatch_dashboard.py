@@ -24,6 +24,13 @@ _LATENCY_OPERATIONS: Final = ("GetItem", "Query", "PutItem", "UpdateItem")
 _MAX_LISTED: Final = 20
 
 
+_BREAK_GLASS: Final = {
+    "logs": METRIC_BY_KIND[AlarmKind.BREAK_GLASS],
+    "otel": names.BREAK_GLASS_METRIC,
+}
+"""Of all identities together, without dimensions."""
+
+
 def cloudwatch_dashboard(plan: AlarmPlan) -> dict[str, Any]:
     """The body of a dashboard, for `aws cloudwatch put-dashboard`.
 
@@ -43,6 +50,7 @@ def cloudwatch_dashboard(plan: AlarmPlan) -> dict[str, Any]:
     widgets = [
         *_headline(plan, grid),
         *_calls(plan, grid),
+        *_privileged(plan, grid),
         *_throttles(plan, grid),
         *_retries(plan, grid),
         *_data(plan, grid),
@@ -94,6 +102,18 @@ def _calls(plan: AlarmPlan, grid: Grid) -> Iterator[dict[str, Any]]:
     yield from _own_row(
         plan, grid, [("Denials", AlarmKind.DENIALS), ("Failures", AlarmKind.FAILURES)]
     )
+
+
+def _privileged(plan: AlarmPlan, grid: Grid) -> Iterator[dict[str, Any]]:
+    """What was done by special leave."""
+    name = _BREAK_GLASS.get(plan.metrics_from)
+    if plan.log_group is None and name is None:
+        return
+    yield from _section(grid, "Grants, approvals, tasks")
+    yield from _log_row(plan, grid, queries.PRIVILEGED)
+    if name is not None:
+        [place] = grid.row([24], 4)
+        yield _graph(plan, place, "Break-glass uses", [[plan.names.namespace, name]])
 
 
 def _throttles(plan: AlarmPlan, grid: Grid) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ _WHAT: Final[Mapping[AlarmKind, str]] = {
     AlarmKind.DENIALS: "Calls are denied, by the dynaguard policy or by IAM",
     AlarmKind.BUDGET: "Retry budget exhausted, throttled or failing calls are given up",
     AlarmKind.FAILURES: "Calls to AWS fail",
+    AlarmKind.BREAK_GLASS: "Break-glass is used: access without anybody's approval",
     AlarmKind.TABLE_READ_THROTTLES: "DynamoDB throttles reads, of all callers together",
     AlarmKind.TABLE_WRITE_THROTTLES: "DynamoDB throttles writes, of all callers together",
 }
@@ -33,6 +34,7 @@ _RECORDS: Final[Mapping[AlarmKind, str]] = {
     ),
     AlarmKind.BUDGET: "ispresent({at}outcome.budget_refusal)",
     AlarmKind.FAILURES: '{at}outcome.status in ["error", "denied"]',
+    AlarmKind.BREAK_GLASS: '@message like /"is_break_glass":true/',
 }
 """Audit records behind each kind, as Logs Insights filters them; `{at}`: where the record is."""
 _READ_ON: Final[Mapping[AlarmKind, str]] = {
@@ -41,6 +43,10 @@ _READ_ON: Final[Mapping[AlarmKind, str]] = {
     AlarmKind.DENIALS: "{at}decision.statement, {at}decision.reason, {at}decision.how_to_allow",
     AlarmKind.BUDGET: "{at}operation, {at}outcome.budget_refusal, {at}outcome.budget.bucket",
     AlarmKind.FAILURES: "{at}service, {at}operation, {at}outcome.error_code",
+    AlarmKind.BREAK_GLASS: (
+        "{at}identity.name, {at}operation, {at}decision.grants.0.id, {at}decision.grants.0.owner, "
+        "{at}decision.grants.0.reason, {at}change.kind, {at}change.by, {at}task"
+    ),
 }
 """The fields that explain it."""
 _OTEL_METRIC: Final[Mapping[AlarmKind, str]] = {
@@ -48,6 +54,7 @@ _OTEL_METRIC: Final[Mapping[AlarmKind, str]] = {
     AlarmKind.WRITE_THROTTLES: names.THROTTLED_METRIC,
     AlarmKind.DENIALS: names.DECISIONS_METRIC,
     AlarmKind.BUDGET: names.REFUSED_METRIC,
+    AlarmKind.BREAK_GLASS: names.BREAK_GLASS_METRIC,
 }
 
 
@@ -87,7 +94,8 @@ def _fixed(
 ) -> Iterator[str]:
     """What is never left out, line by line."""
     yield f"{_WHAT[kind]}: {plan.timings[kind].text}."
-    yield f"Identity: {identity or 'not told by DynamoDB'}"
+    nobody = "any" if kind is AlarmKind.BREAK_GLASS else "not told by DynamoDB"
+    yield f"Identity: {identity or nobody}"
     facts = {
         "Table": table,
         "Index": index,
@@ -107,17 +115,22 @@ def _directions(
         yield from _table_directions(plan, kind, table)
         return
     if plan.metrics_from == "otel":
+        spans = (
+            f"{names.IDENTITY_NAME} = {identity}" if identity else f"{names.BREAK_GLASS} = true"
+        )
+        command = "top" if identity else "audit show --break-glass"
         yield (
-            f"metric {_OTEL_METRIC[kind]} and spans with {names.IDENTITY_NAME} = {identity}; "
-            "`dynaguard top` on the audit file"
+            f"metric {_OTEL_METRIC[kind]} and spans with {spans}; `dynaguard {command}` on the "
+            "audit file"
         )
         yield f"metric {_OTEL_METRIC[kind]}"
         return
     at = f"{plan.field_prefix}." if plan.field_prefix else ""
     where = f"log group {plan.log_group}"
     records, read_on = (text.replace("{at}", at) for text in (_RECORDS[kind], _READ_ON[kind]))
+    who = f'{at}identity.name = "{_quoted(identity)}" and ' if identity else ""
     yield (
-        f'{where}, Logs Insights: `filter {at}identity.name = "{_quoted(identity)}" and {records} '
+        f"{where}, Logs Insights: `filter {who}{records} "
         f"| fields @timestamp, {read_on}, {at}correlation_id`"
     )
     yield f"{where}, records with {records}"

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from dynaguard.alarms import dynamodb_metrics
 from dynaguard.alarms.dynamodb_metrics import NAMESPACE
-from dynaguard.alarms.grafana_panels import ROWS, Panel, Target
+from dynaguard.alarms.grafana_panels import ROWS
+from dynaguard.alarms.grafana_values import Panel, Target
 from dynaguard.alarms.kinds import AlarmKind
 from dynaguard.alarms.layout import COLUMNS, Grid, Place
 from dynaguard.alarms.plan import AlarmPlan

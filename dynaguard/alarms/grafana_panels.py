@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from dynaguard.alarms.dynamodb_metrics import SIDES, consumed_units, throttle_causes, throttles
+from dynaguard.alarms.grafana_access import ACCESS_ROW
+from dynaguard.alarms.grafana_values import Panel, Row, Target, of_dynamodb, quantiles, rates
 from dynaguard.alarms.prometheus import (
     TABLE,
     counter,
@@ -14,57 +15,11 @@ from dynaguard.alarms.prometheus import (
     legend,
     matchers,
     prometheus_name,
-    quantile,
     share,
     summed_increase,
     summed_rate,
 )
 from dynaguard.telemetry import names
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One query of a panel: over Prometheus, or of a metric of DynamoDB in CloudWatch.
-
-    Attributes:
-        legend: Text of each line.
-        expr: PromQL, or empty.
-        metric: Name of a metric of DynamoDB, or empty.
-    """
-
-    legend: str
-    expr: str = ""
-    metric: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """One panel.
-
-    Attributes:
-        title: What it shows.
-        description: What to read in it.
-        targets: Its queries.
-        unit: Grafana's id of the unit.
-        view: Lines over time, or a table over the whole range.
-        width: Columns, of 24.
-    """
-
-    title: str
-    description: str
-    targets: tuple[Target, ...]
-    unit: str = "short"
-    view: Literal["timeseries", "table"] = "timeseries"
-    width: int = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of panels under a headline."""
-
-    title: str
-    panels: tuple[Panel, ...]
-
 
 _WHO: Final = names.IDENTITY_NAME
 _OF_BOTH: Final = matchers(_WHO, TABLE)
@@ -75,24 +30,6 @@ _CONSUMED: Final = {
 _REFUSED: Final = matchers(_WHO, DECISION="deny|implicit_deny")
 
 
-def _rates(name: str, selection: str, *by: str) -> tuple[Target, ...]:
-    return (Target(legend(*by), summed_rate(counter(name), selection, *by)),)
-
-
-def _of_dynamodb(*metric_names: str) -> tuple[Target, ...]:
-    label = (
-        "${PROP('MetricName')} ${PROP('Dim.TableName')} ${PROP('Dim.GlobalSecondaryIndexName')}"
-    )
-    return tuple(Target(label, metric=name) for name in metric_names)
-
-
-def _quantiles(name: str, selection: str, *by: str) -> tuple[Target, ...]:
-    return tuple(
-        Target(f"{mark} {legend(*by)}", quantile(share, name, selection, *by))
-        for mark, share in (("p50", 0.5), ("p99", 0.99))
-    )
-
-
 ROWS: Final = (
     Row(
         "Calls and decisions",
@@ -100,14 +37,14 @@ ROWS: Final = (
             Panel(
                 "Calls by identity",
                 "Decided calls per second, of every service.",
-                _rates(names.DECISIONS_METRIC, matchers(_WHO), _WHO),
+                rates(names.DECISIONS_METRIC, matchers(_WHO), _WHO),
                 "reqps",
             ),
             Panel(
                 "Decisions by verdict",
                 "`ungoverned`: the policy does not cover the service. Not enforced: the mode let "
                 "a refused call through.",
-                _rates(
+                rates(
                     names.DECISIONS_METRIC,
                     matchers(_WHO),
                     names.DECISION,
@@ -123,7 +60,7 @@ ROWS: Final = (
             Panel(
                 "Denials by identity and table",
                 "Calls per second that the policy refused.",
-                _rates(names.DECISIONS_METRIC, _REFUSED, _WHO, TABLE),
+                rates(names.DECISIONS_METRIC, _REFUSED, _WHO, TABLE),
                 "reqps",
             ),
             Panel(
@@ -146,28 +83,29 @@ ROWS: Final = (
             ),
         ),
     ),
+    ACCESS_ROW,
     Row(
         "Throttles",
         (
             Panel(
                 "Throttled attempts by identity and table",
                 "Attempts per second that AWS answered by a throttle.",
-                _rates(names.THROTTLED_METRIC, _OF_BOTH, _WHO, TABLE),
+                rates(names.THROTTLED_METRIC, _OF_BOTH, _WHO, TABLE),
             ),
             Panel(
                 "Throttled attempts by operation and job",
                 "The same, by what was being done.",
-                _rates(names.THROTTLED_METRIC, _OF_BOTH, names.OPERATION, names.JOB),
+                rates(names.THROTTLED_METRIC, _OF_BOTH, names.OPERATION, names.JOB),
             ),
             Panel(
                 "Throttles by table and index, as DynamoDB counts them",
                 "Events per minute, of all callers. Needs the CloudWatch data source.",
-                _of_dynamodb(*map(throttles, SIDES)),
+                of_dynamodb(*map(throttles, SIDES)),
             ),
             Panel(
                 "Why DynamoDB throttles",
                 "KeyRange: a hot key. Others: too little capacity of the table or account.",
-                _of_dynamodb(
+                of_dynamodb(
                     *(cause for side in SIDES for cause in throttle_causes(side)),
                 ),
             ),
@@ -179,7 +117,7 @@ ROWS: Final = (
             Panel(
                 "Waits of calls that waited",
                 "Before the first attempt and between attempts, all waits of a call together.",
-                _quantiles(names.WAIT_METRIC, _OF_BOTH, _WHO),
+                quantiles(names.WAIT_METRIC, _OF_BOTH, _WHO),
                 "s",
             ),
             Panel(
@@ -195,12 +133,12 @@ ROWS: Final = (
             Panel(
                 "Repeated attempts by identity and table",
                 "Per second; of batches those that followed a throttle.",
-                _rates(names.RETRIES_METRIC, _OF_BOTH, _WHO, TABLE),
+                rates(names.RETRIES_METRIC, _OF_BOTH, _WHO, TABLE),
             ),
             Panel(
                 "Calls given up by the retry budget",
                 "Further attempts per second that were refused.",
-                _rates(names.REFUSED_METRIC, _OF_BOTH, _WHO, TABLE),
+                rates(names.REFUSED_METRIC, _OF_BOTH, _WHO, TABLE),
             ),
             Panel(
                 "Retry tokens left",
@@ -221,7 +159,7 @@ ROWS: Final = (
             Panel(
                 "Masked values by identity",
                 "Values per second that were masked in answers.",
-                _rates(names.MASKED_VALUES_METRIC, _OF_BOTH, _WHO, TABLE),
+                rates(names.MASKED_VALUES_METRIC, _OF_BOTH, _WHO, TABLE),
             ),
             Panel(
                 "Masked values by attribute",
@@ -249,7 +187,7 @@ ROWS: Final = (
                 Panel(
                     f"Consumed {side.lower()} units by identity, table and index",
                     "Units per second, of calls whose consumption is asked for.",
-                    _rates(name, _OF_BOTH, _WHO, TABLE, names.AWS_DYNAMODB_INDEX_NAME),
+                    rates(name, _OF_BOTH, _WHO, TABLE, names.AWS_DYNAMODB_INDEX_NAME),
                 )
                 for side, name in _CONSUMED.items()
             ),
@@ -286,7 +224,7 @@ ROWS: Final = (
                 Panel(
                     f"Consumed {side.lower()} units by table and index, as DynamoDB counts them",
                     "Units per minute, of all callers. Needs the CloudWatch data source.",
-                    _of_dynamodb(consumed_units(side)),
+                    of_dynamodb(consumed_units(side)),
                 )
                 for side in SIDES
             ),
@@ -344,7 +282,7 @@ ROWS: Final = (
             Panel(
                 "Latency by operation",
                 "As the caller sees it, waits and retries included.",
-                _quantiles(
+                quantiles(
                     names.DB_CLIENT_OPERATION_DURATION, matchers(TABLE), names.DB_OPERATION_NAME
                 ),
                 "s",

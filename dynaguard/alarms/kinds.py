@@ -18,6 +18,7 @@ class AlarmKind(enum.StrEnum):
     DENIALS = "denials"
     BUDGET = "budget-exhausted"
     FAILURES = "failures"
+    BREAK_GLASS = "break-glass"
     TABLE_READ_THROTTLES = "table-read-throttles"
     TABLE_WRITE_THROTTLES = "table-write-throttles"
 
@@ -67,7 +68,8 @@ class Timing:
 _SUSTAINED: Final = Timing()
 """Retries absorb a single throttle; what lasts for three minutes they do not."""
 _AT_ONCE: Final = Timing(datapoints=1, evaluation_periods=1)
-"""A denial or a given-up call is an event by itself: the caller has seen an error."""
+"""A denial or a given-up call is an event by itself: the caller has seen an error. So is any use
+of break-glass, which somebody has to look at."""
 
 DEFAULT_TIMINGS: Final[Mapping[AlarmKind, Timing]] = {
     AlarmKind.READ_THROTTLES: _SUSTAINED,
@@ -75,6 +77,7 @@ DEFAULT_TIMINGS: Final[Mapping[AlarmKind, Timing]] = {
     AlarmKind.DENIALS: _AT_ONCE,
     AlarmKind.BUDGET: _AT_ONCE,
     AlarmKind.FAILURES: _SUSTAINED,
+    AlarmKind.BREAK_GLASS: _AT_ONCE,
     AlarmKind.TABLE_READ_THROTTLES: _SUSTAINED,
     AlarmKind.TABLE_WRITE_THROTTLES: _SUSTAINED,
 }

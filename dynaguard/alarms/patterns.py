@@ -22,12 +22,16 @@ from dynaguard.alarms.plan import AlarmPlan
 TABLE_PLACES: Final = 3
 """Tables of one call that are counted; batches and transactions rarely touch more."""
 
+GRANT_PLACES: Final = 3
+"""Grants of one call that are looked at; mostly one lets all of it."""
+
 METRIC_BY_KIND: Final[Mapping[AlarmKind, str]] = {
     AlarmKind.READ_THROTTLES: "ReadThrottles",
     AlarmKind.WRITE_THROTTLES: "WriteThrottles",
     AlarmKind.DENIALS: "Denials",
     AlarmKind.BUDGET: "RetryBudgetExhausted",
     AlarmKind.FAILURES: "Failures",
+    AlarmKind.BREAK_GLASS: "BreakGlassUses",
 }
 """Names of the metrics that the filters make."""
 
@@ -128,6 +132,22 @@ def _filters(plan: AlarmPlan) -> Iterator[MetricFilter]:
         _value(kind, fields),
         (who,),
     )
+    kind = AlarmKind.BREAK_GLASS
+    yield MetricFilter(
+        kind,
+        f"{plan.prefix}-{kind.value}",
+        f"{{ {_break_glass(fields)} }}",
+        METRIC_BY_KIND[kind],
+        "1",
+        (),
+    )
+
+
+def _break_glass(fields: _Fields) -> str:
+    """Calls that break-glass let, and changes of such a grant."""
+    places = [f"decision.grants[{place}].is_break_glass" for place in range(GRANT_PLACES)]
+    paths = ("change.is_break_glass", *places)
+    return " || ".join(f"({fields(path)} IS TRUE)" for path in paths)
 
 
 def _value(kind: AlarmKind, fields: _Fields) -> str:

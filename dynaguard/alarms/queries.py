@@ -66,6 +66,25 @@ DENIALS = (
     ),
 )
 
+PRIVILEGED = (
+    LogQuery(
+        "Calls by a grant or an approval",
+        "table",
+        f"filter {_OUTCOMES} and (ispresent({{at}}decision.grants.0.id) or "
+        "ispresent({at}decision.approval.ticket)) "
+        "| stats count(*) as calls, latest({at}time) as last by {at}identity.name, "
+        "{at}decision.grants.0.id, {at}decision.grants.0.owner, {at}decision.approval.ticket, "
+        "{at}task | sort calls desc | limit 50",
+    ),
+    LogQuery(
+        "Grants, approvals, tasks and runs",
+        "table",
+        'filter {at}phase = "access" | fields {at}time, {at}change.by, {at}change.kind, '
+        "{at}change.id, {at}change.identity, {at}change.runbook, {at}change.reason "
+        "| sort {at}time desc | limit 50",
+    ),
+)
+
 RETRIES = (
     LogQuery(
         "Seconds waited for retries",

@@ -106,8 +106,8 @@ class Encoder:
     ) -> str:
         """From `service` to `policy_digest`: what, who, in which scope, by which statement.
 
-        Kept as one text for calls of one kind, where verdict and statement are all there is to
-        the decision: one look-up in place of five.
+        Kept as one text for calls of one kind, where verdict, statement, grants and approval are
+        all there is to the decision: one look-up in place of five.
         """
         if decision is None or _is_particular(decision):
             return self._middle_text(call, principal, decision, mode)
@@ -121,6 +121,8 @@ class Encoder:
             id(statement),
             decision.verdict,
             decision.is_enforced,
+            decision.grants,
+            decision.approval,
             mode,
             _key_of_needs(decision.authorizations),
         )
@@ -153,7 +155,7 @@ class Encoder:
 
 
 def _is_particular(decision: Decision) -> bool:
-    """Whether a decision has more to say than its verdict and statement."""
+    """Whether a decision has more to say than what its text is kept by."""
     return bool(
         decision.reason or decision.unknown_keys or decision.observed or decision.how_to_allow
     )

@@ -14,11 +14,17 @@ import warnings
 from collections.abc import Callable
 from typing import Final, Literal
 
+from dynaguard.access_change import AccessChange
+from dynaguard.audit.changes import change_text
 from dynaguard.audit.encoding import Encoder
 from dynaguard.audit.queueing import QueuedWriter
 from dynaguard.audit.reading import read_records
 from dynaguard.audit.record import Phase
-from dynaguard.audit.schema import checkpoint_schema_markdown, record_schema_markdown
+from dynaguard.audit.schema import (
+    access_schema_markdown,
+    checkpoint_schema_markdown,
+    record_schema_markdown,
+)
 from dynaguard.audit.sinks import AuditSink, Batch, Fsync, Ship, SinkOptions, open_sink
 from dynaguard.audit.streams import StdoutSink, stdout_takes
 from dynaguard.audit.writer import ChainedWriter, Signs
@@ -31,6 +37,7 @@ __all__ = [
     "AuditLog",
     "AuditSink",
     "AuditWriteError",
+    "access_schema_markdown",
     "checkpoint_schema_markdown",
     "read_records",
     "record_schema_markdown",
@@ -93,6 +100,7 @@ class AuditLog:
         self._time_ns = time_ns
         self._has_warned = False
         self._is_failing = False
+        self._policy_digest = policy_digest
         self._text = Encoder(policy_digest=policy_digest).text
         self._writer: ChainedWriter | QueuedWriter | None = None
         if target == "off":
@@ -159,6 +167,26 @@ class AuditLog:
         """
         self._record("outcome", call, principal, decision, outcome, mode)
 
+    def change(self, change: AccessChange) -> None:
+        """Records that a grant, ticket, task or run began, changed or ended.
+
+        Raises:
+            AuditWriteError: `required`, and the record is not written. The change is made.
+        """
+        writer, text = self._writer, None
+        if writer is None:
+            return
+        try:
+            time_ns = self._time_ns()
+            text = change_text(change, time_ns, self._policy_digest)
+            writer.write(text, time_ns)
+        except Exception as err:
+            if came_from_handler(err):
+                raise  # a time limit of the application, not a failure of ours
+            self._note_failure(err, writer, is_encoded=text is not None)
+        else:
+            self._note_written()
+
     def close(self) -> None:
         """Writes the last checkpoint. A call that is under way still gets its record."""
         if self._writer is not None:
@@ -184,15 +212,29 @@ class AuditLog:
         except Exception as err:
             if came_from_handler(err):
                 raise  # a time limit of the application, not a failure of ours
-            if text is None:
-                writer.lose()
-            self._lose(err)
+            self._note_failure(err, writer, is_encoded=text is not None)
         else:
-            # Plain additions: no thread switch falls into them while there is a global lock.
-            self.written_count += 1
-            if self._is_failing:
-                self._is_failing = False
-                _log.info("audit records are written again, %d were lost", self.dropped_count)
+            self._note_written()
+
+    def _note_written(self) -> None:
+        """Counts a record that is written."""
+        # Plain additions: no thread switch falls into them while there is a global lock.
+        self.written_count += 1
+        if self._is_failing:
+            self._is_failing = False
+            _log.info("audit records are written again, %d were lost", self.dropped_count)
+
+    def _note_failure(
+        self, err: Exception, writer: ChainedWriter | QueuedWriter, *, is_encoded: bool
+    ) -> None:
+        """A record that is not written.
+
+        Raises:
+            AuditWriteError: As `_lose`.
+        """
+        if not is_encoded:
+            writer.lose()
+        self._lose(err)
 
     def _lose(self, err: Exception) -> None:
         """Counts a lost record; `required` refuses, `best-effort` warns the first time.
@@ -218,7 +260,7 @@ class AuditLog:
     def _warn(self, message: str) -> None:
         """Warns, even where warnings are errors: those must not break a call."""
         try:
-            warnings.warn(message, DynaguardWarning, stacklevel=5)
+            warnings.warn(message, DynaguardWarning, stacklevel=6)
         except Exception:  # noqa: BLE001 - a filter or a hook of the application's raised
             _log.warning("%s", message)
 

@@ -71,7 +71,7 @@ def _files_of(given: Path) -> list[Path]:
 
 
 def read_records(path: str | os.PathLike[str]) -> Iterator[Mapping[str, Any]]:
-    """The records of an audit file or folder, one at a time; checkpoints are passed over.
+    """The records of an audit file or folder, one at a time: those of calls alone.
 
     A line that a crash or a full disk tore is left out and reported at the end. A record that
     another process wrote behind such a fragment, on the same line, is found.
@@ -94,20 +94,24 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[Mapping[str, Any]]:
     return chain.from_iterable(map(read_file, audit_files(path)))
 
 
-def read_file(path: Path, *, is_mixed: bool = False) -> Iterator[Mapping[str, Any]]:
+def read_file(
+    path: Path, *, is_mixed: bool = False, with_changes: bool = False
+) -> Iterator[Mapping[str, Any]]:
     """The records of one file, as `read_records` gives them.
 
     Args:
         path: The file.
         is_mixed: Whether lines that are no records are passed over.
+        with_changes: Whether changes in access are given, too.
     """
+    passed_over = ("checkpoint",) if with_changes else ("checkpoint", "access")
     torn: list[str] = []
     for line in read_lines(path):
         if line.problem is not None and not is_mixed:
             raise ConfigurationError(f"{line.place}: {line.problem}")
         if line.is_torn:
             torn.append(line.place)
-        if line.record is not None and line.record.get("phase") != "checkpoint":
+        if line.record is not None and line.record.get("phase") not in passed_over:
             yield line.record
     if torn:
         what = "1 audit record was" if len(torn) == 1 else f"{len(torn)} audit records were"

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from dynaguard.boundary import Boundary
 from dynaguard.call import (
+    ApprovalRef,
     Authorization,
     BudgetState,
     Call,
     Decision,
+    GrantRef,
     Outcome,
     Principal,
     StatementRef,
@@ -23,9 +26,14 @@ from dynaguard.call import (
 from dynaguard.errors import readable_arn
 from dynaguard.scope import Scope
 
-SCHEMA_VERSION: Final = 2
-"""Version 1 had no chain: its `writer` tells service, pid and version alone."""
+SCHEMA_VERSION: Final = 3
+"""Version 1 had no chain: its `writer` tells service, pid and version alone. Version 2 had neither
+tasks, boundaries, grants and approvals nor lines of the phase `access`."""
 Phase = Literal["intent", "outcome"]
+MAX_FREE_TEXT: Final = 200
+"""Characters of what people wrote that a record holds."""
+_LAST_EPOCH_S: Final = 253_402_300_799
+"""9999-12-31T23:59:59Z, after which no text of an instant is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,19 @@ def scope_part(scope: Scope) -> dict[str, Any]:
         "stage": scope.stage,
         "runbook": scope.runbook,
         "priority": scope.priority.value,
+        "task": scope.task,
+        "boundaries": [_boundary_part(each) for each in scope.boundaries],
+    }
+
+
+def _boundary_part(boundary: Boundary) -> dict[str, Any]:
+    """Which boundary it was; what it allowed stands in the runbook of that hash."""
+    return {
+        "kind": boundary.kind,
+        "name": boundary.name,
+        "task": boundary.task,
+        "runbook_sha256": boundary.runbook_sha256,
+        "ticket": boundary.ticket,
     }
 
 
@@ -186,7 +207,44 @@ def decision_part(decision: Decision) -> dict[str, Any]:
         "observed": [_statement_part(each) for each in decision.observed],
         "unknown_keys": list(decision.unknown_keys),
         "is_enforced": decision.is_enforced,
+        "grants": [grant_part(each) for each in decision.grants],
+        "approval": approval_part(decision.approval) if decision.approval else None,
     }
+
+
+def grant_part(grant: GrantRef) -> dict[str, Any]:
+    """A grant that a call needed."""
+    return {
+        "id": grant.id,
+        "owner": free_text(grant.owner),
+        "reason": free_text(grant.reason),
+        "expires": format_epoch(grant.expires_epoch_s),
+        "is_break_glass": grant.is_break_glass,
+    }
+
+
+def approval_part(approval: ApprovalRef) -> dict[str, Any]:
+    """The approval that a call had."""
+    return {
+        "ticket": approval.ticket,
+        "subject_sha256": approval.subject_sha256,
+        "approvers": [free_text(each) for each in approval.approvers],
+        "approved": format_epoch(approval.approved_epoch_s),
+        "expires": format_epoch(approval.expires_epoch_s),
+    }
+
+
+def free_text(text: str) -> str:
+    """What people wrote, as a record may hold it: on one line, printable, of bounded length."""
+    cut = text if len(text) <= MAX_FREE_TEXT else f"{text[: MAX_FREE_TEXT - 3]}..."
+    if cut.isprintable():
+        return cut
+    return "".join([char if char.isprintable() else "?" for char in cut])
+
+
+def format_epoch(epoch_s: float) -> str:
+    """An instant in seconds since the epoch: RFC 3339 in UTC, whole seconds, cut."""
+    return f"{format_second(int(min(max(0.0, epoch_s), _LAST_EPOCH_S)))}Z"
 
 
 def outcome_part(outcome: Outcome) -> dict[str, Any]:

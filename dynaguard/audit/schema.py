@@ -8,6 +8,7 @@ from typing import Any, Final
 
 SCHEMA_FILE: Final = "audit-record.schema.json"
 CHECKPOINT_SCHEMA_FILE: Final = "audit-checkpoint.schema.json"
+ACCESS_SCHEMA_FILE: Final = "audit-access.schema.json"
 
 
 def record_schema() -> Mapping[str, Any]:
@@ -20,6 +21,11 @@ def checkpoint_schema() -> Mapping[str, Any]:
     return _schema(CHECKPOINT_SCHEMA_FILE)
 
 
+def access_schema() -> Mapping[str, Any]:
+    """The JSON Schema (2020-12) of a change in access."""
+    return _schema(ACCESS_SCHEMA_FILE)
+
+
 def record_schema_markdown() -> str:
     """Every key of a record as a Markdown table: key, type, meaning."""
     return _markdown(record_schema())
@@ -28,6 +34,11 @@ def record_schema_markdown() -> str:
 def checkpoint_schema_markdown() -> str:
     """The same of a checkpoint."""
     return _markdown(checkpoint_schema())
+
+
+def access_schema_markdown() -> str:
+    """The same of a change in access."""
+    return _markdown(access_schema())
 
 
 def _schema(name: str) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def shape_problem(record: Mapping[str, Any]) -> str | None:
-    """Why a record of version 2 is none, or None; only what readers rely on is looked at."""
+    """Why a record of version 2 or later is none, or None; by what readers rely on alone."""
     writer = record.get("writer")
     if not isinstance(writer, dict) or not _is_place(writer):
         return "no place in a chain"
@@ -18,6 +18,10 @@ def shape_problem(record: Mapping[str, Any]) -> str | None:
         stated = record.get("checkpoint")
         is_whole = isinstance(stated, dict) and {"is_final", "key_id", "signature"} <= set(stated)
         return None if is_whole else "no checkpoint"
+    if phase == "access":
+        change = record.get("change")
+        is_whole = isinstance(change, dict) and {"kind", "id", "by"} <= set(change)
+        return None if is_whole else "no change of access"
     is_record = (
         phase in ("intent", "outcome")
         and isinstance(record.get("identity"), dict)

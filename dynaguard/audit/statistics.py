@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from dynaguard.audit.privileged import Privileged, grants_of, tasks_of, tickets_of
 from dynaguard.call import Verdict
 
 MAX_NAMES: Final = 10_000
@@ -56,17 +57,25 @@ class Statistics:
     def __init__(self) -> None:
         self._totals = Sums()
         self._by: dict[str, dict[str, Sums]] = {
-            name: {} for name in ("identity", "job", "operation", "table", "denied by", "error")
+            name: {}
+            for name in (
+                *("identity", "job", "operation", "table", "task", "grant", "ticket"),
+                *("denied by", "error"),
+            )
         }
+        self._privileged = Privileged()
         self._latencies: dict[int, int] = {}
         self._first: str | None = None
         self._last: str | None = None
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Takes in a record; one that tells no outcome does not count."""
+        """Takes in a record of a call that ended, or a change in access; others do not count."""
         outcome = record.get("outcome")
         if outcome is None:
+            if record.get("phase") == "access":
+                self._privileged.add(record)
             return
+        self._privileged.add(record)
         is_let_through = would_be_denied(record)
         self._totals.add(outcome, would_be_denied=is_let_through)
         for kind, name in _names_of(record, outcome):
@@ -85,8 +94,9 @@ class Statistics:
 
         **Shape**: `calls`, `denied`, `would_be_denied`, `failed`, `throttles`, `masked`,
         `read_units`, `write_units`, `latency_p50_s`, `latency_p99_s` (or null), `from`, `to` (or
-        null), `by`: for each of `identity`, `job`, `operation`, `table`, `denied by`, `error` a
-        list of the same sums with a `name`, the most called first, at most `row_count`.
+        null), `by`: for each of `identity`, `job`, `operation`, `table`, `task`, `grant`,
+        `ticket`, `denied by`, `error` a list of the same sums with a `name`, the most called
+        first, at most `row_count`; `privileged`: as `Privileged.summary`.
         """
         return {
             **asdict(self._totals),
@@ -98,6 +108,7 @@ class Statistics:
                 kind: [{"name": name, **asdict(sums)} for name, sums in _top(each, row_count)]
                 for kind, each in self._by.items()
             },
+            "privileged": self._privileged.summary(row_count),
         }
 
     def _sums_of(self, sums_by_name: dict[str, Sums], name: str) -> Sums:
@@ -124,6 +135,12 @@ def _names_of(record: Mapping[str, Any], outcome: Mapping[str, Any]) -> Iterator
         yield "job", record["job"]
     for table in record["tables"]:
         yield "table", table
+    for task in sorted(tasks_of(record)):
+        yield "task", task
+    for grant in sorted(grants_of(record)):
+        yield "grant", grant
+    for ticket in sorted(tickets_of(record)):
+        yield "ticket", ticket
     if outcome["status"] == "denied" or would_be_denied(record):
         yield "denied by", (record["decision"] or {}).get("statement") or "the default"
     elif outcome["error_code"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from dynaguard.audit.heads import Head
 
@@ -81,6 +82,36 @@ class Verification:
     def open_count(self) -> int:
         """Lines after the last checkpoint of their writer."""
         return sum(state.sequence - state.vouched for state in self.states.values())
+
+    def as_mapping(self, file_count: int) -> dict[str, Any]:
+        """All of it for programs, of so many files; JSON's own types."""
+        return {
+            "is_as_written": not self.faults,
+            "files": file_count,
+            "records": self.record_count,
+            "checkpoints": self.checkpoints,
+            "lost": self.lost_count,
+            "torn": self.torn,
+            "foreign": self.foreign,
+            "unchained": self.unchained,
+            "faults": [
+                {"place": fault.place, "writer_id": fault.writer_id, "problem": fault.problem}
+                for fault in self.faults
+            ],
+            "writers": {
+                name: {
+                    "service": state.service,
+                    "pid": state.pid,
+                    "sequence": state.sequence,
+                    "sha256": state.digest,
+                    "records": state.records,
+                    "lost": state.lost,
+                    "vouched_for": state.vouched,
+                    "is_final": state.is_final,
+                }
+                for name, state in self.states.items()
+            },
+        }
 
     def heads(self) -> dict[str, Head]:
         """How far each writer came, for the next verification."""

@@ -40,6 +40,8 @@ _READ_VERBS: Final = (
     "List",
     "Describe",
     "Head",
+    "Filter",
+    "Lookup",
     "Query",
     "Scan",
     "Search",

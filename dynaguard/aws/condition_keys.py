@@ -164,6 +164,13 @@ CONDITION_KEYS: Final = (
         "outside of a runbook",
     ),
     ConditionKey(
+        "dynaguard:RunbookSha256",
+        "String",
+        "content hash of the runbook that runs; the name alone (setting `runbook`) gives none",
+        "outside of a run",
+    ),
+    ConditionKey("dynaguard:Task", "String", "`task()`, or the run of a runbook", "in no task"),
+    ConditionKey(
         "dynaguard:Environment",
         "String",
         "setting or variable `environment`",

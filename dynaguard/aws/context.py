@@ -274,6 +274,18 @@ def _identity(question: Question) -> ContextValue:
     return (principal.name,) if is_known else UNKNOWN
 
 
+def _runbook_sha256(question: Question) -> ContextValue:
+    """`dynaguard:RunbookSha256`: of the run whose runbook the scope names, never of a claim.
+
+    The innermost of that name counts, where one run starts another.
+    """
+    scope = question.call.scope
+    for boundary in reversed(scope.boundaries):
+        if boundary.kind == "runbook" and boundary.name == scope.runbook:
+            return _one(boundary.runbook_sha256)
+    return ABSENT
+
+
 def _page_number(question: Question) -> ContextValue:
     """`dynaguard:PageNumber`; outside of a paginator it may be any page of a hand-made loop."""
     page = question.call.page_number
@@ -306,6 +318,8 @@ _READERS: Final[Mapping[str, Callable[[Question], ContextValue]]] = {
     "dynaguard:runid": lambda q: _one(q.call.scope.run_id),
     "dynaguard:stage": lambda q: _one(q.call.scope.stage),
     "dynaguard:runbook": _runbook,
+    "dynaguard:runbooksha256": _runbook_sha256,
+    "dynaguard:task": lambda q: _one(q.call.scope.task),
     "dynaguard:environment": lambda q: _or_unknown(q.source.environment),
     "dynaguard:service": lambda q: (q.call.service,),
     "dynaguard:operation": lambda q: (q.call.operation,),

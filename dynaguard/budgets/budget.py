@@ -106,6 +106,7 @@ class RetryBudgets:
         self._random = random
         self._max_buckets = max_buckets
         self._coordinator = coordinator
+        self._statement_by_task: dict[str | None, BudgetStatement] = {}
         self.renew()
         renew_after_fork(self)
 
@@ -113,6 +114,19 @@ class RetryBudgets:
     def has_hot_keys(self) -> bool:
         """Whether a partition was at its limit lately, so that partition keys matter."""
         return self._lanes.has_hot_keys
+
+    def adopt(self, task: str, statement: BudgetStatement | None) -> None:
+        """Has the calls of a task under a budget of their own, whatever the document says.
+
+        Args:
+            task: Id of the task, as its scope names it.
+            statement: The budget; None: the document's again. Buckets are shared by its sid.
+        """
+        with self._lock:
+            if statement is None:
+                self._statement_by_task.pop(task, None)
+            else:
+                self._statement_by_task[task] = statement
 
     # --- before an attempt -------------------------------------------------------------------
 
@@ -346,10 +360,12 @@ class RetryBudgets:
 
     def _find_bucket(self, load: Load, part: Part, scope: Scope) -> Bucket:
         """The bucket of a part, made on first use; the caller holds the lock."""
-        key = (load.job, part.resource, load.is_write, scope.priority)
+        own = self._statement_by_task.get(scope.task) if self._statement_by_task else None
+        job = load.job if own is None else f"{scope.task}/{own.ref.sid}"
+        key = (job, part.resource, load.is_write, scope.priority)
         bucket = self._buckets.find(key)
         if bucket is None:
-            statement = self._find_statement(load.job, part.resource)
+            statement = own or self._find_statement(load.job, part.resource)
             priority = statement.priority or scope.priority
             bucket = Bucket(statement, rules_for(statement, priority), priority, self._monotonic())
             self._buckets.add(key, bucket)

@@ -291,7 +291,7 @@ def _show(ticket: Ticket, now_s: float, output: str) -> None:
         verdict = "approved" if each.is_approval else "denied"
         when = iso_utc(each.decided_epoch_s)
         row(verdict, f"{each.person} at {when} by {each.channel}: {each.why}")
-    row("it", told(ticket, now_s))
+    row("state", f"it {told(ticket, now_s)}")
     console().print(rows)
 
 

@@ -19,6 +19,7 @@ from dynaguard.audit.heads import read_heads, write_heads
 from dynaguard.audit.reading import audit_files, read_file, read_lines
 from dynaguard.audit.statistics import Statistics
 from dynaguard.audit.verifying import Verification, verify
+from dynaguard.cli.evidence import export_command, query_command
 from dynaguard.cli.output import (
     FINDINGS,
     console,
@@ -217,7 +218,9 @@ def stats_command(
 
 def _records(paths: Iterable[Path], *, is_mixed: bool) -> Iterator[Mapping[str, Any]]:
     """The records of files and folders."""
-    return chain.from_iterable(read_file(path, is_mixed=is_mixed) for path in _files(paths))
+    return chain.from_iterable(
+        read_file(path, is_mixed=is_mixed, with_changes=True) for path in _files(paths)
+    )
 
 
 def _print_record(record: Mapping[str, Any], output: str) -> None:
@@ -230,7 +233,7 @@ def _print_verification(
 ) -> None:
     """What was found."""
     if output == "json":
-        print_json(_verification_mapping(found, file_count))
+        print_json(found.as_mapping(file_count))
         return
     for fault in found.faults[:MAX_FAULTS_SHOWN]:
         whose = f" (writer {fault.writer_id})" if fault.writer_id else ""
@@ -266,37 +269,6 @@ def _notes(found: Verification) -> Iterator[str]:
         yield f"{counted(found.unchained, 'record')} of version 1, which had no chain"
 
 
-def _verification_mapping(found: Verification, file_count: int) -> Mapping[str, Any]:
-    """The same for programs."""
-    return {
-        "is_as_written": not found.faults,
-        "files": file_count,
-        "records": found.record_count,
-        "checkpoints": found.checkpoints,
-        "lost": found.lost_count,
-        "torn": found.torn,
-        "foreign": found.foreign,
-        "unchained": found.unchained,
-        "faults": [
-            {"place": fault.place, "writer_id": fault.writer_id, "problem": fault.problem}
-            for fault in found.faults
-        ],
-        "writers": {
-            name: {
-                "service": state.service,
-                "pid": state.pid,
-                "sequence": state.sequence,
-                "sha256": state.digest,
-                "records": state.records,
-                "lost": state.lost,
-                "vouched_for": state.vouched,
-                "is_final": state.is_final,
-            }
-            for name, state in found.states.items()
-        },
-    }
-
-
 def _print_statistics(summary: Mapping[str, Any]) -> None:
     """The sums for people: columns that hold nothing are left out."""
     printer = console()
@@ -306,8 +278,14 @@ def _print_statistics(summary: Mapping[str, Any]) -> None:
         f"{counted(summary['throttles'], 'throttled attempt')}, "
         f"{counted(summary['masked'], 'masked value')}"
     )
-    if not summary["calls"]:
-        return
+    if summary["calls"]:
+        _print_sums(summary)
+    _print_privileged(summary["privileged"])
+
+
+def _print_sums(summary: Mapping[str, Any]) -> None:
+    """Times, latencies, and the sums by name."""
+    printer = console()
     printer.print(f"from {summary['from']} to {summary['to']}")
     if summary["latency_p50_s"] is not None:
         medians = [_milliseconds(summary[f"latency_{name}_s"]) for name in ("p50", "p99")]
@@ -326,5 +304,29 @@ def _print_statistics(summary: Mapping[str, Any]) -> None:
         printer.print(made)
 
 
+def _print_privileged(privileged: Mapping[str, Any]) -> None:
+    """What was done by special leave, and who gave it; nothing where nothing was."""
+    if not (privileged["actions"] or privileged["changes"]):
+        return
+    printer = console()
+    printer.print("\n[bold]privileged actions[/]")
+    for kind, count in privileged["changes"].items():
+        printer.print(f"  {escape(kind)}: {count}")
+    if not privileged["actions"]:
+        return
+    made = table("what", "id", "answers for it", "used by", "calls", "last", "reason")
+    for each in privileged["actions"]:
+        row = (
+            *(each["what"], each["id"], ", ".join(each["by"]), ", ".join(each["identities"])),
+            *(str(each["calls"]), each["last"], each["reason"]),
+        )
+        made.add_row(*map(escape, row))
+    printer.print(made)
+
+
 def _milliseconds(seconds: float) -> str:
     return f"{1000 * seconds:.1f} ms"
+
+
+command.add_command(query_command)
+command.add_command(export_command)

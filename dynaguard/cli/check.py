@@ -74,11 +74,11 @@ def _print_result(
         is_valid = {"policy": policy, "is_valid": True, "problems": []}
         print_json({**is_valid, "findings": found, **summary})
     else:
-        _print_findings(findings)
+        print_findings(findings)
         click.echo(f"{policy}: {_conclusion(summary, findings)}")
 
 
-def _print_findings(findings: tuple[Finding, ...]) -> None:
+def print_findings(findings: tuple[Finding, ...]) -> None:
     """The findings for people, the worst first."""
     printer = console()
     for severity in _SEVERITIES:

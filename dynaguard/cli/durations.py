@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-from typing import Final
 
 import click
 
-_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
-_SECONDS_BY_UNIT: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+from dynaguard.policy.durations import parse_duration
 
 
 def duration(text: str) -> float:
     """The seconds of a text such as `90s`, `15m`, `2h`, `1d`; a type for options."""
-    seconds = seconds_of(text)
+    seconds = parse_duration(text.strip())
     if seconds is None:
         raise click.BadParameter(f"`{text}` is no duration, write for example `15m` or `2h`")
     return seconds
@@ -32,7 +29,7 @@ def instant(text: str) -> datetime:
 
 def end(text: str) -> float | datetime:
     """A duration in seconds, or an instant; a type for options."""
-    seconds = seconds_of(text)
+    seconds = parse_duration(text.strip())
     if seconds is not None:
         return seconds
     found = instant_of(text)
@@ -44,12 +41,6 @@ def end(text: str) -> float | datetime:
     return found
 
 
-def seconds_of(text: str) -> float | None:
-    """The seconds of a duration, or None."""
-    match = _DURATION.fullmatch(text.strip())
-    return float(match[1]) * _SECONDS_BY_UNIT[match[2]] if match else None
-
-
 def instant_of(text: str) -> datetime | None:
     """The instant of a text that names its time zone, in UTC; or None."""
     try:
@@ -57,14 +48,3 @@ def instant_of(text: str) -> datetime | None:
     except ValueError:
         return None
     return None if found.tzinfo is None else found.astimezone(UTC)
-
-
-def shown_duration(seconds: float) -> str:
-    """A duration in its largest units, whole seconds: `15m`, `1h 30m`, `2d`."""
-    left = max(0, round(seconds))
-    parts = []
-    for unit in ("d", "h", "m", "s"):
-        count, left = divmod(left, int(_SECONDS_BY_UNIT[unit]))
-        if count:
-            parts.append(f"{count}{unit}")
-    return " ".join(parts[:2]) or "0s"

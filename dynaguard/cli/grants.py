@@ -15,10 +15,11 @@ import click
 from dynaguard.access.clock import iso_utc
 from dynaguard.access.granting import list_grants, show_grant, state_of
 from dynaguard.access.grants import Grant
-from dynaguard.cli.durations import end, instant, shown_duration
+from dynaguard.cli.durations import end, instant
 from dynaguard.cli.output import FINDINGS, fail, output_option, print_json, reports_errors
 from dynaguard.hooks.granting import grant, opened_store, revoke_grant
 from dynaguard.policy.advice import one_line
+from dynaguard.policy.durations import duration_text
 
 _store_option = click.option("--store", help="Instead of `access_store` of the settings.")
 _INSTANTS = ("created", "not_before", "expires", "revoked")
@@ -199,7 +200,7 @@ def summary(grant: Grant, now_epoch_s: float) -> list[str]:
 
 def describe(grant: Grant, now_epoch_s: float) -> list[str]:
     """What a grant is, a line for each thing."""
-    lasts = shown_duration(grant.expires_epoch_s - grant.not_before_epoch_s)
+    lasts = duration_text(round(grant.expires_epoch_s - grant.not_before_epoch_s))
     uses = "any number of calls"
     if grant.uses is not None:
         uses = f"{grant.uses_left} of {grant.uses} calls left"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -46,9 +47,7 @@ def command(
             environment[f"DYNAGUARD_{name}"] = value
     # Fails here, with all problems, rather than in each child.
     read_configuration(None, {}, environ=environment, working_directory=Path.cwd())
-    _make_absolute(environment)
-    paths = [str(BOOTSTRAP), *filter(None, [environment.get("PYTHONPATH")])]
-    environment["PYTHONPATH"] = os.pathsep.join(paths)
+    environment = with_bootstrap(environment)
     sys.stdout.flush()
     try:
         os.execvpe(command_line[0], list(command_line), environment)
@@ -58,6 +57,15 @@ def command(
     except OSError as err:
         fail(f"`{command_line[0]}` cannot be run ({err.strerror})")
     sys.exit(USAGE)
+
+
+def with_bootstrap(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that have every Python process of a command guarded, added to others."""
+    environment = dict(environ)
+    _make_absolute(environment)
+    paths = [str(BOOTSTRAP), *filter(None, [environment.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(paths)
+    return environment
 
 
 def _make_absolute(environment: dict[str, str]) -> None:

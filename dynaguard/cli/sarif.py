@@ -6,7 +6,7 @@ Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -30,16 +30,19 @@ PROBLEM_RULE: Final = Rule(
 """The rule of what the loader refuses; in SARIF each result has one."""
 
 
-def findings_log(findings: Iterable[Finding], policy: str) -> dict[str, Any]:
+def findings_log(
+    findings: Iterable[Finding], policy: str, rules: Mapping[str, Rule] = RULES
+) -> dict[str, Any]:
     """The SARIF log of a document that could be installed.
 
     Args:
         findings: What the lint found.
         policy: The document's path; files that it includes are named relative to its folder.
+        rules: Those that were asked, by code.
     """
-    codes = list(RULES)
+    codes = list(rules)
     return _log(
-        list(RULES.values()),
+        list(rules.values()),
         [
             {
                 "ruleId": finding.code,

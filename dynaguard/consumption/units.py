@@ -130,11 +130,28 @@ def estimated(
     )
 
 
+def named_item_count(call: Call) -> int:
+    """Items that a call names: members of a batch or transaction, else 1.
+
+    Of what is not understood, 1.
+    """
+    members = call.params.get("RequestItems")
+    if isinstance(members, Mapping):
+        return int(sum(_count(each) for each in members.values()))
+    listed = call.params.get(_MEMBERS.get(call.operation, ""))
+    return len(listed) if isinstance(listed, list | tuple) else 1
+
+
+def may_have_taken_effect(outcome: Outcome) -> bool:
+    """Whether a write that was sent and failed may have taken effect all the same."""
+    return outcome.http_status is None or outcome.http_status >= 500
+
+
 def _may_have_consumed(outcome: Outcome) -> bool:
     """Whether a call that was sent took effect, or may have."""
     if outcome.status is Status.OK or outcome.error_code in _CONSUMING_ERRORS:
         return True
-    return outcome.http_status is None or outcome.http_status >= 500
+    return may_have_taken_effect(outcome)
 
 
 def _members_by_table(

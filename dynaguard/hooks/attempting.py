@@ -108,7 +108,24 @@ class SyncAttempting:
     def repeats(
         self, passage: Passage, signal: Signal, request: Any, response: Any, delay_s: float | None
     ) -> bool:
-        """Whether the call may be tried again; waits for it."""
+        """Whether the call may be tried again; waits for it.
+
+        What let the call is looked at before the wait and after it.
+        """
+        guard = self._installation.guard
+        may_go = (
+            not guard.lasting.repeats_no_more(passage)
+            and self._waits_for(passage, signal, request, delay_s)
+            and not guard.lasting.repeats_no_more(passage)
+        )
+        if not may_go:
+            _note_refusal(response, passage.budget_refusal)
+        return may_go
+
+    def _waits_for(
+        self, passage: Passage, signal: Signal, request: Any, delay_s: float | None
+    ) -> bool:
+        """Waits for a further attempt; False where there is none."""
         ruling = self._rule(passage, signal, request, delay_s)
         if ruling is None:
             if delay_s is None:
@@ -116,10 +133,7 @@ class SyncAttempting:
             passage.wait_s += delay_s
             self._wait(delay_s)
             return True
-        if ruling.is_granted and (not ruling.is_paced or self._is_admitted(passage)):
-            return True
-        _note_refusal(response, passage.budget_refusal)
-        return False
+        return ruling.is_granted and (not ruling.is_paced or self._is_admitted(passage))
 
     def _rule(
         self, passage: Passage, signal: Signal, request: Any, delay_s: float | None
@@ -161,14 +175,17 @@ class SyncAttempting:
         self, passage: Passage, batch: Batch, signal: Signal, request: Any, delay_s: float | None
     ) -> bool:
         """Puts the next part of a batch into the request, once it may go."""
-        attempts = self._installation.guard.attempts
+        guard = self._installation.guard
+        attempts = guard.attempts
+        if guard.lasting.repeats_no_more(passage):
+            return False
         if signal is not Signal.OK:
             ruling = self._rule(passage, signal, request, delay_s)
             if ruling is None or not ruling.is_granted:
                 return False
         attempts.narrow(passage, batch.units_by_place(of_left=True))
         self._put_part(passage, request, attempts.part_size(passage))
-        if self._is_admitted(passage):
+        if self._is_admitted(passage) and not guard.lasting.repeats_no_more(passage):
             return True
         batch.put_back()
         return False

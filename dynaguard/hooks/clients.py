@@ -15,6 +15,7 @@ from dynaguard.call import Call, CredentialFacts
 from dynaguard.hooks.credentials import access_key_id_of
 from dynaguard.hooks.paging import current_page
 from dynaguard.hooks.sts import facts_to_ask_for
+from dynaguard.hooks.task_credentials import Binding, binding_of
 from dynaguard.scope import correlation_id_of, current_scope
 
 
@@ -32,6 +33,7 @@ class ClientFacts:
             sent, so that it can be sealed and read again.
         credentials: The provider's object.
         facts: Its facts, as of `facts.access_key_id`.
+        bind: Puts calls into the scope of the task whose session the client is of, or None.
         has_handlers: Whether the client's emitter got the event handlers.
     """
 
@@ -43,6 +45,7 @@ class ClientFacts:
     is_json: bool
     credentials: Any
     facts: CredentialFacts
+    bind: Binding | None = None
     has_handlers: bool = False
 
     def call(
@@ -57,6 +60,8 @@ class ClientFacts:
         if access_key_id_of(self.credentials) != self.facts.access_key_id:
             self.facts = facts_to_ask_for(self.credentials, self.partition)
         scope = current_scope()
+        if self.bind is not None:
+            scope = self.bind(scope)
         # By position, in the order of `Call`: keywords cost as much again on every call.
         return Call(
             self.service,
@@ -105,4 +110,5 @@ def _read_facts(client: Any) -> ClientFacts:
         is_json=model.metadata.get("protocol") == "json",
         credentials=credentials,
         facts=facts_to_ask_for(credentials, client.meta.partition),
+        bind=binding_of(credentials),
     )

@@ -11,10 +11,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from dynaguard.access_change import receive
 from dynaguard.errors import ConfigurationError
 from dynaguard.scope import EMPTY_SCOPE, Priority, set_process_scope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dynaguard.access.store import AccessStore
     from dynaguard.access.table_calls import TableCalls
     from dynaguard.assembly import Configuration, PolicySource
@@ -35,6 +38,7 @@ class _State:
         self.guard: Guard | None = None
         self.installation: Installation | None = None
         self.depth = 0
+        self.end_receiving: Callable[[], None] | None = None
 
 
 _state = _State()
@@ -82,6 +86,7 @@ def install(
     access_max_duration_s: float | None = None,
     approval_wait_s: float | None = None,
     approval_webhooks: str | os.PathLike[str] | None = None,
+    fast_parse: bool | None = None,
 ) -> Guard:
     """Guards every AWS call of this process that goes through botocore, from now on.
 
@@ -123,7 +128,7 @@ def install(
         surroundings: Whether job, run, stage and correlation id come from CI, AWS Batch, Lambda,
             ECS and the trace where nothing else gives them.
         stamp: Whether requests carry the correlation id.
-        stamp_scope: Whether the User-Agent names job, run, stage and runbook too.
+        stamp_scope: Whether the User-Agent names job, run, stage, runbook and task too.
         mask: Whether the document's masks act.
         mask_key: Key of `hash` and `tokenize` masks and of cursors that open in other processes,
             at least 16 characters.
@@ -143,6 +148,7 @@ def install(
         access_max_duration_s: How long a grant may be made for at most.
         approval_wait_s: How long a call waits for its approval; not given: it is refused at once.
         approval_webhooks: A file that names the webhooks that are told of tickets.
+        fast_parse: Whether dynaguard reads the items of DynamoDB's answers, to the same result.
 
     Returns:
         The guard in force. A second call with equal settings gives the same one. As a context
@@ -174,10 +180,13 @@ def uninstall() -> None:
     with _lock:
         if _state.installation is not None:
             _state.installation.remove()
+        if _state.end_receiving is not None:
+            _state.end_receiving()
         if _state.guard is not None:
             _state.guard.rooms.audit.close()
             if _state.guard.rooms.access.store is not None:
                 _state.guard.rooms.access.store.close()
+        _state.end_receiving = None
         _state.configuration = _state.guard = _state.installation = None
         _state.depth = 0
         set_process_scope(EMPTY_SCOPE)
@@ -273,6 +282,7 @@ def _install(
         _state.installation = installation
         settings = configuration.resolved.settings
         set_process_scope(process_scope(settings), find_trace(settings, os.environ))
+        _state.end_receiving = receive(guard.recording.note_change)
     guard.release = _release
     _state.configuration, _state.guard = configuration, guard
     return guard

@@ -2,8 +2,8 @@
 
 The header bears the correlation id. The User-Agent bears it too, and after it what else the scope
 names: `md/dynaguard#INC-4711 md/dynaguard-job#nightly md/dynaguard-run#7 md/dynaguard-stage#load
-md/dynaguard-runbook#failover`. Values are cut to 64 characters each, and made of those that the
-SDKs allow there; 412 characters at most.
+md/dynaguard-runbook#failover md/dynaguard-task#t-42`. Values are cut to 64 characters each, and
+made of those that the SDKs allow there; 495 characters at most.
 
 Source: AWS CloudTrail user guide, record contents: `userAgent` is cut to 1 KB; botocore's
 `useragent.py` for the `md/NAME#VALUE` form and its characters.
@@ -38,8 +38,8 @@ def settle_stamp(headers: MutableMapping[str, Any], call: Call, *, names_scope: 
     Args:
         headers: Of the prepared request.
         call: What is stamped.
-        names_scope: Whether job, run, stage and runbook are named. Not where CloudTrail would cut
-            them: the id stands first, and alone where the text is long.
+        names_scope: Whether job, run, stage, runbook and task are named. Not where CloudTrail
+            would cut them: the id stands first, and alone where the text is long.
     """
     if "Authorization" not in headers:
         headers.pop(HEADER, None)
@@ -50,7 +50,7 @@ def settle_stamp(headers: MutableMapping[str, Any], call: Call, *, names_scope: 
         stamped = f"{text} {USER_AGENT_TOKEN}{call.correlation_id}"
         if names_scope:
             scope = call.scope
-            tokens = scope_tokens(scope.job, scope.run_id, scope.stage, scope.runbook)
+            tokens = scope_tokens(scope.job, scope.run_id, scope.stage, scope.runbook, scope.task)
             if len(stamped) + len(tokens) <= MAX_AGENT_LENGTH:
                 stamped += tokens
         headers["User-Agent"] = stamped
@@ -58,10 +58,14 @@ def settle_stamp(headers: MutableMapping[str, Any], call: Call, *, names_scope: 
 
 @functools.lru_cache(maxsize=256)
 def scope_tokens(
-    job: str | None, run_id: str | None, stage: str | None, runbook: str | None
+    job: str | None,
+    run_id: str | None,
+    stage: str | None,
+    runbook: str | None,
+    task: str | None,
 ) -> str:
     """What a scope adds to the User-Agent, each token with a space before it."""
-    values = {"job": job, "run": run_id, "stage": stage, "runbook": runbook}
+    values = {"job": job, "run": run_id, "stage": stage, "runbook": runbook, "task": task}
     return "".join(
         f" md/dynaguard-{name}#{sanitise_correlation_id(text)}"
         for name, text in values.items()

@@ -55,6 +55,8 @@ class GuardStatus:
         botocore_version: Version of the botocore that is loaded.
         patch_points: State by patch point: `wrapped`, `not wrapped`, `undone by a peer`, `not in
             this botocore` (one that nothing depends on), or what is wrong with it.
+        fast_parse: `on`, `off`, or that it is off since the installed botocore reads answers
+            otherwise.
         attached, detached: How many living clients.
         decisions, denials, failures: Counts since `install()`.
         undecided_caught: Requests that reached signing undecided and were decided there.
@@ -67,7 +69,8 @@ class GuardStatus:
             `in-process`, or nothing without masks.
         buckets: Retry budget buckets: mappings of their fields.
         consumption: Units by account, hot and distinct keys, what runs have used of their
-            capacity limits; empty where no books are kept.
+            capacity limits, and tasks of their boundaries' (`task_limits`); empty where no books
+            are kept.
         booking_failures: Calls that could not be booked.
         access: The access store as it was last used, see `WatchedStore.report`, and what
             is known of its grants, see `Book.report`; empty without one.
@@ -80,6 +83,7 @@ class GuardStatus:
     sources: Mapping[str, str]
     botocore_version: str
     patch_points: Mapping[str, str]
+    fast_parse: str = "off"
     attached: int = 0
     detached: int = 0
     decisions: int = 0
@@ -117,6 +121,7 @@ def status() -> GuardStatus:
         botocore_version=botocore.__version__,
         patch_points=patch_point_states(installation),
         **(_counts(guard) if guard else {}),
+        fast_parse=installation.fast_parsing.state if installation else "off",
         attached=len(installation.attached) if installation else 0,
         detached=len(installation.detached) if installation else 0,
     )
@@ -196,6 +201,7 @@ def _coverage(installation: Installation | None) -> str:
 def _counts(guard: Guard) -> dict[str, Any]:
     """Counts since the guard was built."""
     budgets, consumption = guard.rooms.budgets, guard.rooms.consumption
+    tasks = [each._asdict() for each in guard.limiting.usages.usages()]
     accounting = guard.accounting
     return {
         **dataclasses.asdict(guard.counters),
@@ -204,7 +210,10 @@ def _counts(guard: Guard) -> dict[str, Any]:
         "audit_written": guard.rooms.audit.written_count,
         "audit_dropped": guard.rooms.audit.dropped_count,
         "cursors": _cursors(guard),
-        "consumption": consumption.report() if consumption is not None else {},
+        "consumption": {
+            **(consumption.report() if consumption is not None else {}),
+            **({"task_limits": tasks} if tasks else {}),
+        },
         "booking_failures": accounting.failure_count if accounting is not None else 0,
         "buckets": tuple(
             dataclasses.asdict(bucket) for bucket in (budgets.snapshot() if budgets else ())

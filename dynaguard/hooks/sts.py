@@ -35,6 +35,11 @@ _credentials_by_key_id: weakref.WeakValueDictionary[str, Any] = weakref.WeakValu
 _partition_by_credentials: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
+def region_of_partition(partition: str) -> str:
+    """A region of a partition whose STS is always on."""
+    return _REGION_BY_PARTITION.get(partition, _REGION_BY_PARTITION[_PARTITION])
+
+
 def facts_to_ask_for(credentials: Any, partition: str | None = None) -> CredentialFacts:
     """The facts of credentials, of which a weak reference is kept: a later look-up can sign.
 

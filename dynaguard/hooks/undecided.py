@@ -16,6 +16,7 @@ from dynaguard.call import UNKNOWN_RUN, Authorization, Call
 from dynaguard.hooks.exemption import is_credential_call
 from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.sts import facts_to_ask_for
+from dynaguard.hooks.task_credentials import binding_of
 from dynaguard.scope import correlation_id_of, current_scope
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ def decide_from_wire(
         return
     guard = installation.guard
     params, scope = _params_of(request), current_scope()
+    binding = binding_of(signer._credentials)
+    if binding is not None:
+        scope = binding(scope)
     call = Call(
         service=service,
         operation=wire_operation or operation,

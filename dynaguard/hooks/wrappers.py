@@ -265,7 +265,7 @@ class SyncWrappers:
         return sign
 
     def _check_signer(self, passage: Passage, context: Mapping[str, Any], signer: Any) -> None:
-        """The identity that was decided is the one that signed.
+        """The identity that was decided is the one that signed, and still may.
 
         botocore signs with credentials that stand in the request's context before the client's
         own, and puts none there itself: who does changes who calls. Its own it may refresh while
@@ -273,6 +273,8 @@ class SyncWrappers:
         """
         guard = self._installation.guard
         signing = context.get("signing")
+        if not passage.attempts:
+            guard.lasting.check(passage)
         if signing and signing.get("request_credentials") is not None:
             raise guard.seal_broken(passage, "credentials")
         credentials = signer._credentials

@@ -19,6 +19,7 @@ from dynaguard.policy.lines import Path_, json_lines, toml_lines
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
+LEAST_POLICY: Final = '`version = 1` and `default = "deny"`'
 SUFFIXES: Final = (".toml", ".json", ".yaml", ".yml")
 
 
@@ -50,15 +51,19 @@ class Source:
         return self.line_by_path.get((), 0)
 
 
-def read_source(path: str | os.PathLike[str]) -> Source:
+def read_source(path: str | os.PathLike[str], *, least: str = LEAST_POLICY) -> Source:
     """Reads and parses a file, once.
+
+    Args:
+        path: The file.
+        least: What an empty one should hold, for the message.
 
     Raises:
         PolicySyntaxError: Not a readable, regular file of bounded size in a known format.
         MissingExtraError: YAML without PyYAML.
     """
     name = os.fspath(path)
-    raw = _read_bytes(Path(path), str(name))
+    raw = _read_bytes(Path(path), str(name), least)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as err:
@@ -88,7 +93,7 @@ def mapping_source(data: Mapping[str, Any]) -> Source:
     return Source(name, copy, {}, raw, Path.cwd())
 
 
-def _read_bytes(path: Path, name: str) -> bytes:
+def _read_bytes(path: Path, name: str, least: str) -> bytes:
     """The bytes of a regular file of bounded size."""
     try:
         with open(path, "rb", opener=_open_without_blocking) as file:
@@ -105,9 +110,7 @@ def _read_bytes(path: Path, name: str) -> bytes:
     if len(raw) > MAX_BYTES:
         raise _fault(name, f"the file is over {MAX_BYTES} bytes, split it by `policies`")
     if not raw.strip():
-        raise _fault(
-            name, 'the file is empty, write at least `version = 1` and `default = "deny"`'
-        )
+        raise _fault(name, f"the file is empty, write at least {least}")
     return raw
 
 

@@ -72,6 +72,8 @@ OWN_KEYS: Final = (
     "RunId",
     "Stage",
     "Runbook",
+    "RunbookSha256",
+    "Task",
     "Environment",
     "Service",
     "Operation",

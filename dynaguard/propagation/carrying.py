@@ -11,6 +11,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from dynaguard.errors import ConfigurationError
 from dynaguard.scope import Scope, ScopeManager, shared_scope
+from dynaguard.settings.carried import scope_text
 from dynaguard.settings.table import SETTING_BY_NAME
 
 _ParamsT = ParamSpec("_ParamsT")
@@ -59,15 +60,26 @@ def scope_environ() -> dict[str, str]:
     Returns:
         **Shape**: `DYNAGUARD_CORRELATION_ID`, `DYNAGUARD_JOB`, `DYNAGUARD_RUN_ID`,
         `DYNAGUARD_STAGE`, `DYNAGUARD_RUNBOOK` and `DYNAGUARD_PRIORITY`, as far as the scope has
-        them; `TRACEPARENT` and `TRACESTATE` of the current OpenTelemetry span. What `acting_as()`
-        and deadlines say is not among them: no variable has it.
+        them; `DYNAGUARD_SCOPE` with who acts, the task and every boundary; `TRACEPARENT` and
+        `TRACESTATE` of the current OpenTelemetry span. Deadlines are not among them. The variable
+        holds the parameters that a runbook's calls are bound to: hand it to the subprocess alone.
+
+    Raises:
+        ConfigurationError: The boundaries are longer than a variable may be.
     """
-    scope = shared_scope()
+    return environ_of(shared_scope())
+
+
+def environ_of(scope: Scope) -> dict[str, str]:
+    """As `scope_environ`, of another scope than the current one."""
     found = {
         str(SETTING_BY_NAME[name].env): str(value)
         for name in _CARRIED
         if (value := getattr(scope, name)) is not None and str(value).strip()
     }
+    text = scope_text(scope)
+    if text is not None:
+        found[str(SETTING_BY_NAME["scope"].env)] = text
     headers: dict[str, str] = {}
     TraceContextTextMapPropagator().inject(headers)
     return found | {name.upper(): value for name, value in headers.items()}

@@ -28,7 +28,7 @@ class BoundRunbook:
     runbook: Runbook
     values: Mapping[str, Any] = field(repr=False)
     subject_sha256: str
-    iam_statements: tuple[Mapping[str, Any], ...]
+    iam_statements: tuple[Mapping[str, Any], ...] = field(repr=False)
     statements: tuple[Mapping[str, Any], ...]
     templates: tuple[Mapping[str, Any], ...] = field(repr=False)
 

@@ -22,6 +22,7 @@ from dynaguard.policy.model import (
     BudgetStatement,
     MaskStatement,
     PrincipalPattern,
+    TableSchema,
 )
 
 
@@ -77,6 +78,8 @@ class Origin(enum.StrEnum):
     """The item of the innermost loop, `item.order_id` say: known when the step runs."""
     RESULT = "result"
     """What an earlier step gave, `find.Count` say: known when the step runs."""
+    ANY = "any"
+    """Any value of a type, for the calls of a Python step and the clock: known when it calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +87,23 @@ class Reference:
     """A place that is filled when the run begins, or when its step runs.
 
     Written as a mapping with one key: `{ "$param" = "customer_id" }`, `{ "$item" = "order_id" }`,
-    `{ "$result" = "find.Count" }`. Where AWS wants an attribute value, a string becomes
-    `{"S": ...}`, a number `{"N": ...}` and so on.
+    `{ "$result" = "find.Count" }`, `{ "$any" = "string" }`. Where AWS wants an attribute value, a
+    string becomes `{"S": ...}`, a number `{"N": ...}` and so on; `filling.shaped` does it.
 
     Attributes:
         origin: Where the value comes from.
-        path: Names from there: `("customer_id",)`, `("order_id",)`, `("find", "Count")`.
+        path: Names from there: `("customer_id",)`, `("order_id",)`, `("find", "Count")`; positions
+            in lists as text; `()` for the item of a loop itself, written `"."`. Of `$any` the
+            type.
+        wants: What AWS takes in its place, in a call: `attribute` (a value in DynamoDB JSON),
+            `key` (that of a key attribute), `numeral` (a number as text), `string`, `integer`,
+            `number`, `boolean`, `blob`, `timestamp`, `map`, `list`, or `list:` and one of them;
+            empty outside of calls.
     """
 
     origin: Origin
     path: tuple[str, ...]
+    wants: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +298,10 @@ class Runbook:
         limits: What a run may take.
         masks: Masks of its calls' answers, on top of the policy's.
         budget: Retry budget of its calls, before the policy's; None: the policy's.
-        tables: Key attribute names by table, then by index (`""` for the table itself), where the
-            document tells; the statements that it compiles to are narrower with them.
+        tables: Key schemas by table name, where the document tells; the statements that it
+            compiles to are narrower with them.
+        ignored_findings: Lint findings that the author has weighed: `DGR101`, or `DGR101:sample`
+            for the step of that name alone.
         source: The file as named by the user, or `<runbook>`.
         directory: Folder of the file, where Python steps are looked up; None for mappings.
         sha256: Its content hash, hexadecimal: over the document as canonical JSON and the source
@@ -307,7 +319,8 @@ class Runbook:
     limits: RunLimits = RunLimits()
     masks: tuple[MaskStatement, ...] = ()
     budget: BudgetStatement | None = None
-    tables: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    tables: Mapping[str, TableSchema] = field(default_factory=dict)
+    ignored_findings: frozenset[str] = frozenset()
     source: str = "<runbook>"
     directory: Path | None = None
     sha256: str = ""

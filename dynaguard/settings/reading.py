@@ -15,6 +15,7 @@ from typing import Final
 
 from dynaguard.errors import nearest
 from dynaguard.scope import MAX_NAME_LENGTH, sanitise_correlation_id
+from dynaguard.settings.carried import Unreadable, read_scope_text
 from dynaguard.settings.locations import is_store_path, read_store_location
 from dynaguard.settings.table import MIN_BYTES, MIN_MASK_KEY_LENGTH, Kind, Setting
 
@@ -217,6 +218,14 @@ def _read_access_store(value: object) -> object:
     return text
 
 
+def _read_scope(value: object) -> object:
+    """A scope that a parent process handed on."""
+    try:
+        return read_scope_text(_text_of(value, "a scope"))
+    except Unreadable as err:
+        raise Misfit(f"the scope cannot be read: {err}") from None
+
+
 def _read_seconds(value: object) -> float:
     """A number of seconds; the text of a variable counts as one."""
     if isinstance(value, bool):
@@ -267,6 +276,7 @@ def _listed(choices: tuple[str, ...]) -> str:
 
 
 _READER_BY_KIND: Final[Mapping[Kind, Callable[[object], object]]] = {
+    Kind.SCOPE: _read_scope,
     Kind.SWITCH: _read_switch,
     Kind.TEXT: _read_text,
     Kind.CORRELATION_ID: _read_correlation_id,

@@ -1,7 +1,7 @@
 """The one table: kind, default, environment variable and meaning of each setting.
 
 Every default stands in `Settings`, everything else in `SETTINGS`; the settings page is generated
-from both.
+from both (`page.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from dynaguard.scope import MAX_CORRELATION_ID_LENGTH, Priority
+from dynaguard.settings.carried import CarriedScope
 
 ENV_PREFIX: Final = "DYNAGUARD_"
 POLICY_FILE_NAME: Final = "dynaguard.toml"
@@ -64,6 +65,7 @@ class Settings:
     stage: str | None = None
     priority: Priority = Priority.INTERACTIVE
     correlation_id: str | None = None
+    scope: CarriedScope | None = field(default=None, repr=False)
     surroundings: bool = True
     stamp: bool = True
     stamp_scope: bool = True
@@ -82,6 +84,7 @@ class Settings:
     access_max_duration_s: float = 86_400.0
     approval_wait_s: float | None = None
     approval_webhooks: Path | None = None
+    fast_parse: bool = True
     disabled: bool = False
 
 
@@ -103,6 +106,7 @@ class Kind(enum.StrEnum):
     )
     COORDINATOR = "a `redis://` URL, or in `install()` a `Coordinator`"
     SECONDS = "seconds, more than 0"
+    SCOPE = "what `scope_environ()` writes"
     SECRET = f"text of at least {MIN_MASK_KEY_LENGTH} characters"
 
 
@@ -262,6 +266,15 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "trace, one per call.",
     ),
     _row(
+        "scope",
+        Kind.SCOPE,
+        "Who acts, the task and its boundaries, as `scope_environ()` and `dynaguard session` hand "
+        "them to a subprocess. Only a variable. What cannot be read keeps the process from "
+        "starting.",
+        is_argument=False,
+        is_in_document=False,
+    ),
+    _row(
         "surroundings",
         Kind.SWITCH,
         "Whether job, run, stage and correlation id come from CI, AWS Batch, Lambda, ECS and "
@@ -271,7 +284,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     _row(
         "stamp_scope",
         Kind.SWITCH,
-        "Whether the User-Agent of stamped requests names job, run, stage and runbook too.",
+        "Whether the User-Agent of stamped requests names job, run, stage, runbook and task too.",
     ),
     _row("mask", Kind.SWITCH, "Whether the document's masks act."),
     _row(
@@ -349,6 +362,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         is_in_document=False,
     ),
     _row(
+        "fast_parse",
+        Kind.SWITCH,
+        "Whether the items of DynamoDB's answers are read by dynaguard, to the same result, see "
+        "[performance](../performance.md).",
+    ),
+    _row(
         "disabled",
         Kind.SWITCH,
         "Switches everything off, whatever `install()` is given. Only a variable.",
@@ -358,28 +377,3 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 )
 SETTING_BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 SETTING_BY_ENV: Final = {setting.env: setting for setting in SETTINGS if setting.env}
-
-
-def settings_markdown() -> str:
-    """The table of the settings page."""
-    head = (
-        "| setting | environment variable | takes | default | in `[settings]` | meaning |\n"
-        "|---|---|---|---|---|---|\n"
-    )
-    return head + "".join(
-        f"| `{row.name}` | `{row.env}` | {_values_markdown(row)} | {_default_markdown(row)} "
-        f"| {'yes' if row.is_in_document else 'no'} | {row.doc} |\n"
-        for row in SETTINGS
-    )
-
-
-def _values_markdown(setting: Setting) -> str:
-    """What a setting takes: its choices, or its kind."""
-    return ", ".join(f"`{choice}`" for choice in setting.choices) or setting.kind.value
-
-
-def _default_markdown(setting: Setting) -> str:
-    """A default for readers."""
-    if isinstance(setting.default, bool):
-        return "`on`" if setting.default else "`off`"
-    return "none" if setting.default is None else f"`{setting.default}`"

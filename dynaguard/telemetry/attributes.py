@@ -142,6 +142,9 @@ def scope_attributes(call: Call) -> Attributes:
     add(attributes, names.RUN_ID, scope.run_id)
     add(attributes, names.STAGE, scope.stage)
     add(attributes, names.RUNBOOK, scope.runbook)
+    add(attributes, names.TASK, scope.task)
+    if scope.boundaries:
+        attributes[names.BOUNDARIES] = [each.name for each in scope.boundaries]
     return attributes
 
 
@@ -175,6 +178,11 @@ def decision_attributes(decision: Decision | None) -> Attributes:
     if decision.observed:
         attributes[names.DECISION_OBSERVED] = [ref.sid for ref in decision.observed]
     add(attributes, names.DECISION_REASON, decision.reason or None)
+    if decision.grants:
+        attributes[names.GRANT_ID] = [grant.id for grant in decision.grants]
+        attributes[names.BREAK_GLASS] = any(grant.is_break_glass for grant in decision.grants)
+    if decision.approval is not None:
+        attributes[names.APPROVAL_TICKET] = decision.approval.ticket
     return attributes
 
 

@@ -94,6 +94,10 @@ OWN: Final = (
     Attribute(names.RUN_ID, "string", "Of the scope."),
     Attribute(names.STAGE, "string", "Of the scope."),
     Attribute(names.RUNBOOK, "string", "Of the scope."),
+    Attribute(names.TASK, "string", "Id of the task, of the scope."),
+    Attribute(
+        names.BOUNDARIES, "string[]", "Names of the boundaries of the scope, the outermost first."
+    ),
     Attribute(names.PRIORITY, "string", "`interactive`, `batch` or `background`."),
     Attribute(names.IDENTITY_NAME, "string", "Short name of who signs."),
     Attribute(names.IDENTITY_KIND, "string", "`user`, `assumed_role`, `lambda` ..."),
@@ -104,11 +108,16 @@ OWN: Final = (
     Attribute(names.IDENTITY_FUNCTION_VERSION, "string", "Version of the Lambda function."),
     Attribute(names.IDENTITY_SERVICE_ACCOUNT, "string", "`namespace/name`, of a pod's token."),
     Attribute(
-        names.DECISION, "string", "`allow`, `deny`, `implicit_deny` or `ungoverned`; once decided."
+        names.DECISION,
+        "string",
+        "`allow`, `deny`, `implicit_deny`, `require_approval` or `ungoverned`; once decided.",
     ),
     Attribute(names.DECISION_IS_ENFORCED, "boolean", "False where the mode let a refusal pass."),
     Attribute(names.DECISION_OBSERVED, "string[]", "Statements in `observe` mode that matched."),
     Attribute(names.DECISION_REASON, "string", "Why it was refused; names only."),
+    Attribute(names.GRANT_ID, "string[]", "Ids of the grants that let it."),
+    Attribute(names.BREAK_GLASS, "boolean", "Whether one of them is break-glass."),
+    Attribute(names.APPROVAL_TICKET, "string", "Ticket of the approval that let it."),
     Attribute(names.STATUS, "string", "`ok`, `error`, `denied` or `presigned`."),
     Attribute(names.ATTEMPTS, "int", "Requests sent; 0 for a denial."),
     Attribute(names.THROTTLES, "int", "Attempts answered by a throttle; where any was."),
@@ -140,6 +149,22 @@ EVENT: Final = (
     ),
 )
 """Of the event `dynaguard.attempt`."""
+
+APPROVAL: Final = (
+    Attribute(names.APPROVAL_TICKET, "string", "Id of the ticket."),
+    Attribute(names.APPROVAL_STATE, "string", "`approved`, `denied` ...; `pending`: not yet."),
+    Attribute(names.WAIT_S, "double", "Seconds waited for it."),
+)
+"""Of the event `dynaguard.approval.waited`."""
+
+CHANGE: Final = (
+    Attribute(names.ACCESS_CHANGE, "string", "What happened, such as `grant created`."),
+    Attribute(names.ACCESS_ID, "string", "Id of the grant, ticket, task or run."),
+    Attribute(names.ACCESS_BY, "string", "Who did it."),
+    Attribute(names.ACCESS_CHANNEL, "string", "`process`, `cli` or `http`."),
+    Attribute(names.BREAK_GLASS, "boolean", "Whether it was done in an emergency."),
+)
+"""Of the log record `dynaguard.access`, with task, ticket, runbook and correlation id as above."""
 
 LOG: Final = (
     Attribute(names.SERVICE, "string", "botocore's name of the service."),
@@ -236,6 +261,41 @@ METRICS: Final = (
     ),
 )
 
+_USES: Final = (*_CALL, names.IDENTITY_NAME)
+ACCESS: Final = (
+    Metric(names.GRANT_USES_METRIC, "counter", "{call}", _USES, "Calls that a grant let."),
+    Metric(
+        names.BREAK_GLASS_METRIC,
+        "counter",
+        "{call}",
+        _USES,
+        "Calls that a break-glass grant let; above 0 somebody should look.",
+    ),
+    Metric(names.APPROVAL_USES_METRIC, "counter", "{call}", _USES, "Calls that an approval let."),
+    Metric(
+        names.BOUNDARY_REFUSED_METRIC,
+        "counter",
+        "{call}",
+        (*_CALL, names.BOUNDARY_KIND, names.BOUNDARY_NAME),
+        "Calls that the boundary of a runbook's run or of a task refused.",
+    ),
+    Metric(
+        names.APPROVAL_WAIT_METRIC,
+        "histogram",
+        "s",
+        (names.APPROVAL_STATE,),
+        "Waits of calls for an approval.",
+    ),
+    Metric(
+        names.ACCESS_CHANGES_METRIC,
+        "counter",
+        "{change}",
+        (names.ACCESS_CHANGE, names.ACCESS_CHANNEL, names.BREAK_GLASS, names.RUNBOOK),
+        "Grants made, revoked and used up; tickets opened and decided; tasks and runs.",
+    ),
+)
+"""Of access just in time, once it is used."""
+
 _PLACE: Final = (names.DB_COLLECTION_NAME, names.AWS_DYNAMODB_INDEX_NAME)
 _UNITS: Final = (*_PLACE, names.OPERATION, names.IDENTITY_NAME, names.JOB, names.RUNBOOK)
 CONSUMPTION: Final = (
@@ -290,7 +350,9 @@ def signals_markdown() -> str:
     sections = (
         ("Attributes of spans and log records", CONVENTIONAL + OWN),
         ("Attributes of the event `dynaguard.attempt`", EVENT),
+        ("Attributes of the event `dynaguard.approval.waited`", APPROVAL),
         ("Further attributes of log records", LOG),
+        ("Attributes of the log record `dynaguard.access`", CHANGE),
     )
     parts = [f"### {title}\n\n{_attributes_markdown(rows)}" for title, rows in sections]
     return "\n".join([*parts, f"### Metrics\n\n{_metrics_markdown()}"])
@@ -308,5 +370,5 @@ def _metrics_markdown() -> str:
     return head + "".join(
         f"| `{each.name}` | {each.instrument} | `{each.unit}` "
         f"| {', '.join(f'`{name}`' for name in each.attributes)} | {each.meaning} |\n"
-        for each in METRICS + CONSUMPTION
+        for each in METRICS + ACCESS + CONSUMPTION
     )

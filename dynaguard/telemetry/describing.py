@@ -94,7 +94,7 @@ class Descriptions:
     ) -> Attributes:
         """Scope, identity, target, decision and a plain outcome; not to be changed.
 
-        Kept unless the decision has more to say than its verdict and statement.
+        Kept unless the decision has more to say than its verdict, statement and what let it.
         """
         if decision is None or decision.reason or decision.observed:
             return _recurring(call, principal, decision, outcome)
@@ -114,6 +114,10 @@ class Descriptions:
             scope.stage,
             scope.runbook,
             scope.priority,
+            scope.task,
+            tuple([each.name for each in scope.boundaries]) if scope.boundaries else None,
+            decision.grants,
+            decision.approval,
             outcome and (outcome.http_status, outcome.attempts),
             target,
         )

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 from dynaguard.call import Call, Decision, Outcome, Status
 from dynaguard.errors import ConfigurationError
 from dynaguard.telemetry import names
-from dynaguard.telemetry.attributes import Attributes, place_attributes
+from dynaguard.telemetry.attributes import Attributes, add, place_attributes
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
+
+    from dynaguard.access_change import AccessChange
 
 _SCOPE_NAME: Final = "dynaguard"
 _GOOD: Final = frozenset({Status.OK, Status.PRESIGNED})
@@ -85,6 +87,32 @@ class CallLogs:
                 **place_attributes(call),
                 **described,
             },
+        )
+
+    def emit_change(self, change: AccessChange) -> None:
+        """Emits the record of a change in access. May raise."""
+        severity = self._warn if change.is_break_glass else self._info
+        attributes: Attributes = {
+            names.ACCESS_CHANGE: change.kind,
+            names.ACCESS_ID: change.id,
+            names.ACCESS_BY: change.by,
+            names.BREAK_GLASS: change.is_break_glass,
+        }
+        for name, value in (
+            (names.ACCESS_CHANNEL, change.channel),
+            (names.TASK, change.task),
+            (names.APPROVAL_TICKET, change.ticket),
+            (names.RUNBOOK, change.runbook),
+            (names.CORRELATION_ID, change.correlation_id),
+        ):
+            add(attributes, name, value)
+        self._logger.emit(
+            timestamp=self._time_ns(),
+            severity_number=severity,
+            severity_text="WARN" if change.is_break_glass else "INFO",
+            body=str(change),
+            event_name=names.ACCESS_EVENT,
+            attributes=attributes,
         )
 
 

@@ -16,7 +16,7 @@ from opentelemetry.trace import Span, StatusCode
 
 from dynaguard.call import Call, Decision, Outcome, Principal, Status
 from dynaguard.telemetry import names
-from dynaguard.telemetry.attributes import attempt_attributes
+from dynaguard.telemetry.attributes import Attributes, attempt_attributes
 
 if TYPE_CHECKING:
     from dynaguard.budgets.load import Cause
@@ -78,6 +78,25 @@ class CallSpan:
             cast(Span, self._span).add_event(names.ATTEMPT_EVENT, attributes)
         except Exception as err:  # noqa: BLE001 - observation never breaks a call
             self._telemetry.note_failure(err)
+
+    def add_approval_wait(self, ticket: str, wait_s: float, state: str) -> None:
+        """Notes that the call waited for an approval, as an event and a metric. Never raises.
+
+        Args:
+            ticket: Its ticket.
+            wait_s: Seconds waited.
+            state: What came of it: `approved`, `denied`, `pending` where the wait ended first ...
+        """
+        if self._telemetry.is_metering:
+            self._guarded(self._telemetry.access.record_wait, wait_s, state)
+        if not self.is_recording:
+            return
+        attributes: Attributes = {
+            names.APPROVAL_TICKET: ticket,
+            names.APPROVAL_STATE: state,
+            names.WAIT_S: round(wait_s, 6),
+        }
+        self._guarded(cast(Span, self._span).add_event, names.APPROVAL_EVENT, attributes)
 
     def introduce(self, call: Call, principal: Principal, decision: Decision | None) -> None:
         """Says who calls and what was decided. Never raises.

@@ -10,7 +10,7 @@ configured after `install()` is used from its first moment. Nothing here imports
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
@@ -21,6 +21,7 @@ from opentelemetry.trace import Span, SpanKind, TracerProvider
 from dynaguard.call import Call, Decision, Outcome, Principal
 from dynaguard.interruption import came_from_handler
 from dynaguard.telemetry import names
+from dynaguard.telemetry.access import AccessMetrics
 from dynaguard.telemetry.attributes import (
     Attributes,
     batch_size,
@@ -40,6 +41,9 @@ from dynaguard.telemetry.measures import (
 from dynaguard.telemetry.series import Counted, Observed, Recorded
 from dynaguard.telemetry.span import CallSpan
 
+if TYPE_CHECKING:
+    from dynaguard.access_change import AccessChange
+
 _SCOPE_NAME: Final = "dynaguard"
 _DURATION_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 """Advice of the conventions for `db.client.operation.duration`."""
@@ -58,6 +62,7 @@ class Telemetry:
     Attributes:
         failure_count: Failures caught since it was made.
         descriptions: What spans and log records say.
+        access: Metrics of access just in time.
     """
 
     __slots__ = (
@@ -73,6 +78,7 @@ class Telemetry:
         "_tokens",
         "_tracer",
         "_waits",
+        "access",
         "descriptions",
         "failure_count",
     )
@@ -122,6 +128,7 @@ class Telemetry:
             )
         )
         self._duration = Recorded(_duration_histogram(meter))
+        self.access = AccessMetrics(meter)
         self._idle = CallSpan(self, None, is_owned=True)
 
     def start(self, call: Call, *, service_id: str) -> CallSpan:
@@ -176,6 +183,7 @@ class Telemetry:
         """Adds a call that ended to the counters. May raise."""
         if decision is not None:
             self._decisions.add(1, decision_measure(call, principal, decision))
+            self.access.count(call, principal, decision)
         if outcome.throttles or outcome.wait_s or outcome.budget_refusal or outcome.attempts > 1:
             self._count_trouble(call, outcome, retry_measure(call, principal, decision))
         for masked in outcome.masked:
@@ -214,6 +222,15 @@ class Telemetry:
             if logs is not None and logs.is_enabled(outcome):
                 described = self.descriptions.of(call, principal, decision, outcome)
                 logs.emit(call, decision, outcome, described)
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            self.note_failure(err)
+
+    def note_change(self, change: AccessChange) -> None:
+        """Counts a change in access, and emits its log record where those are on. Never raises."""
+        try:
+            self.access.count_change(change)
+            if self._logs is not None:
+                self._logs.emit_change(change)
         except Exception as err:  # noqa: BLE001 - observation never breaks a call
             self.note_failure(err)
 

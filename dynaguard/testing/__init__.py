@@ -12,7 +12,20 @@ from __future__ import annotations
 
 from dynaguard.testing.cases import Case
 from dynaguard.testing.loading import load_cases
+from dynaguard.testing.runbook_cases import RunbookCase, runbook_cases
+from dynaguard.testing.runbook_running import RunbookCaseResult, run_runbook_case
 from dynaguard.testing.running import CaseResult, run_case, run_cases
 from dynaguard.testing.stores import MemoryStore
 
-__all__ = ["Case", "CaseResult", "MemoryStore", "load_cases", "run_case", "run_cases"]
+__all__ = [
+    "Case",
+    "CaseResult",
+    "MemoryStore",
+    "RunbookCase",
+    "RunbookCaseResult",
+    "load_cases",
+    "run_case",
+    "run_cases",
+    "run_runbook_case",
+    "runbook_cases",
+]

@@ -18,6 +18,7 @@ from dynaguard.access.boundaries import Boundaries
 from dynaguard.access.claiming import claim_use
 from dynaguard.access.granting import show_grant
 from dynaguard.access.store import StoredRecord
+from dynaguard.access_change import AccessChange, receive
 from dynaguard.call import Verdict
 from dynaguard.errors import AccessStoreError
 from dynaguard.hooks.granting import grant, revoke_grant
@@ -45,6 +46,19 @@ def test_each_claim_takes_one_use_until_none_is_left() -> None:
 
     assert [_claim(desk, given.id) for _ in range(5)] == [True, True, True, False, False]
     assert _left(desk, given.id) == 0
+
+
+def test_the_last_use_is_told_once() -> None:
+    """By whoever took it; what comes after finds nothing to take."""
+    desk = Desk()
+    made = desk.give(uses=2)
+    told: list[AccessChange] = []
+    end = receive(told.append)
+    for _ in range(3):
+        _claim(desk, made.id)
+    end()
+
+    assert [(each.kind, each.id) for each in told] == [("grant used up", made.id)]
 
 
 def test_nothing_is_claimed_of_a_grant_that_is_over() -> None:

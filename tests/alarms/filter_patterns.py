@@ -114,10 +114,17 @@ class _Evaluator:
         if kind != "selector":
             raise InvalidPatternError(f"no selector: {selector!r}")
         sign = self._tokens.pop(0)[1]
+        if sign == "IS":
+            return self._is_true(selector)
         kind, wanted = self._tokens.pop(0)
         if sign not in _COMPARE:
             raise InvalidPatternError(f"no operator: {sign!r}")
         return _holds(_resolve(selector, self._event), sign, wanted, is_number=kind == "word")
+
+    def _is_true(self, selector: str) -> bool:
+        if self._tokens.pop(0)[1] != "TRUE":
+            raise InvalidPatternError("only `IS TRUE` is used")
+        return _resolve(selector, self._event) is True
 
     def _peek(self) -> str:
         return self._tokens[0][1] if self._tokens and self._tokens[0][0] == "operator" else ""

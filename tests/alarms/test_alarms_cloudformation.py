@@ -56,7 +56,7 @@ def filter_params(properties: dict[str, Any]) -> dict[str, Any]:
                 "metricName": made["MetricName"],
                 "metricValue": made["MetricValue"],
                 "unit": made["Unit"],
-                "dimensions": {each["Key"]: each["Value"] for each in made["Dimensions"]},
+                "dimensions": {each["Key"]: each["Value"] for each in made.get("Dimensions", ())},
             }
         ],
     }
@@ -131,7 +131,7 @@ def test_an_alarm_watches_what_its_filter_makes() -> None:
         (
             each["MetricTransformations"][0]["MetricNamespace"],
             each["MetricTransformations"][0]["MetricName"],
-            tuple(pair["Key"] for pair in each["MetricTransformations"][0]["Dimensions"]),
+            tuple(pair["Key"] for pair in each["MetricTransformations"][0].get("Dimensions", ())),
         )
         for each in resources(made, "AWS::Logs::MetricFilter").values()
     }
@@ -209,7 +209,7 @@ def test_too_many_resources_are_refused_with_a_way_out() -> None:
     """CloudFormation takes 500."""
     subjects = named_subjects([f"i{number}" for number in range(100)], ["orders"])
 
-    with pytest.raises(ConfigurationError, match=r"515 resources.*500.*--no-filters"):
+    with pytest.raises(ConfigurationError, match=r"517 resources.*500.*--no-filters"):
         cloudformation_template(plan(subjects))
 
 
@@ -240,7 +240,7 @@ def test_moto_takes_every_alarm_and_filter() -> None:
     assert denials["AlarmActions"] == [TOPIC]
     assert "Identity: etl\n" in denials["AlarmDescription"]
     filters = logs.describe_metric_filters(logGroupName=LOG_GROUP)["metricFilters"]
-    assert len(filters) == 13
+    assert len(filters) == 14
     assert {each["metricTransformations"][0]["metricNamespace"] for each in filters} == {
         "dynaguard"
     }

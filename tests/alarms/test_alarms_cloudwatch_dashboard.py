@@ -19,7 +19,7 @@ from dynaguard.alarms.cloudwatch_dashboard import cloudwatch_dashboard
 from dynaguard.alarms.patterns import metric_filters
 from dynaguard.alarms.plan import DEFAULT_NAMES, AlarmPlan, MetricNames
 from dynaguard.alarms.subjects import Pair, named_subjects, subjects_of
-from dynaguard.audit.schema import record_schema
+from dynaguard.audit.schema import access_schema, record_schema
 from dynaguard.errors import ConfigurationError
 from tests.alarms.alarm_cases import LOG_GROUP, SUBJECTS, ascii_names, plan
 
@@ -162,7 +162,7 @@ def _paths(schema: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 def test_queries_name_fields_that_records_have() -> None:
     """A renamed field of the record is seen here."""
-    fields = set(_paths(record_schema()))
+    fields = {*_paths(record_schema()), *_paths(access_schema())}
     made_up = re.compile(r"\bas (\w+)|\binto (\w+)")
 
     for query in (each["query"] for each in widgets(plan(), "log")):
@@ -190,7 +190,9 @@ def test_searches_name_the_metrics_of_the_filters() -> None:
     """With their dimensions."""
     made = plan(names=MetricNames("My Team/Guard", "Who", "Store"))
     expected = {
-        (each.metric, tuple(name for name, _ in each.dimensions)) for each in metric_filters(made)
+        (each.metric, tuple(name for name, _ in each.dimensions))
+        for each in metric_filters(made)
+        if each.dimensions
     }
 
     found = set()
@@ -207,6 +209,18 @@ def test_searches_name_the_metrics_of_the_filters() -> None:
                 found.add((search[2], tuple(dimensions)))
 
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [("logs", "BreakGlassUses"), ("otel", "dynaguard.break_glass.uses"), ("aws", None)],
+)
+def test_uses_of_break_glass_are_shown(source: Any, name: str | None) -> None:
+    """Of every identity together, where anything counts them."""
+    made = plan(metrics_from=source)
+    found = [each["metrics"] for each in widgets(made, "metric") if "Break" in each["title"]]
+
+    assert found == ([] if name is None else [[["dynaguard", name]]])
 
 
 def test_opentelemetry_metrics_have_searches_of_their_own() -> None:

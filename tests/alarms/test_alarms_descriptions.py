@@ -92,11 +92,38 @@ def test_without_own_metrics_no_alarm_promises_them() -> None:
 
 
 def test_a_table_whose_callers_are_not_known_has_its_alarms() -> None:
-    """They name no one."""
-    texts = descriptions(subjects=subjects_of([], tables=["orders"])).values()
+    """They name no one; the one on break-glass is about everybody."""
+    found = descriptions(subjects=subjects_of([], tables=["orders"]))
+    texts = [text for (kind, _), text in found.items() if kind is not AlarmKind.BREAK_GLASS]
 
-    assert len(texts) == 2
+    assert (len(found), len(texts)) == (3, 2)
     assert not any("callers:" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("source", "where"),
+    [
+        (
+            "logs",
+            '`filter @message like /"is_break_glass":true/ | fields @timestamp',
+        ),
+        ("otel", "metric dynaguard.break_glass.uses and spans with dynaguard.break_glass = true"),
+    ],
+)
+def test_any_use_of_break_glass_is_an_alarm_with_its_runbook(source: str, where: str) -> None:
+    """One for all identities, at once; it says where to see whose it was."""
+    (text,) = (
+        text
+        for (kind, _), text in descriptions(metrics_from=source).items()
+        if kind is AlarmKind.BREAK_GLASS
+    )
+
+    assert text.startswith(
+        "Break-glass is used: access without anybody's approval: 1 or more within 60 s.\n"
+        "Identity: any\n"
+        "Runbook: on call https://wiki.example.com/break-glass/-/-\n"
+    )
+    assert where in text
 
 
 def test_many_callers_are_counted() -> None:

@@ -10,10 +10,21 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Gauge, Histogram, InMemoryMetricReader, Sum
 
+from dynaguard.access_change import AccessChange
 from dynaguard.alarms.grafana_dashboard import grafana_dashboard
 from dynaguard.alarms.plan import Runbook
 from dynaguard.alarms.subjects import NOBODY
-from dynaguard.call import ConsumedCapacity, MaskedValues, Outcome, Status, Verdict
+from dynaguard.boundary import Boundary
+from dynaguard.call import (
+    ApprovalRef,
+    ConsumedCapacity,
+    GrantRef,
+    MaskedValues,
+    Outcome,
+    StatementRef,
+    Status,
+    Verdict,
+)
 from dynaguard.consumption.keys import HotKey, KeyFigures
 from dynaguard.consumption.queries import QueryWarning, Shape
 from dynaguard.telemetry.consumption import ConsumptionMetrics
@@ -40,6 +51,7 @@ def labels_by_series() -> dict[str, set[str]]:
         span = telemetry.start(CALL, service_id="DynamoDB")
         span.finish(CALL, PRINCIPAL, decision, outcome)
     _measure_consumption(provider)
+    _measure_access(telemetry)
     data = reader.get_metrics_data()
     assert data
     found: dict[str, set[str]] = {}
@@ -72,6 +84,19 @@ def _measure_consumption(provider: MeterProvider) -> None:
     metrics.count_units(call, "etl", [ConsumedCapacity("orders", 1.0, 1.0, 2.0, "by_date")])
     metrics.count_warning(Shape("Query", "orders", "by_date", "nightly"), QueryWarning.FILTER)
     metrics.count_limit("nightly", "Nightly", "soft")
+
+
+def _measure_access(telemetry: Telemetry) -> None:
+    """One of each: a grant, an approval, a refusal of a boundary, a wait, a change."""
+    boundary = Boundary("runbook", "fix", "t1")
+    call = CALL._replace(scope=replace(CALL.scope, boundaries=(boundary,)))
+    grant, approval = GrantRef("g", "o", "r", 1.0, True), ApprovalRef("t", "c", ("a",), 0.0, 1.0)
+    allowed = DECISION._replace(grants=(grant,), approval=approval)
+    refused = DECISION._replace(verdict=Verdict.DENY, statement=StatementRef("fix", "runbook"))
+    for decision in (allowed, refused):
+        telemetry.access.count(call, PRINCIPAL, decision)
+    telemetry.access.record_wait(1.0, "approved")
+    telemetry.note_change(AccessChange("run begun", "t1", "lea", channel="cli", runbook="fix"))
 
 
 def _series(metric: Any) -> list[str]:
@@ -183,6 +208,7 @@ def test_the_dashboard_has_what_an_import_needs() -> None:
     assert rows == [
         "Calls and decisions",
         "Denials",
+        "Grants, approvals, tasks",
         "Throttles",
         "Retries",
         "Masked values",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynaguard.access_change import AccessChange
 from dynaguard.alarms import limits
 from dynaguard.alarms.kinds import PAIR_KINDS, AlarmKind
 from dynaguard.alarms.patterns import (
@@ -17,6 +19,7 @@ from dynaguard.alarms.patterns import (
     MetricFilter,
     metric_filters,
 )
+from dynaguard.audit.changes import change_text
 from dynaguard.aws.analysis import is_write
 from dynaguard.call import Outcome, Status, Verdict
 from tests.alarms.alarm_cases import decision, encoded_record, plan, record
@@ -204,7 +207,7 @@ def test_filters_keep_the_limits_of_cloudwatch_logs() -> None:
     filters = metric_filters(plan(field_prefix="kubernetes.container.log_processed"))
 
     assert len({each.name for each in filters}) == len(filters)
-    assert len(filters) == len(PAIR_KINDS) * TABLE_PLACES + 1
+    assert len(filters) == len(PAIR_KINDS) * TABLE_PLACES + 2
     assert len(filters) <= limits.MAX_FILTERS_PER_LOG_GROUP
     for each in filters:
         assert len(each.pattern) <= limits.MAX_FILTER_PATTERN
@@ -234,8 +237,23 @@ def test_any_record_counts_for_what_happened(
         assert (AlarmKind.DENIALS in found) == has_table
         assert AlarmKind.FAILURES in found
     assert not {AlarmKind.READ_THROTTLES, AlarmKind.WRITE_THROTTLES} <= set(found)
+    is_glass = any(grant.is_break_glass for grant in decided.grants)
+    assert found.pop(AlarmKind.BREAK_GLASS, None) == ([(1.0,)] if is_glass else None)
     for counts in found.values():
         assert counts[0][1] == event["identity"]["name"]
+
+
+def test_changes_of_break_glass_count_too() -> None:
+    """To make such a grant is an event, before anybody uses it."""
+    changes = [
+        json.loads(f"{change_text(AccessChange(*what, is_break_glass=glass), 0, None)}}}")
+        for what, glass in (
+            (("grant created", "g1", "lea"), True),
+            (("grant created", "g2", "lea"), False),
+        )
+    ]
+
+    assert [counted(each) for each in changes] == [{AlarmKind.BREAK_GLASS: [(1.0,)]}, {}]
 
 
 @pytest.mark.parametrize(
@@ -252,11 +270,13 @@ def test_any_record_counts_for_what_happened(
         ('{ $.a = "x*" }', True),
         ('{ $.a = "*x" && $.a = "*x*" }', True),
         ('{ $.name = "be*ta" }', False),
+        ("{ ($.null IS TRUE) || ($.yes IS TRUE) }", True),
+        ("{ $.c.d IS TRUE }", False),
     ],
 )
 def test_the_evaluator_does_as_the_user_guide_says(pattern: str, is_match: bool) -> None:
     """Precedence, wildcards at the ends, and what a selector may point to."""
-    event = {"a": "x", "b": [1, 2], "c": {"d": 0.6}, "null": None, "name": "beta"}
+    event = {"a": "x", "b": [1, 2], "c": {"d": 0.6}, "null": None, "name": "beta", "yes": True}
 
     assert matches(pattern, event) is is_match
 

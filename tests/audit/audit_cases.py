@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from hypothesis import strategies as st
 
+from dynaguard.boundary import Boundary, BoundaryKind
 from dynaguard.call import (
     NO_CREDENTIALS,
     UNKNOWN_ACCOUNT,
     UNKNOWN_RUN,
+    ApprovalRef,
     Authorization,
     BudgetState,
     Call,
     ConsumedCapacity,
     Decision,
+    GrantRef,
     MaskedValues,
     Outcome,
     Principal,
@@ -101,6 +104,21 @@ _units = st.floats(0, 1e6)
 _resources = st.sampled_from(
     [ARN, "*", UNKNOWN_RUN, f"arn:aws:dynamodb:eu-west-1:{UNKNOWN_ACCOUNT}:table/orders"]
 )
+_epochs = st.floats(0, 1e12)
+boundaries = st.builds(
+    Boundary,
+    kind=st.sampled_from(get_args(BoundaryKind)),
+    name=_names,
+    task=_names,
+    runbook_sha256=_some,
+    statements=st.just(CANARY),
+    templates=st.just(CANARY),
+    ticket=_some,
+)
+grants = st.builds(GrantRef, _names, _names, st.text(max_size=300), _epochs, st.booleans())
+approvals = st.builds(
+    ApprovalRef, _names, _names, st.lists(_names, max_size=3).map(tuple), _epochs, _epochs
+)
 statements = st.builds(StatementRef, _names, _names, st.integers(0, 9999))
 scopes = st.builds(
     Scope,
@@ -109,6 +127,8 @@ scopes = st.builds(
     stage=_some,
     runbook=_some,
     priority=st.sampled_from(Priority),
+    task=_some,
+    boundaries=st.just(()) | st.lists(boundaries, max_size=2).map(tuple),
 )
 calls = st.builds(
     Call,
@@ -166,6 +186,8 @@ decisions = st.builds(
     observed=st.just(()) | st.lists(statements, max_size=2).map(tuple),
     is_enforced=st.booleans(),
     offending=st.none(),
+    grants=st.just(()) | st.lists(grants, max_size=2).map(tuple),
+    approval=st.none() | approvals,
 )
 outcomes = st.builds(
     Outcome,

@@ -134,9 +134,9 @@ def test_a_line_that_is_no_record_is_an_error_with_its_place(path: Path, line: b
 
 def test_records_of_a_later_version_are_refused(path: Path) -> None:
     """Their keys may mean something else."""
-    path.write_bytes(LINE + json.dumps(RECORD | {"schema_version": 3}).encode())
+    path.write_bytes(LINE + json.dumps(RECORD | {"schema_version": 4}).encode())
 
-    with pytest.raises(ConfigurationError, match=r":2: an audit record of version 3.*update"):
+    with pytest.raises(ConfigurationError, match=r":2: an audit record of version 4.*update"):
         list(read_records(path))
 
 

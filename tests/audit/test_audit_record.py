@@ -17,16 +17,20 @@ from dynaguard.audit.chain import Chain
 from dynaguard.audit.encoding import Encoder, encode_record
 from dynaguard.audit.record import WriterFacts, build_record
 from dynaguard.audit.schema import record_schema
+from dynaguard.boundary import Boundary
 from dynaguard.call import (
     UNKNOWN_ACCOUNT,
     UNKNOWN_RUN,
+    ApprovalRef,
     Decision,
+    GrantRef,
     Principal,
     StatementRef,
     Verdict,
 )
 from dynaguard.scope import Scope
 from tests.audit.audit_cases import (
+    CALL,
     CANARY,
     DECISION,
     DENIAL,
@@ -69,7 +73,7 @@ def in_order(line: bytes) -> Any:
 def test_a_record_tells_the_whole_call() -> None:
     """Who, in which scope, what, under which statement, and how it ended."""
     assert record() == {
-        "schema_version": 2,
+        "schema_version": 3,
         "phase": "outcome",
         "time": "2026-11-20T12:30:15.000042Z",
         "correlation_id": "INC-4711",
@@ -101,6 +105,8 @@ def test_a_record_tells_the_whole_call() -> None:
         "stage": "load",
         "runbook": None,
         "priority": "batch",
+        "task": None,
+        "boundaries": [],
         "authorizations": [
             {
                 "action": "dynamodb:GetItem",
@@ -118,6 +124,8 @@ def test_a_record_tells_the_whole_call() -> None:
             "observed": [],
             "unknown_keys": [],
             "is_enforced": True,
+            "grants": [],
+            "approval": None,
         },
         "mode": "enforce",
         "policy_digest": "d1",
@@ -191,6 +199,58 @@ def test_a_denial_says_why_and_what_would_allow_it() -> None:
     assert decision["observed"] == [
         {"statement": "EtlReadsOrders", "source": "policy.toml", "line": 12}
     ]
+
+
+def test_a_call_of_a_task_names_its_boundaries_and_what_allowed_it() -> None:
+    """Grants with their reasons, the approval with its approvers, the runbook with its hash."""
+    boundary = Boundary(
+        "runbook", "read-failed-jobs", "t1", "ab12", CANARY, CANARY, "c" * 64, "t-9", 1.0, 5
+    )
+    scope = Scope(task="t1", runbook="read-failed-jobs", boundaries=(boundary,))
+    decision = DECISION._replace(
+        grants=(GrantRef("g1", "lea", "incident\n4711", 1_795_000_000.9, is_break_glass=True),),
+        approval=ApprovalRef("t-9", "c" * 64, ("lea", "sam"), 1_794_000_000, 1_794_000_900),
+    )
+
+    found = record(decision=decision, call=CALL._replace(scope=scope))
+
+    assert found["task"] == "t1"
+    assert found["boundaries"] == [
+        {
+            "kind": "runbook",
+            "name": "read-failed-jobs",
+            "task": "t1",
+            "runbook_sha256": "ab12",
+            "ticket": "t-9",
+        }
+    ]
+    assert found["decision"]["grants"] == [
+        {
+            "id": "g1",
+            "owner": "lea",
+            "reason": "incident?4711",
+            "expires": "2026-11-18T11:06:40Z",
+            "is_break_glass": True,
+        }
+    ]
+    assert found["decision"]["approval"] == {
+        "ticket": "t-9",
+        "subject_sha256": "c" * 64,
+        "approvers": ["lea", "sam"],
+        "approved": "2026-11-06T21:20:00Z",
+        "expires": "2026-11-06T21:35:00Z",
+    }
+    VALIDATOR.validate(found)
+
+
+def test_a_reason_is_cut_and_an_instant_is_bounded() -> None:
+    """Whatever a person or a broken store wrote, the record has its shape."""
+    grant = GrantRef("g1", "lea", "x" * 500, float("inf"))
+
+    (found,) = record(decision=DECISION._replace(grants=(grant,)))["decision"]["grants"]
+
+    assert found["reason"] == f"{'x' * 197}..."
+    assert found["expires"] == "9999-12-31T23:59:59Z"
 
 
 def test_an_intent_has_no_outcome() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from jsonschema import Draft202012Validator
 
 from dynaguard.audit.log import checkpoint_schema_markdown, record_schema_markdown
 from dynaguard.audit.record import SCHEMA_VERSION
 from dynaguard.audit.schema import record_schema
+from dynaguard.boundary import BoundaryKind
 from dynaguard.call import PrincipalKind, Status, Verdict
 from dynaguard.scope import Priority
 
@@ -45,6 +46,8 @@ def test_closed_sets_are_those_of_the_code() -> None:
     keys = record_schema()["properties"]
 
     assert set(keys["priority"]["enum"]) == {each.value for each in Priority}
+    boundary = keys["boundaries"]["items"]["properties"]
+    assert tuple(boundary["kind"]["enum"]) == get_args(BoundaryKind)
     for found, kinds in (
         (keys["identity"]["properties"]["kind"], PrincipalKind),
         (keys["decision"]["properties"]["verdict"], Verdict),
@@ -58,7 +61,7 @@ def test_the_page_has_a_row_for_every_key() -> None:
     rows = record_schema_markdown().splitlines()
 
     assert rows[:2] == ["| Key | Type | Meaning |", "|---|---|---|"]
-    assert "| `schema_version` | `2` | Version of this schema. |" in rows
+    assert "| `schema_version` | `3` | Version of this schema. |" in rows
     assert "| `tables` | array of strings | Tables that the call touches, in request order. |" in (
         rows
     )

@@ -52,6 +52,9 @@ def test_calls_are_counted_by_whom_of_what_and_how_they_ended() -> None:
         "job": {"nightly": 3},
         "operation": {"dynamodb:GetItem": 3},
         "table": {"orders": 3},
+        "task": {},
+        "grant": {},
+        "ticket": {},
         "denied by": {"the default": 1},
         "error": {"Oops": 1},
     }

@@ -9,8 +9,10 @@ import pytest
 from dynaguard.aws.analysis import authorizations
 from dynaguard.aws.condition_keys import CONDITION_KEYS
 from dynaguard.aws.dynamodb.items import ITEM_KEYS
+from dynaguard.boundary import Boundary
 from dynaguard.call import UNKNOWN, UNKNOWN_PRINCIPAL
 from dynaguard.policy.statements import MULTIVALUED_KEYS, OWN_KEYS
+from dynaguard.scope import Scope
 from tests.aws.item_requests import (
     ABSENT,
     ACCOUNT,
@@ -315,6 +317,50 @@ def test_a_page_number_is_told() -> None:
     (need,) = authorizations(call, ACCOUNT)
 
     assert source().lookup_for(call, UNKNOWN_PRINCIPAL, need)("dynaguard:pagenumber") == ("3",)
+
+
+HASH = "ab12" * 16
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        (Scope(), ()),
+        (Scope(runbook="fix"), ()),
+        (Scope(runbook="fix", boundaries=(Boundary("agent", "fix", "t1", HASH),)), ()),
+        (Scope(runbook="fix", boundaries=(Boundary("runbook", "other", "t1", HASH),)), ()),
+        (Scope(runbook="fix", boundaries=(Boundary("runbook", "fix", "t1", HASH),)), (HASH,)),
+        (
+            Scope(
+                runbook="fix",
+                boundaries=(
+                    Boundary("runbook", "fix", "t1", "0" * 64),
+                    Boundary("runbook", "fix", "t2", HASH),
+                ),
+            ),
+            (HASH,),
+        ),
+    ],
+)
+def test_the_hash_of_a_runbook_is_that_of_its_run(scope: Scope, expected: tuple[str, ...]) -> None:
+    """A name that the setting `runbook` claims has none: who may claim a name may not be it."""
+    call = call_of("Query", {"TableName": "orders"})._replace(scope=scope)
+    (need,) = authorizations(call, ACCOUNT)
+    lookup = source().lookup_for(call, UNKNOWN_PRINCIPAL, need)
+
+    assert lookup("dynaguard:runbooksha256") == expected
+
+
+def test_a_task_is_told() -> None:
+    """By the id that its records carry; absent outside of any."""
+    call = call_of("Query", {"TableName": "orders"})
+    (need,) = authorizations(call, ACCOUNT)
+    found = [
+        source().lookup_for(each, UNKNOWN_PRINCIPAL, need)("dynaguard:task")
+        for each in (call, call._replace(scope=Scope(task="t1")))
+    ]
+
+    assert found == [(), ("t1",)]
 
 
 def test_documents_and_readers_know_the_same_keys() -> None:

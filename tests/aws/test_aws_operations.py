@@ -273,3 +273,11 @@ def test_a_transaction_needs_what_its_members_need_one_by_one(
 def test_reads_and_writes_are_told_apart(operation: str, params: Any, expected: bool) -> None:
     """What is not certain counts as a write."""
     assert is_write("dynamodb", operation, params) is expected
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"), [("logs", "FilterLogEvents"), ("cloudtrail", "LookupEvents")]
+)
+def test_searches_of_other_services_are_reads(service: str, operation: str) -> None:
+    """Their verbs are not among those of DynamoDB."""
+    assert not is_write(service, operation, {})

@@ -355,3 +355,19 @@ def test_a_snapshot_shows_what_is_not_known_of_an_arn_as_a_star(
     (shot,) = budgets.snapshot()
     assert shot.key.resource == readable_arn(table)
     assert "\ufdd0" not in str(shot)
+
+
+def test_a_task_has_the_budget_that_it_adopted(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """Its own, of its own bucket; others keep the document's, and so does the task afterwards."""
+    budgets = make_budgets(max_attempts=5)
+    task = Scope(job="nightly", priority=Priority.BATCH, task="run-1")
+    own = BudgetStatement(StatementRef("runbook"), max_attempts=1)
+
+    budgets.adopt("run-1", own)
+
+    assert not ask(budgets, load, clock, task).is_granted
+    assert ask(budgets, load, clock, BATCH).is_granted
+    budgets.adopt("run-1", None)
+    assert ask(budgets, load, clock, task).is_granted

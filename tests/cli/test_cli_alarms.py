@@ -70,7 +70,7 @@ def test_a_policy_names_identities_tables_and_indexes(run: Run) -> None:
         "dynaguard/failures/etl",
         "dynaguard/table-read-throttles/orders/by_date",
     } < names
-    assert len(names) == 9
+    assert len(names) == 10
     assert done.stderr == ""
 
 
@@ -104,7 +104,7 @@ def test_a_file_is_written_and_summed_up(run: Run, tmp_path: Path) -> None:
     as_json = run("policy.toml", *GROUP, "--to", "again.json", "--output", "json")
 
     assert text.stdout.splitlines()[0] == (
-        "wrote alarms.json: 9 alarms, 13 metric filters, 1 table, 1 identity"
+        "wrote alarms.json: 10 alarms, 14 metric filters, 1 table, 1 identity"
     )
     assert "aws cloudformation deploy" in text.stdout
     assert json.loads(as_json.stdout) == {
@@ -113,8 +113,8 @@ def test_a_file_is_written_and_summed_up(run: Run, tmp_path: Path) -> None:
         "size_bytes": (tmp_path / "again.json").stat().st_size,
         "identities": 1,
         "tables": 1,
-        "alarms": 9,
-        "metric_filters": 13,
+        "alarms": 10,
+        "metric_filters": 14,
         "notes": [],
     }
     assert (tmp_path / "alarms.json").read_bytes() == (tmp_path / "again.json").read_bytes()

@@ -186,3 +186,31 @@ def test_a_command_that_is_not_there_is_said_so(folder: Path) -> None:
 
     assert done.returncode == 127
     assert "no-such-command-anywhere" in done.stderr
+
+
+def test_the_scope_of_who_runs_it_is_passed_on(folder: Path) -> None:
+    """A boundary around `dynaguard run` is one around its program."""
+    (folder / "policy.toml").write_text(POLICY.replace('"deny"', '"allow"'))
+    ended = {"kind": "agent", "name": "bot", "task": "t-1", "expires_epoch_s": 1.0}
+    scope = {"v": 1, "boundaries": [ended]}
+
+    done = run(
+        folder,
+        *("--policy", "policy.toml", "--", sys.executable, "program.py"),
+        DYNAGUARD_SCOPE=json.dumps(scope),
+    )
+
+    assert done.stdout == "PolicyDenied\n", done.stderr
+
+
+def test_a_scope_that_cannot_be_read_keeps_the_program_from_starting(folder: Path) -> None:
+    """Never unbounded: the command fails before it starts anything."""
+    done = run(
+        folder,
+        *("--policy", "policy.toml", "--", sys.executable, "-c", "print('started')"),
+        DYNAGUARD_SCOPE='{"v":1,"boundaries":"none"}',
+    )
+
+    assert done.returncode == 2
+    assert "DYNAGUARD_SCOPE" in done.stderr
+    assert done.stdout == ""

@@ -15,7 +15,6 @@ import pytest
 
 import dynaguard
 from dynaguard import ApprovalRequired, PolicyDenied
-from dynaguard.access import approvals as approvals_module
 from dynaguard.access.approvals import Approvals
 from dynaguard.access.boundaries import Boundaries
 from dynaguard.access.clock import StrictClock
@@ -23,12 +22,12 @@ from dynaguard.access.deciding import Decider
 from dynaguard.access.persons import Person
 from dynaguard.access.ticket_asking import Asking
 from dynaguard.access.ticket_book import TicketBook
+from dynaguard.access_change import AccessChange, receive
 from dynaguard.assembly import build_guard
 from dynaguard.boundary import Boundary
-from dynaguard.call import Authorization, StatementRef
+from dynaguard.call import Authorization
 from dynaguard.hooks.clients import ClientRegistry
 from dynaguard.hooks.lifecycle import current
-from dynaguard.policy.model import ApprovalTerms
 from dynaguard.scope import current_scope
 from dynaguard.testing.stores import MemoryStore
 from tests.access.approving import (
@@ -126,6 +125,25 @@ def test_the_decision_tells_who_approved(client: Any, store: MemoryStore, instal
     assert seen[-1].verdict == "allow"
     assert approval.approvers == ("Leads (ann)",)
     assert approval.expires_epoch_s == approval.approved_epoch_s + 300
+
+
+def test_the_last_use_of_an_approval_is_told(
+    client: Any, store: MemoryStore, installed: Any
+) -> None:
+    """Opened, approved, used up: each once, under one ticket."""
+    installed()
+    told: list[AccessChange] = []
+    end = receive(told.append)
+    ticket = ticket_of(client)
+    approve(store, ticket)
+    delete(client)
+    end()
+
+    assert [(each.kind, each.id) for each in told] == [
+        ("ticket opened", ticket),
+        ("ticket approved", ticket),
+        ("ticket used up", ticket),
+    ]
 
 
 def test_asking_again_is_the_same_ticket(client: Any, installed: Any) -> None:
@@ -228,6 +246,29 @@ def test_without_a_store_the_refusal_says_what_is_missing(client: Any) -> None:
         delete(client)
 
     assert caught.value.ticket is None
+
+
+def test_the_same_policy_elsewhere_finds_the_approval(
+    client: Any, store: MemoryStore, tmp_path: Path
+) -> None:
+    """In another folder, its statements on other lines; with other terms it does not."""
+    text = json.dumps(POLICY)
+    for name, written in (("a", text), ("b", f"\n\n{text}")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "policy.json").write_text(written, encoding="utf-8")
+    settings = {"identity": ETL_ARN, "access_store": store}
+    with dynaguard.install(tmp_path / "a" / "policy.json", **settings):
+        approve(store, ticket_of(client))
+
+    with dynaguard.install(tmp_path / "b" / "policy.json", **settings):
+        delete(client)
+
+    stricter = text.replace('"timeout_s": 600', '"quorum": 2, "timeout_s": 600')
+    (tmp_path / "a" / "policy.json").write_text(stricter, encoding="utf-8")
+    with dynaguard.install(tmp_path / "b" / "policy.json", **settings):
+        approve(store, ticket_of(client), "bob")
+    with dynaguard.install(tmp_path / "a" / "policy.json", **settings):
+        assert ticket_of(client)
 
 
 def test_an_unreachable_store_refuses(
@@ -630,14 +671,3 @@ def test_an_approval_counts_wherever_the_policys_file_lies(
     delete(client)
 
     assert len(wire.sent) == 1
-
-
-def test_statements_of_one_name_in_files_of_one_name_are_each_demanded() -> None:
-    """None takes the place of another."""
-    refs = [StatementRef("Deletes", f"/{folder}/policy.toml") for folder in "abc"]
-
-    assert [*approvals_module._named((ref, ApprovalTerms()) for ref in refs)] == [
-        "Deletes (policy.toml)",
-        "Deletes (policy.toml) 2",
-        "Deletes (policy.toml) 3",
-    ]

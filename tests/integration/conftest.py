@@ -31,6 +31,17 @@ def ministack() -> Iterator[servers.Ministack]:
 
 
 @pytest.fixture(scope="session")
+def strict_ministack() -> Iterator[servers.Ministack]:
+    """A ministack that holds calls to IAM and session policies."""
+    try:
+        servers.find_ministack()
+    except servers.ServerMissing as missing:
+        pytest.fail(str(missing), pytrace=False)
+    with servers.ministack(checks_access=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def dynoxide() -> Iterator[servers.Server]:
     """A dynoxide, for exact capacity figures; skipped where there is none for the platform."""
     try:

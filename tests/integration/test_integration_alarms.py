@@ -52,7 +52,7 @@ def test_a_generated_stack_can_be_deployed(stack: Any, ministack: Ministack) -> 
     ]
 
     assert {each["ResourceStatus"] for each in resources} == {"CREATE_COMPLETE"}
-    assert len(resources) == len(alarms) + len(filters) == 20
+    assert len(resources) == len(alarms) + len(filters) == 22
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(TOPIC,)}
     denials = next(each for each in alarms if each["AlarmName"] == "dynaguard/denials/etl/orders")
     assert "Identity: etl\nTable: orders\n" in denials["AlarmDescription"]

@@ -209,8 +209,10 @@ def test_a_subprocess_reads_the_scope_from_its_environment(scope: Scope) -> None
         "runbook": None,
         "priority": "batch",
         "deadline_monotonic_s": None,
-        "acting_name": None,
-        "acting_kind": None,
+        "acting_name": "bot",
+        "acting_kind": "agent",
+        "task": None,
+        "boundaries": [],
     }
 
 

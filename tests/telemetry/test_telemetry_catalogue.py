@@ -29,15 +29,18 @@ from tests.audit.audit_cases import (
 
 ON_SPANS = {each.name for each in catalogue.CONVENTIONAL + catalogue.OWN}
 NOT_SENT = {"RPC_SYSTEM", "AWS_API", "AWS_DYNAMODB", "ERROR_TYPE_OTHER", "OTEL_METRIC_OVERFLOW"}
-METRICS = catalogue.METRICS + catalogue.CONSUMPTION
-EVENTS = {"ATTEMPT_EVENT", "CALL_EVENT"}
+METRICS = catalogue.METRICS + catalogue.ACCESS + catalogue.CONSUMPTION
+EVENTS = {"ACCESS_EVENT", "APPROVAL_EVENT", "ATTEMPT_EVENT", "CALL_EVENT"}
 
 
 def test_every_name_is_explained() -> None:
     """An attribute, a metric, or what one is split by."""
     explained = (
         ON_SPANS
-        | {each.name for each in catalogue.EVENT + catalogue.LOG}
+        | {
+            each.name
+            for each in catalogue.EVENT + catalogue.APPROVAL + catalogue.CHANGE + catalogue.LOG
+        }
         | {metric.name for metric in METRICS}
         | {name for metric in METRICS for name in metric.attributes}
     )

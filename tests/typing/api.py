@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 from botocore.client import BaseClient
 
@@ -94,3 +94,14 @@ def asks_people() -> None:
     assert_type(dynaguard.approval(asked.id).wait(timeout_s=60), str)
     assert_type(asked.is_approved, bool)
     dynaguard.request_access(actions="s3:GetObject", reason="x")  # type: ignore[call-arg]
+
+
+def runs_runbooks() -> None:
+    """A run gives its result; a handler is one for Lambda."""
+    result = dynaguard.run_runbook("close-orders", {"customer": "C-1"}, incident="INC-1")
+    assert_type(result, dynaguard.RunResult)
+    handler = dynaguard.runbook_handler(
+        Path("close-orders.toml"), params={"customer": "detail.id"}
+    )
+    assert_type(handler({}, None), dict[str, Any])
+    dynaguard.run_runbook("close-orders", doubtful="perhaps")  # type: ignore[arg-type]

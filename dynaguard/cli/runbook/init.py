@@ -1,0 +1,86 @@
+"""`dynaguard runbook init`: a runbook to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dynaguard.audit.log import read_records
+from dynaguard.cli.output import console, fail, output_option, print_json, reports_errors
+from dynaguard.runbooks.finding import FOLDER, find_runbook
+from dynaguard.runbooks.library import LIBRARY_PREFIX
+from dynaguard.runbooks.reading import NAME
+from dynaguard.runbooks.recording import (
+    advice_of,
+    copied_runbook,
+    recorded_calls,
+    runbook_from_records,
+    starter_runbook,
+)
+
+
+@click.command("init")
+@click.argument("name")
+@click.option("--from", "source", metavar="library:NAME", help="Copy one that ships.")
+@click.option(
+    "--from-audit",
+    type=click.Path(exists=True, path_type=Path),
+    help="An audit file: a step for each kind of recorded call, the most frequent first.",
+)
+@click.option("--job", help="With --from-audit: only the calls of this job.")
+@click.option("--path", type=click.Path(path_type=Path), help="Instead of `runbooks/NAME.toml`.")
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@output_option
+@reports_errors
+def command(
+    name: str,
+    source: str | None,
+    from_audit: Path | None,
+    job: str | None,
+    path: Path | None,
+    force: bool,
+    output: str,
+) -> None:
+    """Writes a runbook to begin with, by default to `runbooks/NAME.toml`."""
+    if not NAME.fullmatch(name):
+        fail("a name has 1 to 64 letters, digits, `-` and `_`")
+    if source is not None and from_audit is not None:
+        fail("--from and --from-audit write two different runbooks, choose one of them")
+    target = path or Path(FOLDER) / f"{name}.toml"
+    if target.exists() and not force:
+        fail(f"`{target}` exists, name another file or add --force to replace it")
+    text, advice = _text(name, source, from_audit, job)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    except OSError as err:
+        fail(f"`{target}` cannot be written ({err.strerror})")
+    if output == "json":
+        print_json({"path": str(target), "advice": advice})
+        return
+    console().print(f"wrote {target}", markup=False)
+    for each in advice:
+        console().print(f"advice: {each}", markup=False)
+    console().print(f"next: dynaguard runbook check {target}", markup=False)
+
+
+def _text(
+    name: str, source: str | None, from_audit: Path | None, job: str | None
+) -> tuple[str, list[str]]:
+    """The document, and advice about what it was made from."""
+    if source is not None:
+        if not source.startswith(LIBRARY_PREFIX):
+            fail(f"`{source}` is none that ships, write `{LIBRARY_PREFIX}NAME`")
+        return copied_runbook(find_runbook(source).stem, name), []
+    if from_audit is None:
+        return starter_runbook(name), []
+    calls = recorded_calls(read_records(from_audit), job=job)
+    if not calls:
+        fail(f"`{from_audit}` holds no records" + (f" of job `{job}`" if job else ""))
+    advice = [
+        f"{call.operation} on {call.table or 'no table'} ({call.count}x): {each}"
+        for call in calls
+        for each in advice_of(call)
+    ]
+    return runbook_from_records(name, calls), advice

@@ -1,0 +1,96 @@
+"""A run under the session of a role, against a server that checks IAM and session policies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+import dynaguard
+from dynaguard.errors import RunbookError
+from dynaguard.runbooks.reading import read_runbook
+from tests.integration.test_integration_sessions import KEY, Account, account
+
+__all__ = ["account"]  # a fixture
+
+RUNBOOK: dict[str, Any] = {
+    "runbook": 1,
+    "name": "read-order",
+    "purpose": "Reads the orders of a customer",
+    "owner": "team-orders",
+    "limits": {"duration_s": 900},
+    "tables": {"orders": {"key": ["customer_id", "order_id"]}},
+    "parameters": {"customer_id": {"type": "string", "pattern": "C-[0-9]{5}"}},
+    "step": [
+        {
+            "name": "find",
+            "call": "dynamodb:Query",
+            "pages": 1,
+            "params": {
+                "TableName": "orders",
+                "KeyConditionExpression": "customer_id = :c",
+                "ExpressionAttributeValues": {":c": {"$param": "customer_id"}},
+            },
+        },
+        {
+            "name": "each",
+            "loop": {"over": {"$result": "find.Items"}, "at_most": 5},
+            "step": [
+                {
+                    "name": "read",
+                    "call": "dynamodb:GetItem",
+                    "params": {
+                        "TableName": "orders",
+                        "Key": {
+                            "customer_id": {"$param": "customer_id"},
+                            "order_id": {"$item": "order_id"},
+                        },
+                    },
+                }
+            ],
+        },
+    ],
+}
+
+
+def test_a_run_does_its_task_under_the_session_of_its_role(
+    account: Account, tmp_path: Path
+) -> None:
+    """Who runs it may do nothing by themselves; the server holds the steps to the run's policy.
+
+    Reads alone: this server knows no `dynamodb:ReturnValues`, which the policy of a write names.
+    """
+    with pytest.raises(ClientError):
+        account.caller.client("dynamodb").scan(TableName="orders")
+
+    with dynaguard.install():
+        done = dynaguard.run_runbook(
+            read_runbook(RUNBOOK),
+            {"customer_id": "C-00001"},
+            session=account.caller,
+            role=account.role,
+            incident="INC-9",
+            directory=tmp_path,
+        )
+
+    assert done.outputs["read"] == [{"Item": KEY}]
+    assert [step.outcome for step in done.steps] == ["done", "done", "done"]
+    assert done.correlation_id == "INC-9"
+
+
+def test_without_the_role_the_same_run_is_refused_by_aws(account: Account, tmp_path: Path) -> None:
+    """The guard lets the calls through; the caller's own permissions do not."""
+    with (
+        dynaguard.install(),
+        pytest.raises(RunbookError, match=r"step `find` failed \(AccessDenied") as caught,
+    ):
+        dynaguard.run_runbook(
+            read_runbook(RUNBOOK),
+            {"customer_id": "C-00001"},
+            session=account.caller,
+            directory=tmp_path,
+        )
+
+    assert caught.value.run is not None
