@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dynaguard.access.access import Access
 from dynaguard.access.boundaries import Boundaries
-from dynaguard.access.clock import StrictClock, process_clock, steady_s
+from dynaguard.access.clock import StrictClock, steady_s
 from dynaguard.policy.model import PolicyDocument
 from dynaguard.settings.table import Mode, Settings
 
@@ -33,7 +33,7 @@ def build_access(
     """What changes the policy's answer for a while."""
     # Durations may stand still while the machine sleeps, ends may not.
     steady = steady_s if monotonic is time.monotonic else monotonic
-    clock = process_clock(time_ns, steady)
+    clock = StrictClock(lambda: time_ns() / 1e9, steady)
     store = _access_store(settings, table_calls, monotonic)
     approvals = None
     if store is not None and document is not None:

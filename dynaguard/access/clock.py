@@ -10,7 +10,6 @@ would seem to begin in the future for as long as it slept (`steady_s`).
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -78,17 +77,6 @@ class StrictClock:
     def since_s(self, mark: Mark) -> float:
         """Seconds since a mark by the clock that says more; a jump never makes it less."""
         return max(self._time_s() - mark[0], self._monotonic() - mark[1])
-
-
-@functools.lru_cache(maxsize=8)
-def process_clock(time_ns: Callable[[], int], monotonic: Callable[[], float]) -> StrictClock:
-    """The one clock of a process, whatever is installed anew: to install again sets it not back.
-
-    Args:
-        time_ns: The wall clock, in nanoseconds.
-        monotonic: The clock that never goes back, in seconds.
-    """
-    return StrictClock(lambda: time_ns() / 1e9, monotonic)
 
 
 def iso_utc(epoch_s: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import pickle
 import time
@@ -23,7 +22,6 @@ from dynaguard.access.persons import Person
 from dynaguard.access.ticket_asking import Asking
 from dynaguard.access.ticket_book import TicketBook
 from dynaguard.access_change import AccessChange, receive
-from dynaguard.assembly import build_guard
 from dynaguard.boundary import Boundary
 from dynaguard.call import Authorization
 from dynaguard.hooks.clients import ClientRegistry
@@ -623,36 +621,6 @@ def test_a_request_that_cannot_be_read_cannot_be_approved(
         guard.enter(call, needs=(Authorization("dynamodb:DeleteItem", "*"),))
     assert not isinstance(caught.value, ApprovalRequired)
     assert "add" not in store.uses
-
-
-def test_to_install_again_with_the_clock_put_back_revives_nothing(
-    client: Any, wire: Any, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What ended in this process has ended, whatever the wall clock says now."""
-    clock = Clock(time.time())
-    wall_s = [clock.now_s]
-
-    def time_ns() -> int:
-        return int(wall_s[0] * 1e9)
-
-    patched = functools.partial(build_guard, time_ns=time_ns, monotonic=clock.time)
-    monkeypatch.setattr("dynaguard.assembly.build_guard", patched)
-    dynaguard.grant(
-        identity=ETL_ARN,
-        actions="dynamodb:GetItem",
-        resources="arn:aws:dynamodb:*:*:table/orders",
-        expires_in=60,
-        reason="test",
-        store=store,
-    )
-    with dynaguard.install(dict(POLICY), identity=ETL_ARN, access_store=store):
-        client.get_item(TableName="orders", Key=KEY)
-
-    clock.now_s += 120
-    dynaguard.install(dict(POLICY), identity=ETL_ARN, access_store=store)
-    with pytest.raises(PolicyDenied):
-        client.get_item(TableName="orders", Key=KEY)
-    assert len(wire.sent) == 1
 
 
 def test_an_approval_counts_wherever_the_policys_file_lies(
