@@ -97,12 +97,13 @@ class RunApprovals:
                 )
             if is_from_the_future(ticket, clock.for_beginning_s()):
                 raise TicketError(f"ticket `{ticket.id}` is from the future: set the clocks right")
+            claimed = claim(ticket, clock.for_end_s())
             if not self._approvers.would_approve(ticket):
                 raise TicketError(
                     f"ticket `{ticket.id}` {told(ticket, clock.for_end_s())}, not by who may "
                     "approve it by the policy here"
                 )
-            return claim(ticket, clock.for_end_s())
+            return claimed
 
         return self.asking.book.change(ticket_id, edit)
 
