@@ -120,16 +120,22 @@ class Desk:
         ):
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "the signature is not valid, or too old")
         wanted = read(body)
-        for nonce in (given, wanted.nonce):
-            if nonce is not None and not self._nonces.take(f"{path} {nonce}", now_s):
+        nonces = [f"{path} {each}" for each in (given, wanted.nonce) if each is not None]
+        for nonce in nonces:
+            if not self._nonces.take(nonce, now_s):
                 raise RefusedError(HTTPStatus.UNAUTHORIZED, "this request was taken already")
-        ticket = self._deciding.decide(
-            wanted.ticket,
-            self._decider(wanted.user),
-            is_approval=wanted.is_approval,
-            why=wanted.why,
-            channel=wanted.channel,
-        )
+        try:
+            ticket = self._deciding.decide(
+                wanted.ticket,
+                self._decider(wanted.user),
+                is_approval=wanted.is_approval,
+                why=wanted.why,
+                channel=wanted.channel,
+            )
+        except AccessStoreError:
+            for nonce in nonces:  # who sends it again, as it is told to, is taken
+                self._nonces.give_back(nonce)
+            raise
         return f"ticket {ticket.id} {told(ticket, now_s)}"
 
     def _decider(self, user: str) -> Decider:

@@ -576,12 +576,22 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
         read_webhooks(write(tmp_path, text), {})
 
 
-def test_a_store_error_is_no_refusal(desk: Desk, deciding: Deciding, clock: Clock) -> None:
-    """Who asked may try again."""
-    deciding.book.store.problem = "gone"  # type: ignore[attr-defined]
+@pytest.mark.parametrize("make", [slack, lambda id_, clock: plain(clock, ticket=id_)])
+def test_a_store_error_is_no_refusal(
+    desk: Desk, deciding: Deciding, clock: Clock, ticket: Ticket, make: Any
+) -> None:
+    """Who asked may send the same again, and that is taken once."""
+    store: Any = deciding.book.store
+    request = make(ticket.id, clock)
+    store.problem = "gone"
 
     with pytest.raises(AccessStoreError):
-        desk.take(*slack("ticket-a-b", clock))
+        desk.take(*request)
+
+    store.problem = None
+    assert ticket.id in desk.take(*request)
+    with pytest.raises(RefusedError, match="taken already"):
+        desk.take(*request)
 
 
 def test_what_does_not_all_fit_is_told_and_not_approved_by_a_button(ticket: Ticket) -> None:
