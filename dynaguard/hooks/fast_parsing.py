@@ -28,6 +28,7 @@ from botocore.parsers import create_parser
 from dynaguard.interruption import came_from_handler
 
 _log = logging.getLogger("dynaguard")
+_parser_log = logging.getLogger("botocore.parsers")
 _FIRST_FAILURE: Final = 300
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -234,6 +235,8 @@ class FastParsing:
         operation = operation_model.name
         if not self._is_on or operation not in OPERATIONS:
             return
+        if _parser_log.isEnabledFor(logging.DEBUG):
+            return  # botocore logs what it parses, which should be the answer as it came
         agrees = self._agrees.get(operation)
         if agrees is None:
             agrees = self._agrees[operation] = agrees_with(operation_model)

@@ -249,6 +249,20 @@ def test_the_setting_switches_it_off(client: Any, wire: Any, taken: set[str]) ->
     assert (taken, dynaguard.status().fast_parse) == (set(), "off")
 
 
+def test_a_debug_log_of_botocore_shows_the_whole_answer(
+    client: Any, wire: Any, taken: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who looks for a fault sees what came."""
+    wire.answer({"Item": ITEM})
+    dynaguard.install()
+
+    with caplog.at_level(logging.DEBUG, "botocore.parsers"):
+        client.get_item(TableName="orders", Key={"order_id": {"S": "A-1"}})
+
+    assert "A-1" in caplog.text
+    assert taken == set()
+
+
 def test_a_detached_client_is_left_alone(client: Any, wire: Any, taken: set[str]) -> None:
     """Its answers are botocore's."""
     wire.answer({"Item": ITEM})
