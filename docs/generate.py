@@ -40,7 +40,7 @@ class Part:
 
 
 PARTS = (
-    Part("settings", "reference/settings.md", "dynaguard.settings", "settings_markdown"),
+    Part("settings", "reference/settings.md", "dynaguard.settings.page", "settings_markdown"),
     Part(
         "surroundings",
         "correlation.md",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from dynaguard.interruption import came_from_handler
 from dynaguard.scope import current_scope
 
 ChangeKind = Literal[
@@ -134,7 +135,7 @@ def receive_otherwise(receiver: Receiver | None, channel: Channel) -> None:
 
 
 def tell(change: AccessChange) -> None:
-    """Tells everybody who is to know. Never raises: the change is made already.
+    """Tells everybody who is to know. The change is made already, so no failure is raised.
 
     What the change leaves open (channel, task, correlation id) comes from the process and scope.
     """
@@ -149,5 +150,8 @@ def tell(change: AccessChange) -> None:
     for receiver in _receivers.own or ([fallback] if fallback is not None else []):
         try:
             receiver(whole)
-        except Exception as err:  # noqa: BLE001 - it cannot be undone by failing here
+        except Exception as err:
+            if came_from_handler(err):
+                raise  # meant for the application
+            # The change cannot be undone by failing here.
             _log.warning("a change of access is not on record (%s)", type(err).__name__)

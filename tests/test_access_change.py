@@ -106,3 +106,20 @@ def test_a_change_is_logged(
 
     assert [(each.levelno, each.getMessage()) for each in caplog.records] == [(level, text)]
     assert [each.id for each in told] == [change.id]
+
+
+def test_what_a_signal_handler_raises_meanwhile_is_the_applications(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A time limit that strikes while a change is put on record."""
+
+    def handler(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("signal.getsignal", lambda _number: handler)
+    end = receive(handler)
+    try:
+        with pytest.raises(TimeoutError):
+            tell(AccessChange("grant created", "grant-1", "ada"))
+    finally:
+        end()

@@ -27,9 +27,9 @@ from dynaguard.settings import (
     Settings,
     find_policy,
     resolve_settings,
-    settings_markdown,
 )
 from dynaguard.settings.carried import CarriedScope
+from dynaguard.settings.page import settings_markdown
 
 KEY = "not-for-anybody-to-see"
 
@@ -102,6 +102,7 @@ OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("access_max_duration_s", 3600, "3600", 3600.0),
     ("approval_wait_s", 120, "120", 120.0),
     ("approval_webhooks", "hooks.toml", "hooks.toml", Path("hooks.toml")),
+    ("fast_parse", False, "off", False),
     ("disabled", True, "1", True),
 ]
 BY_ARGUMENT = [row for row in OTHER_VALUES if row[0] not in {"disabled", "scope"}]

@@ -132,8 +132,11 @@ class Access:
         ruling: Ruling,
         lookup_for: LookupFor,
     ) -> Ruling | None:
-        """The ruling of a runbook that the policy trusts, while it runs."""
-        if ruling.verdict is not Verdict.IMPLICIT_DENY:
+        """The ruling of a runbook that the policy trusts, while it runs.
+
+        A presigned URL outlives the run, so no runbook allows to make one.
+        """
+        if ruling.verdict is not Verdict.IMPLICIT_DENY or call.is_presign:
             return None
         for boundary in call.scope.boundaries:
             pin = self._runbooks.get(boundary.name) if boundary.kind == "runbook" else None

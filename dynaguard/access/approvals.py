@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
+from dynaguard.access.approvers import Approvers
 from dynaguard.access.changes import AccessChange, note_change
 from dynaguard.access.persons import is_known, person_of
 from dynaguard.access.run_approvals import RunApprovals
@@ -61,13 +62,14 @@ class Approvals:
         wait_s: How long a call waits for its approval, in seconds; None: not at all.
     """
 
-    __slots__ = ("_terms_by_ref", "_wait_s", "asking", "runs")
+    __slots__ = ("_approvers", "_terms_by_ref", "_wait_s", "asking", "runs")
 
     def __init__(
         self, asking: Asking, document: PolicyDocument, *, wait_s: float | None = None
     ) -> None:
         self.asking = asking
-        self.runs = RunApprovals(asking)
+        self._approvers = Approvers(document.groups)
+        self.runs = RunApprovals(asking, self._approvers)
         self._terms_by_ref = {
             statement.ref: statement.approval
             for statement in document.statements
@@ -155,6 +157,9 @@ class Approvals:
                 "set `identity` (DYNAGUARD_IDENTITY) or `identity_lookup` "
                 "(DYNAGUARD_IDENTITY_LOOKUP)",
             )
+        unseen = _unseen(passage)
+        if unseen is not None:
+            return _refused(decision, f"{decision.reason}, and {unseen}", "change the request")
         approvals = {
             _name_of(ref, decision.required_by): self._terms_by_ref[ref]
             for ref in decision.required_by
@@ -188,7 +193,7 @@ class Approvals:
         ticket = book.find(claimed) if claimed is not None else None
         if ticket is None or ticket.state_at(book.clock.for_end_s()) not in _PASSING:
             return None
-        return _allowed(decision, ticket)
+        return _allowed(decision, ticket) if self._approvers.would_approve(ticket) else None
 
     def _is_to_wait(self, passage: Passage, ticket: Ticket) -> bool:
         """Whether the call waits for its ticket."""
@@ -203,8 +208,7 @@ class Approvals:
         """
         book = self.asking.book
         now_s = book.clock.for_end_s()
-        state = ticket.state_at(now_s)
-        if state is TicketState.PENDING:
+        if ticket.state_at(now_s) is TicketState.PENDING:
             passage.ticket = ticket.id
             return decision._replace(
                 reason=one_line(
@@ -216,16 +220,9 @@ class Approvals:
                     "and make the call again"
                 ),
             )
-        if state is not TicketState.APPROVED:
-            return _refused(
-                decision, f"{decision.reason}; ticket `{ticket.id}` {told(ticket, now_s)}", ""
-            )
-        if is_from_the_future(ticket, book.clock.for_beginning_s()):
-            return _refused(
-                decision,
-                f"ticket `{ticket.id}` was asked or approved in the future, by this clock",
-                "set the clocks right",
-            )
+        refusal = self._refusal(ticket, decision, now_s)
+        if refusal is not None:
+            return refusal
         used = book.change(ticket.id, lambda each: claim(each, book.clock.for_end_s()))
         if used.uses_left == 0:
             sha256, requester = used.subject_sha256, str(used.requester)
@@ -234,6 +231,28 @@ class Approvals:
         if walk is not None:
             walk[case_of(used)] = used.id
         return _allowed(decision, used)
+
+    def _refusal(self, ticket: Ticket, decision: Decision, now_s: float) -> Decision | None:
+        """Why a ticket that is decided or over is no approval here; None where it is one."""
+        if ticket.state_at(now_s) is not TicketState.APPROVED:
+            return _refused(
+                decision, f"{decision.reason}; ticket `{ticket.id}` {told(ticket, now_s)}", ""
+            )
+        if is_from_the_future(ticket, self.asking.book.clock.for_beginning_s()):
+            return _refused(
+                decision,
+                f"ticket `{ticket.id}` was asked or approved in the future, by this clock",
+                "set the clocks right",
+            )
+        if not self._approvers.would_approve(ticket):
+            return _refused(
+                decision,
+                f"ticket `{ticket.id}` {told(ticket, now_s)}, and by the policy here these are "
+                f"not who may: {who_may_decide(ticket.terms)}",
+                f"take it back, `dynaguard approvals cancel {ticket.id} --reason ...`, make the "
+                "call again and have it approved by who may",
+            )
+        return None
 
 
 def make_approvals(
@@ -264,6 +283,17 @@ def ref_of(ticket: Ticket) -> ApprovalRef:
         ticket.approved_epoch_s or 0.0,
         ticket.end_epoch_s,
     )
+
+
+def _unseen(passage: Passage) -> str | None:
+    """Why nobody can approve a call: its parameters do not say what it does. None: they do."""
+    call = passage.call
+    if passage.needs is not None:
+        return "its parameters cannot be read, so that nobody can approve it"
+    if call.is_presign and (call.service, call.operation) == ("s3", "CreateBucket"):
+        # botocore makes forms for uploads as that, without what they let be uploaded.
+        return "a form for uploads does not tell what it is for, so that nobody can approve it"
+    return None
 
 
 def _allowed(decision: Decision, ticket: Ticket) -> Decision:

@@ -24,6 +24,7 @@ from dynaguard.access.snapshot import LiveGrant, Snapshot
 from dynaguard.access.store import AccessStore, StoredRecord
 from dynaguard.errors import AccessStoreError
 from dynaguard.forks import renew_after_fork
+from dynaguard.interruption import came_from_handler
 
 REFRESH_AFTER_S: Final = 2.0
 """Age from which what is known is read again in the background."""
@@ -91,7 +92,9 @@ class Book:
 
     def renew(self) -> None:
         """In a forked child nobody reads, whatever the parent was doing."""
-        self._lock = threading.Lock()
+        # One that its holder may take again: a signal handler's call may come in between.
+        self._lock = threading.RLock()
+        self._is_asking = False
         self._is_reading = False
 
     @property
@@ -131,7 +134,7 @@ class Book:
     def read_now(self) -> None:
         """Reads whatever was just read or failed: somebody knows that there is something new."""
         with self._lock:
-            self._read()
+            self._read_alone()
 
     def report(self) -> dict[str, Any]:
         """What is known of grants, without asking the store.
@@ -154,7 +157,7 @@ class Book:
         with self._lock:
             is_failing = self.clock.since_s(self._failed_at) <= RETRY_AFTER_S
             if self.age_s > young_s and not is_failing:
-                self._read()
+                self._read_alone()
 
     def _read_in_background(self) -> None:
         """Has it read by another thread, one at a time."""
@@ -173,8 +176,22 @@ class Book:
         finally:
             self._is_reading = False
 
+    def _read_alone(self) -> None:
+        """Reads, unless this very thread is about to: then what is known has to do.
+
+        That is a call within a reading: of a signal handler, or of a store that itself makes
+        guarded calls. The lock is held.
+        """
+        if self._is_asking:
+            return
+        self._is_asking = True
+        try:
+            self._read()
+        finally:
+            self._is_asking = False
+
     def _read(self) -> None:
-        """Asks the store, and takes in what it says. Never raises."""
+        """Asks the store, and takes in what it says. Raises what signal handlers do alone."""
         asked_at = self.clock.mark()
         try:
             # INVARIANT: the token comes first, so that a change in between is seen the next time.
@@ -183,8 +200,10 @@ class Book:
                 after_s = self.clock.for_end_s()
                 self._take_in(self.store.records("grant", after_epoch_s=after_s))
                 self._token = token
-        except Exception as err:  # noqa: BLE001 - whatever a store does, nothing is granted by it
-            self._fail(err)
+        except Exception as err:
+            if came_from_handler(err):
+                raise  # meant for the application
+            self._fail(err)  # whatever a store does, nothing is granted by it
             return
         self.failure = None
         self._read_at = asked_at

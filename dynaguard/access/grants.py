@@ -17,6 +17,7 @@ from dynaguard.access.store import StoredRecord
 from dynaguard.access.terms import MAX_DURATION_S, GrantTerms, check_terms, read_statements
 from dynaguard.call import GrantRef
 from dynaguard.errors import AccessStoreError, PolicySyntaxError
+from dynaguard.policy.advice import one_line
 from dynaguard.policy.model import Statement
 from dynaguard.scope import check_name
 
@@ -181,14 +182,15 @@ def from_record(
     except PolicySyntaxError as err:
         first = err.problems[0]
         raise _unreadable(record, f"{first.path} {first.message}") from None
-    except (ValueError, TypeError, KeyError, RecursionError) as err:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as err:
         raise _unreadable(record, str(err) or type(err).__name__) from None
     return grant, statements
 
 
 def _unreadable(record: StoredRecord, why: str) -> AccessStoreError:
-    """Why a document is no grant."""
-    return AccessStoreError(f"the document `{record.id}` is no grant and opens nothing: {why}")
+    """Why a document is no grant, on one line whatever somebody wrote into it."""
+    text = f"the document `{record.id}` is no grant and opens nothing: {why}"
+    return AccessStoreError(one_line(text))
 
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {

@@ -58,11 +58,23 @@ class Person:
 
     @property
     def label(self) -> str | None:
-        """What tells this person from others; None where only the role is known."""
-        session = _session_name(self.arn)
-        if session is not None:
-            return session.casefold()
-        return None if self.arn is not None and _ROLE.fullmatch(self.arn) else self.name.casefold()
+        """What tells this person from others; None where only the role is known.
+
+        The name is what a process may say of itself, so it stands for who has no ARN alone.
+        """
+        if self.arn is None:
+            return self.name.casefold()
+        if _ROLE.fullmatch(self.arn):
+            return None
+        return (_session_name(self.arn) or self.arn.rpartition("/")[2]).casefold()
+
+    @property
+    def role(self) -> str | None:
+        """The role's name, as its ARN tells it; or None."""
+        match = None
+        if self.arn is not None:
+            match = _SESSION.fullmatch(self.arn) or _ROLE.fullmatch(self.arn)
+        return None if match is None else match["role"].casefold()
 
     @property
     def grantee(self) -> str:
@@ -71,6 +83,16 @@ class Person:
         if role is None:
             return self.arn or self.name
         return "arn:{partition}:sts::{account}:assumed-role/{role}/*".format(**role.groupdict())
+
+    @property
+    def session_arn(self) -> str | None:
+        """The ARN; a role's as one of its sessions, which says that its path is not known."""
+        role = _ROLE.fullmatch(self.arn) if self.arn is not None else None
+        if role is None:
+            return self.arn
+        parts = role.groupdict()
+        prefix = f"arn:{parts['partition']}:sts::{parts['account']}:assumed-role"
+        return f"{prefix}/{parts['role']}/{UNKNOWN_RUN}"
 
     def as_dict(self) -> dict[str, Any]:
         """**Shape**: attributes by name; JSON's own types."""
@@ -108,8 +130,14 @@ def person_of(principal: Principal) -> Person:
 
 
 def is_known(principal: Principal) -> bool:
-    """Whether an identity can be told from others at all: nothing but a key is not enough."""
-    return principal.arn is not None or principal.source not in _VAGUE_SOURCES
+    """Whether an identity can be told from others at all.
+
+    Nothing but a key is not enough; nor is a permission set of IAM Identity Center of which it is
+    not known who signed in: whoever approves may be that very person.
+    """
+    if principal.arn is not None:
+        return _stable(principal.arn) is not None
+    return principal.source not in _VAGUE_SOURCES
 
 
 def is_same_person(one: Person, other: Person) -> bool:
@@ -117,9 +145,12 @@ def is_same_person(one: Person, other: Person) -> bool:
     if one.arn is not None and one.arn == other.arn:
         return True
     labels = one.label, other.label
-    if None in labels or None in (one.arn, other.arn):
-        return labels[0] == labels[1] or one.name.casefold() == other.name.casefold()
-    return labels[0] == labels[1]
+    if labels[0] == labels[1]:
+        return True
+    if None not in labels and None not in (one.arn, other.arn):
+        return False
+    is_role_shared = one.role is not None and one.role == other.role
+    return is_role_shared or one.name.casefold() == other.name.casefold()
 
 
 def _stable(arn: str | None) -> str | None:

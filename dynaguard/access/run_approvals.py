@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 from dynaguard.access.persons import Person, is_known, person_of
 from dynaguard.access.summaries import summary_of_values
 from dynaguard.access.ticket_asking import terms_of
-from dynaguard.access.tickets import Ticket, TicketState, claim, is_from_the_future
+from dynaguard.access.tickets import Ticket, TicketState, claim, is_from_the_future, told
 from dynaguard.errors import AccessStoreError, ConfigurationError, TicketError
 
 if TYPE_CHECKING:
+    from dynaguard.access.approvers import Approvers
     from dynaguard.access.clock import Mark
     from dynaguard.access.ticket_asking import Asking
     from dynaguard.call import Principal
@@ -32,12 +33,14 @@ class RunApprovals:
 
     Args:
         asking: Asks people.
+        approvers: Who may approve by the policy in force.
     """
 
-    __slots__ = ("_recent", "asking")
+    __slots__ = ("_approvers", "_recent", "asking")
 
-    def __init__(self, asking: Asking) -> None:
+    def __init__(self, asking: Asking, approvers: Approvers) -> None:
         self.asking = asking
+        self._approvers = approvers
         self._recent: dict[tuple[str, str, Person], tuple[Ticket, Mark]] = {}
 
     def ask(
@@ -94,7 +97,13 @@ class RunApprovals:
                 )
             if is_from_the_future(ticket, clock.for_beginning_s()):
                 raise TicketError(f"ticket `{ticket.id}` is from the future: set the clocks right")
-            return claim(ticket, clock.for_end_s())
+            claimed = claim(ticket, clock.for_end_s())
+            if not self._approvers.would_approve(ticket):
+                raise TicketError(
+                    f"ticket `{ticket.id}` {told(ticket, clock.for_end_s())}, not by who may "
+                    "approve it by the policy here"
+                )
+            return claimed
 
         return self.asking.book.change(ticket_id, edit)
 
@@ -127,8 +136,10 @@ class RunApprovals:
             name = ticket.terms.demands[0].statement
             if ticket.terms != terms_of({name: replace(terms, uses=1)}):
                 return False
-        is_sound = not is_from_the_future(ticket, clock.for_beginning_s())
-        return is_sound and ticket.state_at(clock.for_end_s()) in _PASSING
+        if is_from_the_future(ticket, clock.for_beginning_s()):
+            return False
+        is_passing = ticket.state_at(clock.for_end_s()) in _PASSING
+        return is_passing and self._approvers.would_approve(ticket)
 
     def _looked_up(self, ticket_id: str, subject_sha256: str, person: Person) -> Ticket | None:
         """The ticket; as of a moment ago where it was approved then."""

@@ -165,7 +165,9 @@ class Snapshot:
     def _grants_of(self, view: View) -> Iterator[LiveGrant]:
         """The grants that surely are for somebody, each once."""
         signer = view.signer
-        names = {signer.name, *signer.arns, *(f"{GROUP_PREFIX}{name}" for name in signer.groups)}
+        names = {*signer.arns, *(f"{GROUP_PREFIX}{name}" for name in signer.groups)}
+        if not signer.name.startswith((GROUP_PREFIX, "arn:")):
+            names.add(signer.name)  # a label that looks like a group is not one's membership
         for name in names:
             yield from (each for each in self._by_name.get(name, ()) if view.is_for(each.grant))
         for each in self._patterns:

@@ -34,6 +34,7 @@ from dynaguard.access.sqlite_errors import explained, is_busy, refused
 from dynaguard.access.sqlite_schema import prepare
 from dynaguard.access.store import RecordKind, StoredRecord
 from dynaguard.errors import AccessStoreError
+from dynaguard.interruption import came_from_handler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -251,8 +252,8 @@ class SqliteStore:
     def _fail(self, err: BaseException, *, is_committing: bool = False) -> None:
         """Undoes what was not committed; raises what the disk or SQLite said in our words."""
         self._drop()
-        if isinstance(err, AccessStoreError):
-            return
+        if isinstance(err, AccessStoreError) or came_from_handler(err):
+            return  # said already, or meant for the application
         if isinstance(err, sqlite3.Error | OSError | UnicodeEncodeError):
             raise explained(err, self.name, self._path, is_committing=is_committing) from err
 

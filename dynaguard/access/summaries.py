@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from dynaguard.access.subjects import place_of_call
 from dynaguard.errors import readable_arn
 from dynaguard.policy.advice import one_line
 
@@ -91,7 +92,7 @@ def summary_of_call(call: Call, needs: tuple[Authorization, ...]) -> Summary:
         call: The call.
         needs: What it needs.
     """
-    place = f" in {call.region}" if call.region else ""
+    region = f" in {call.region}" if call.region else ""
     presigned = ", as a presigned URL" if call.is_presign else ""
     needed = [(readable_arn(need.action), readable_arn(need.resource)) for need in needs]
     resources = list(dict.fromkeys(needed))
@@ -100,10 +101,13 @@ def summary_of_call(call: Call, needs: tuple[Authorization, ...]) -> Summary:
         shown.append(("further", f"{len(resources) - MAX_RESOURCES} more"))
     is_dynamodb = call.service == "dynamodb"
     facts = list(_facts_of(call.params, "", is_dynamodb=is_dynamodb, depth=0))
+    place = place_of_call(call)
+    if place is not None:
+        facts.insert(0, ("endpoint", place))
     if len(needed) > 1:
         facts.insert(0, ("permissions needed", str(len(needed))))
     return Summary(
-        one_line(f"{call.service} {call.operation}{place}{presigned}"),
+        one_line(f"{call.service} {call.operation}{region}{presigned}"),
         tuple((one_line(action), one_line(resource)) for action, resource in shown),
         _cut(facts),
     )

@@ -156,7 +156,7 @@ class Thresholds:
         lock: Held while amounts are compared and added; renewed in forked children.
     """
 
-    __slots__ = ("__weakref__", "_counted", "_monotonic", "counts_units", "lock")
+    __slots__ = ("__weakref__", "_counted", "_is_counting", "_monotonic", "counts_units", "lock")
 
     def __init__(
         self, statements: Iterable[Statement], monotonic: Callable[[], float] = time.monotonic
@@ -169,12 +169,14 @@ class Thresholds:
         self._monotonic = monotonic
         limits = [each.threshold for each in self._counted.values()]
         self.counts_units = any(each.read_units or each.write_units for each in limits)
-        self.lock = threading.Lock()
+        self.renew()
         renew_after_fork(self)
 
     def renew(self) -> None:
         """Gives a forked child a lock of its own. What went before the fork counts for both."""
-        self.lock = threading.Lock()
+        # One that its holder may take again: a signal handler's call may come in between.
+        self.lock = threading.RLock()
+        self._is_counting = False
 
     def allowance(self, call: Call) -> Allowance | None:
         """What a call may do without an approval; None: nothing.
@@ -212,23 +214,36 @@ class Thresholds:
 
     def excess(self, wanted: Mapping[tuple[StatementRef, Run], Amounts]) -> str | None:
         """What would pass a threshold, or None; counts nothing."""
-        with self.lock:
-            return self._excess(wanted, self._monotonic())
+        return self._counting(lambda: self._excess(wanted, self._monotonic()))
 
     def take(self, wanted: Mapping[tuple[StatementRef, Run], Amounts]) -> str | None:
         """Counts all of it, or nothing; then tells what would pass a threshold."""
         now_s = self._monotonic()
-        with self.lock:
+
+        def count() -> str | None:
             excess = self._excess(wanted, now_s)
             if excess is None:
                 for (ref, run), amounts in wanted.items():
                     self._counted[ref].add(run, now_s, amounts)
             return excess
 
+        return self._counting(count)
+
     def of(self, ref: StatementRef) -> Threshold | None:
         """The threshold of a statement."""
         counted = self._counted.get(ref)
         return None if counted is None else counted.threshold
+
+    def _counting(self, work: Callable[[], str | None]) -> str | None:
+        """Does it alone. Within another count of this very thread nothing can be counted."""
+        with self.lock:
+            if self._is_counting:
+                return "a signal handler came in between"
+            self._is_counting = True
+            try:
+                return work()
+            finally:
+                self._is_counting = False
 
     def _excess(
         self, wanted: Mapping[tuple[StatementRef, Run], Amounts], now_s: float

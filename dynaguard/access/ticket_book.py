@@ -18,6 +18,7 @@ from dynaguard.access.store import MAX_TRIES, StoredRecord, change
 from dynaguard.access.ticket_texts import read_ticket, ticket_text
 from dynaguard.access.tickets import Ticket, TicketState, case_of, case_of_id
 from dynaguard.errors import AccessStoreError, TicketError
+from dynaguard.policy.advice import one_line
 
 if TYPE_CHECKING:
     from dynaguard.access.clock import StrictClock
@@ -154,10 +155,12 @@ class TicketBook:
         return ticket
 
     def _unreadable(self, record: StoredRecord, why: str) -> AccessStoreError:
-        """Why a document is no ticket."""
+        """Why a document is no ticket, on one line whatever somebody wrote into it."""
         return AccessStoreError(
-            f"the document `{record.id}` in `{self.store.name}` is no ticket and approves "
-            f"nothing: {why}"
+            one_line(
+                f"the document `{record.id}` in `{self.store.name}` is no ticket and approves "
+                f"nothing: {why}"
+            )
         )
 
     def _next_id(self, case: str) -> str:

@@ -23,9 +23,12 @@ from dynaguard.access.tickets import (
     TicketKind,
     case_of,
     case_of_id,
+    check_sound,
 )
 
 _FORMAT: Final = 1
+_MAX_EPOCH_S: Final = 1e11
+"""The year 5138: what is beyond is no instant."""
 _KINDS: Final = get_args(TicketKind)
 
 
@@ -59,10 +62,11 @@ def read_ticket(text: str) -> Ticket:
     """
     try:
         ticket = _ticket(json.loads(text))
-    except (KeyError, TypeError, AttributeError) as err:
+    except (KeyError, TypeError, AttributeError, OverflowError) as err:
         raise ValueError(f"it is no ticket ({type(err).__name__})") from err
     if case_of_id(ticket.id) != case_of(ticket):
         raise ValueError("its id is not the one of what it is about")
+    check_sound(ticket)
     return ticket
 
 
@@ -167,6 +171,8 @@ def _number(value: Any) -> float:
     """The value, which has to be a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise TypeError("a part that is a number is none")
+    if abs(value) >= _MAX_EPOCH_S:
+        raise ValueError("a number is past all bounds")
     return float(value)
 
 

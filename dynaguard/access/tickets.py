@@ -174,6 +174,11 @@ class Ticket:
         return None
 
     @property
+    def is_decided(self) -> bool:
+        """Whether it was approved or denied, whatever came of it since."""
+        return self.denial is not None or self.approved_epoch_s is not None
+
+    @property
     def end_epoch_s(self) -> float:
         """When it ceases to matter: the end of its approval, else of its time to be decided."""
         approved = self.approved_epoch_s
@@ -251,6 +256,33 @@ def decide(ticket: Ticket, decision: TicketDecision, now_epoch_s: float) -> Tick
             f"ticket `{ticket.id}` was asked in the future, by this clock: set the clocks right"
         )
     return replace(ticket, decisions=(*ticket.decisions, decision))
+
+
+def check_sound(ticket: Ticket) -> None:
+    """Whether a ticket can have come about by `decide` and `claim`: for one that was kept.
+
+    Raises:
+        ValueError: It cannot: somebody wrote it by hand.
+    """
+    terms, left = ticket.terms, ticket.uses_left
+    if not terms.demands:
+        raise ValueError("nobody has to approve it")
+    if (left is None) != (terms.uses is None) or (left or 0) > (terms.uses or 0):
+        raise ValueError("its uses are not those that it was asked for")
+    before: list[TicketDecision] = []
+    for decision in ticket.decisions:
+        who = decision.person
+        if who.acting_as is not None or is_same_person(who, ticket.requester):
+            raise ValueError("who asked decided it, or who acts for somebody")
+        if any(is_same_person(who, each.person) for each in before):
+            raise ValueError("the same person decided it twice")
+        if before and replace(ticket, decisions=tuple(before)).is_decided:
+            raise ValueError("it was decided after it was decided")
+        if not any(demand.admits(decision.groups) for demand in terms.demands):
+            raise ValueError("somebody decided it who may not")
+        if decision.decided_epoch_s >= ticket.open_until_epoch_s:
+            raise ValueError("it was decided after its time")
+        before.append(decision)
 
 
 def cancel(ticket: Ticket, cancellation: Cancellation, now_epoch_s: float) -> Ticket:

@@ -1,4 +1,8 @@
-"""A store that remembers when it last answered, so that `status()` can tell without asking it."""
+"""A store that remembers when it last answered, so that `status()` can tell without asking it.
+
+Whatever a store of somebody's own raises is a store that cannot be used: nothing that it does may
+count as a failure of dynaguard, which `on_error` lets pass.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import Any, TypeVar
 
 from dynaguard.access.store import AccessStore, RecordKind, StoredRecord
 from dynaguard.errors import AccessStoreError
+from dynaguard.interruption import came_from_handler
 
 _ValueT = TypeVar("_ValueT")
 
@@ -85,5 +90,12 @@ class WatchedStore:
         except AccessStoreError as err:
             self._problem = str(err)
             raise
+        except Exception as err:
+            if came_from_handler(err):
+                raise  # meant for the application
+            # The kind alone: its text may hold a URL with a password.
+            why = f"access store `{self.name}` cannot be used: it failed ({type(err).__name__})"
+            self._problem = why
+            raise AccessStoreError(why) from err
         self._answered_at_s, self._problem = self._monotonic(), None
         return found

@@ -7,8 +7,10 @@ groups, as for everybody.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import socket
 import sys
 import threading
 import time
@@ -33,7 +35,11 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES: Final = 65_536
 MAX_AT_ONCE: Final = 32
-_SOCKET_TIMEOUT_S: Final = 10.0
+"""Decisions; further ones wait."""
+MAX_CONNECTIONS: Final = 256
+"""Each takes a thread; further ones are closed."""
+REQUEST_TIMEOUT_S: Final = 10.0
+"""For a whole request to come, however busily its bytes drip in."""
 _MIN_NONCE: Final = 8
 _MAX_NONCE: Final = 64
 _VERBS: Final = {"approve": True, "deny": False}
@@ -114,16 +120,22 @@ class Desk:
         ):
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "the signature is not valid, or too old")
         wanted = read(body)
-        for nonce in (given, wanted.nonce):
-            if nonce is not None and not self._nonces.take(f"{path} {nonce}", now_s):
+        nonces = [f"{path} {each}" for each in (given, wanted.nonce) if each is not None]
+        for nonce in nonces:
+            if not self._nonces.take(nonce, now_s):
                 raise RefusedError(HTTPStatus.UNAUTHORIZED, "this request was taken already")
-        ticket = self._deciding.decide(
-            wanted.ticket,
-            self._decider(wanted.user),
-            is_approval=wanted.is_approval,
-            why=wanted.why,
-            channel=wanted.channel,
-        )
+        try:
+            ticket = self._deciding.decide(
+                wanted.ticket,
+                self._decider(wanted.user),
+                is_approval=wanted.is_approval,
+                why=wanted.why,
+                channel=wanted.channel,
+            )
+        except AccessStoreError:
+            for nonce in nonces:  # who sends it again, as it is told to, is taken
+                self._nonces.give_back(nonce)
+            raise
         return f"ticket {ticket.id} {told(ticket, now_s)}"
 
     def _decider(self, user: str) -> Decider:
@@ -136,7 +148,7 @@ class Desk:
 
 
 class DecisionServer(ThreadingHTTPServer):
-    """An HTTP server for a desk; as many requests at once as `MAX_AT_ONCE`."""
+    """An HTTP server for a desk; its threads and the time of a request are bounded."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -144,7 +156,26 @@ class DecisionServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], desk: Desk) -> None:
         self.desk = desk
         self.turns = threading.BoundedSemaphore(MAX_AT_ONCE)
+        self._connections = threading.BoundedSemaphore(MAX_CONNECTIONS)
         super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A thread for a connection, as long as there are not too many."""
+        if not self._connections.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread was started that would give it back
+            self._connections.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """The work of such a thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._connections.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base's
         """A request that failed, or whose client went: told in the log, by its kind alone."""
@@ -166,9 +197,14 @@ class _Handler(BaseHTTPRequestHandler):
     """One request."""
 
     server: DecisionServer
-    timeout = _SOCKET_TIMEOUT_S
+    timeout = REQUEST_TIMEOUT_S
     server_version = "dynaguard"
     sys_version = ""
+
+    def setup(self) -> None:
+        """As the base's; what is read has to come in time, all of it."""
+        super().setup()
+        self.rfile = io.BufferedReader(Arriving(self.connection, REQUEST_TIMEOUT_S))
 
     def do_GET(self) -> None:
         """Whether it is up."""
@@ -177,19 +213,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """A decision."""
-        with self.server.turns:
-            try:
-                status, text = HTTPStatus.OK, self._decide()
-            except RefusedError as err:
-                status, text = err.status, str(err)
-            except TicketError as err:
-                # Slack shows the text of a 200 alone to who pressed the button.
-                is_slack = self.path == "/slack"
-                status, text = HTTPStatus.OK if is_slack else HTTPStatus.CONFLICT, str(err)
-            except AccessStoreError as err:
-                _log.warning("a decision could not be taken: %s", err)
-                status, text = HTTPStatus.SERVICE_UNAVAILABLE, "try again later"
-            self._answer(status, text)
+        try:
+            status, text = HTTPStatus.OK, self._decide()
+        except RefusedError as err:
+            status, text = err.status, str(err)
+        except TicketError as err:
+            # Slack shows the text of a 200 alone to who pressed the button.
+            is_slack = self.path == "/slack"
+            status, text = HTTPStatus.OK if is_slack else HTTPStatus.CONFLICT, str(err)
+        except AccessStoreError as err:
+            _log.warning("a decision could not be taken: %s", err)
+            status, text = HTTPStatus.SERVICE_UNAVAILABLE, "try again later"
+        self._answer(status, text)
 
     def _decide(self) -> str:
         """What became of it."""
@@ -199,11 +234,13 @@ class _Handler(BaseHTTPRequestHandler):
         if len(length) > 9 or int(length) > MAX_BODY_BYTES:
             raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too long")
         body = self.rfile.read(int(length))
-        return self.server.desk.take(self.path.partition("?")[0], self.headers, body)
+        with self.server.turns:
+            return self.server.desk.take(self.path.partition("?")[0], self.headers, body)
 
     def _answer(self, status: HTTPStatus, text: str) -> None:
         """Answers with JSON, as Slack wants it."""
         body = json.dumps({"response_type": "ephemeral", "text": text}).encode()
+        self.connection.settimeout(REQUEST_TIMEOUT_S)
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
@@ -214,6 +251,39 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base
         """To the log rather than to standard error."""
         _log.debug(format, *args)
+
+
+class Arriving(io.RawIOBase):
+    """What comes in by a socket until some time has passed; then `TimeoutError`.
+
+    A socket's own time limit begins anew with each byte.
+
+    Args:
+        connection: The socket.
+        timeout_s: How long, in seconds.
+        monotonic: The clock.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        timeout_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connection, self._monotonic = connection, monotonic
+        self._until_s = monotonic() + timeout_s
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """As of the base."""
+        left_s = self._until_s - self._monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left_s)
+        return self._connection.recv_into(buffer)
 
 
 def _read_slack(body: bytes) -> _Wanted:

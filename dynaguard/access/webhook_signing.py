@@ -71,6 +71,11 @@ class Nonces:
             self._until_by_nonce[nonce] = now_epoch_s + 2 * WINDOW_S
             return True
 
+    def give_back(self, nonce: str) -> None:
+        """Has a nonce be new again: what it was taken for was not done."""
+        with self._lock:
+            self._until_by_nonce.pop(nonce, None)
+
     def renew(self) -> None:
         """As `Renewable.renew`."""
         self._lock = threading.Lock()

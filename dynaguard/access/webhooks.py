@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.access.clock import iso_utc
@@ -35,6 +36,7 @@ TIMEOUT_S: Final = 5.0
 _AT_EXIT_S: Final = 2.0
 _POLL_S: Final = 0.02
 _MAX_TEXT: Final = 2_900  # Slack takes 3,000 characters in a section
+_NOTE_LENGTH: Final = 200
 _OK_CODES: Final = range(200, 300)
 _log: Final = logging.getLogger("dynaguard.access")
 
@@ -68,7 +70,9 @@ class Notifier:
 
     def renew(self) -> None:
         """An empty queue and no thread: at the start, and in a forked child."""
-        self._waiting: queue.Queue[tuple[Ticket, ChangeKind, float]] = queue.Queue(MAX_WAITING)
+        self._waiting: queue.Queue[tuple[Ticket, ChangeKind, float] | None] = queue.Queue(
+            MAX_WAITING
+        )
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -101,12 +105,26 @@ class Notifier:
             time.sleep(_POLL_S)
         return not self._waiting.unfinished_tasks
 
+    def close(self, timeout_s: float) -> None:
+        """Ends its thread once all is posted, or some seconds later. A later use begins anew."""
+        self.flush(timeout_s)
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            atexit.unregister(self.flush)
+            with suppress(queue.Full):
+                self._waiting.put_nowait(None)
+
     def _work(self) -> None:
-        """Posts what waits, for ever."""
-        while True:
-            ticket, kind, now_s = self._waiting.get()
-            for at, target in enumerate(self._targets):
-                self._tell(at, target, ticket, kind, now_s)
+        """Posts what waits, until it is closed."""
+        is_open = True
+        while is_open:
+            waiting = self._waiting.get()
+            is_open = waiting is not None
+            if waiting is not None:
+                ticket, kind, now_s = waiting
+                for at, target in enumerate(self._targets):
+                    self._tell(at, target, ticket, kind, now_s)
             self._waiting.task_done()
 
     def _tell(
@@ -145,12 +163,14 @@ def body_of(ticket: Ticket, kind: ChangeKind, format_: str, now_s: float) -> dic
     All text of others stands in blocks of plain text, so that nobody can write links into it.
     """
     lines = [f"{kind}: {ticket.id}", *_lines(ticket, now_s)]
-    text = "\n".join(lines)[:_MAX_TEXT]
+    text, is_whole = _fitted(lines, ticket.id)
     blocks: list[dict[str, Any]] = [
         {"type": "section", "text": {"type": "plain_text", "text": text, "emoji": False}}
     ]
     if ticket.state_at(now_s) is TicketState.PENDING:
-        buttons = [_button("approve", "primary", ticket), _button("deny", "danger", ticket)]
+        # What is not all shown is not approved by a button: the end may hold what matters.
+        buttons = [_button("approve", "primary", ticket)] if is_whole else []
+        buttons.append(_button("deny", "danger", ticket))
         blocks.append({"type": "actions", "elements": buttons})
     body: dict[str, Any] = {"text": f"{kind}: {ticket.id}", "blocks": blocks}
     if format_ == "json":
@@ -178,6 +198,19 @@ def _lines(ticket: Ticket, now_s: float) -> list[str]:
     if ticket.state_at(now_s) is TicketState.PENDING:
         lines.append(who_may_decide(ticket.terms))
     return [*lines, f"it {told(ticket, now_s)}"]
+
+
+def _fitted(lines: list[str], ticket_id: str) -> tuple[str, bool]:
+    """As many lines as Slack takes, and whether these are all; what is missing is told."""
+    text = "\n".join(lines)
+    if len(text) <= _MAX_TEXT:
+        return text, True
+    kept = text[: _MAX_TEXT - _NOTE_LENGTH]
+    note = (
+        f"[cut: {len(text) - len(kept)} more characters; see all of it, and approve it, with "
+        f"`dynaguard approvals show {ticket_id[:64]}`]"
+    )
+    return f"{kept}\n{note}", False
 
 
 def _button(verb: str, style: str, ticket: Ticket) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def watch(
             if output == "json":
                 click.echo(json.dumps(as_json(ticket, now_s)))  # one line each, to be piped
             else:
-                console().print(f"{ticket.id} {_line(ticket, now_s)}", markup=False)
+                console().print(_plain(f"{ticket.id} {_line(ticket, now_s)}"))
             if program is not None:
                 run_program(program, ticket.id, ticket.state_at(now_s).value)
 

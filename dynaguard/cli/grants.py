@@ -18,6 +18,7 @@ from dynaguard.access.grants import Grant
 from dynaguard.cli.durations import end, instant
 from dynaguard.cli.output import FINDINGS, fail, output_option, print_json, reports_errors
 from dynaguard.hooks.granting import grant, opened_store, revoke_grant
+from dynaguard.policy.advice import one_line
 from dynaguard.policy.durations import duration_text
 
 _store_option = click.option("--store", help="Instead of `access_store` of the settings.")
@@ -248,9 +249,9 @@ def _joined(value: str | list[str]) -> str:
 
 
 def _print(lines: Iterable[str]) -> None:
-    """Lines as they are."""
+    """Lines, without characters that steer terminals, whoever wrote them."""
     for line in lines:
-        click.echo(line)
+        click.echo(one_line(line))
 
 
 def _read(text: str | None) -> str | None:

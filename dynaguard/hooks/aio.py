@@ -16,6 +16,7 @@ from dynaguard.call import Status
 from dynaguard.hooks.events import CONTEXT_KEY
 from dynaguard.hooks.frames import LEFT_ALONE, Frame, current_frame
 from dynaguard.hooks.measuring import is_stale
+from dynaguard.hooks.presigning import presigned
 from dynaguard.hooks.texts import hide_in_report
 from dynaguard.hooks.wrappers import UNGUARDED
 
@@ -104,6 +105,8 @@ class AioWrappers:
                 request["context"][CONTEXT_KEY] = passage
             if is_presign:
                 installation.guard.leave(passage, Status.PRESIGNED)
+                protocol = operation_model.service_model.protocol
+                return presigned(request, passage, installation.guard, protocol)
             return request
 
         return convert_to_request_dict

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
 from dynaguard.hooks.answers import read_answer, take_consumed
 from dynaguard.hooks.exemption import is_for_botocore
+from dynaguard.hooks.frames import LEFT_ALONE, current_frame
 from dynaguard.hooks.sensitive import sensitive_model
 from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.masking.locations import ITEM_SERVICES
@@ -37,6 +38,8 @@ class EventHandlers:
         # docs/architecture.md; inside one node first / middle / last hold.
         self._table = (
             ("before-call.*.*", "register_first", self.check_decided),
+            # A prefix: behind the handlers of single operations, whatever these did to the body.
+            ("before-parse.dynamodb", "register_last", self.take_items),
             ("after-call.*.*", "register_first", self.mask_answer),
         )
 
@@ -64,6 +67,19 @@ class EventHandlers:
             decide_from_wire(
                 self._installation, service, model.name, params, context, request_signer
             )
+
+    def take_items(
+        self,
+        operation_model: Any,
+        response_dict: dict[str, Any],
+        customized_response_dict: dict[str, Any],
+        **_: Any,
+    ) -> None:
+        """`before-parse`: reads the items of a guarded call's answer, where that is quicker."""
+        frame = current_frame.get()
+        if frame is not None and frame is not LEFT_ALONE:
+            fast_parsing = self._installation.fast_parsing
+            fast_parsing.take(operation_model, response_dict, customized_response_dict)
 
     def mask_answer(
         self, http_response: Any, parsed: Any, model: Any, context: Any, **_: Any

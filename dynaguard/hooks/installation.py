@@ -17,6 +17,7 @@ from dynaguard.hooks import batch_writer, paging, retries, useragent
 from dynaguard.hooks.clients import ClientFacts, ClientRegistry
 from dynaguard.hooks.events import CONTEXT_KEY, EventHandlers
 from dynaguard.hooks.exemption import is_exempt, is_within_another
+from dynaguard.hooks.fast_parsing import FastParsing
 from dynaguard.hooks.frames import Frame
 from dynaguard.hooks.logs import WithheldData
 from dynaguard.hooks.patching import Patch
@@ -53,6 +54,7 @@ class Installation:
         is_stamping: Whether correlation ids go into requests.
         names_scope: Whether their User-Agent names job, run, stage and runbook too.
         is_masking: Whether masks are in force.
+        fast_parsing: Reads items of answers where botocore would read the same.
         attached: Clients covered although nothing global is installed.
         detached: Clients left alone although everything else is covered.
         patches: The wrapped methods by patch point.
@@ -64,6 +66,7 @@ class Installation:
         self.is_stamping = guard.resolved.settings.stamp
         self.names_scope = guard.resolved.settings.stamp_scope
         self.is_masking = guard.rooms.masks is not None
+        self.fast_parsing = FastParsing(is_on=guard.resolved.settings.fast_parse)
         self._withheld_logs = WithheldData() if self.is_masking else None
         self._clients = ClientRegistry()
         self.attached: weakref.WeakSet[Any] = weakref.WeakSet()

@@ -86,6 +86,7 @@ def install(
     access_max_duration_s: float | None = None,
     approval_wait_s: float | None = None,
     approval_webhooks: str | os.PathLike[str] | None = None,
+    fast_parse: bool | None = None,
 ) -> Guard:
     """Guards every AWS call of this process that goes through botocore, from now on.
 
@@ -147,6 +148,7 @@ def install(
         access_max_duration_s: How long a grant may be made for at most.
         approval_wait_s: How long a call waits for its approval; not given: it is refused at once.
         approval_webhooks: A file that names the webhooks that are told of tickets.
+        fast_parse: Whether dynaguard reads the items of DynamoDB's answers, to the same result.
 
     Returns:
         The guard in force. A second call with equal settings gives the same one. As a context

@@ -55,6 +55,8 @@ class GuardStatus:
         botocore_version: Version of the botocore that is loaded.
         patch_points: State by patch point: `wrapped`, `not wrapped`, `undone by a peer`, `not in
             this botocore` (one that nothing depends on), or what is wrong with it.
+        fast_parse: `on`, `off`, or that it is off since the installed botocore reads answers
+            otherwise.
         attached, detached: How many living clients.
         decisions, denials, failures: Counts since `install()`.
         undecided_caught: Requests that reached signing undecided and were decided there.
@@ -81,6 +83,7 @@ class GuardStatus:
     sources: Mapping[str, str]
     botocore_version: str
     patch_points: Mapping[str, str]
+    fast_parse: str = "off"
     attached: int = 0
     detached: int = 0
     decisions: int = 0
@@ -118,6 +121,7 @@ def status() -> GuardStatus:
         botocore_version=botocore.__version__,
         patch_points=patch_point_states(installation),
         **(_counts(guard) if guard else {}),
+        fast_parse=installation.fast_parsing.state if installation else "off",
         attached=len(installation.attached) if installation else 0,
         detached=len(installation.detached) if installation else 0,
     )

@@ -112,7 +112,7 @@ def open_desk(store: str | os.PathLike[str] | AccessStore | None = None) -> Iter
         if not is_given:
             opened.close()
         if notifier is not None:
-            notifier.flush(_FLUSH_S)
+            notifier.close(_FLUSH_S)
 
 
 def _opened(location: str, settings: Settings) -> AccessStore:

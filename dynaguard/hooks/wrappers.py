@@ -25,6 +25,7 @@ from dynaguard.hooks.frames import (
     take_signed,
 )
 from dynaguard.hooks.measuring import is_stale
+from dynaguard.hooks.presigning import presigned
 from dynaguard.hooks.retries import is_without_verdict, suggested_delay_s
 from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.stamp import put_header, settle_stamp
@@ -131,7 +132,8 @@ class SyncWrappers:
                 request["context"][CONTEXT_KEY] = passage
             if is_presign:
                 installation.guard.leave(passage, Status.PRESIGNED)
-                return request
+                protocol = operation_model.service_model.protocol
+                return presigned(request, passage, installation.guard, protocol)
             if facts.is_json:
                 passage.seal = Seal(request)
             attempting.begin(passage, client)

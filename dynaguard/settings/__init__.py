@@ -14,7 +14,7 @@ from dynaguard.settings.resolving import (
     find_policy,
     resolve_settings,
 )
-from dynaguard.settings.table import SETTINGS, Kind, Mode, Setting, Settings, settings_markdown
+from dynaguard.settings.table import SETTINGS, Kind, Mode, Setting, Settings
 
 __all__ = [
     "SETTINGS",
@@ -27,5 +27,4 @@ __all__ = [
     "find_policy",
     "is_audit_path",
     "resolve_settings",
-    "settings_markdown",
 ]

@@ -1,7 +1,7 @@
 """The one table: kind, default, environment variable and meaning of each setting.
 
 Every default stands in `Settings`, everything else in `SETTINGS`; the settings page is generated
-from both.
+from both (`page.py`).
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class Settings:
     access_max_duration_s: float = 86_400.0
     approval_wait_s: float | None = None
     approval_webhooks: Path | None = None
+    fast_parse: bool = True
     disabled: bool = False
 
 
@@ -361,6 +362,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         is_in_document=False,
     ),
     _row(
+        "fast_parse",
+        Kind.SWITCH,
+        "Whether the items of DynamoDB's answers are read by dynaguard, to the same result, see "
+        "[performance](../performance.md).",
+    ),
+    _row(
         "disabled",
         Kind.SWITCH,
         "Switches everything off, whatever `install()` is given. Only a variable.",
@@ -370,28 +377,3 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 )
 SETTING_BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 SETTING_BY_ENV: Final = {setting.env: setting for setting in SETTINGS if setting.env}
-
-
-def settings_markdown() -> str:
-    """The table of the settings page."""
-    head = (
-        "| setting | environment variable | takes | default | in `[settings]` | meaning |\n"
-        "|---|---|---|---|---|---|\n"
-    )
-    return head + "".join(
-        f"| `{row.name}` | `{row.env}` | {_values_markdown(row)} | {_default_markdown(row)} "
-        f"| {'yes' if row.is_in_document else 'no'} | {row.doc} |\n"
-        for row in SETTINGS
-    )
-
-
-def _values_markdown(setting: Setting) -> str:
-    """What a setting takes: its choices, or its kind."""
-    return ", ".join(f"`{choice}`" for choice in setting.choices) or setting.kind.value
-
-
-def _default_markdown(setting: Setting) -> str:
-    """A default for readers."""
-    if isinstance(setting.default, bool):
-        return "`on`" if setting.default else "`off`"
-    return "none" if setting.default is None else f"`{setting.default}`"

@@ -377,3 +377,49 @@ def test_an_age_below_the_refresh_is_kept_to() -> None:
     desk.passes(0.6)
 
     assert not desk.decide().verdict.is_allowed
+
+
+def test_a_call_within_a_reading_goes_on_with_what_is_known(desk: Desk) -> None:
+    """Of a signal handler, say: it waits for nobody, least of all for itself."""
+    desk.give()
+    ask = desk.store.records
+    found: list[bool] = []
+
+    def records(kind: RecordKind, *, after_epoch_s: float) -> list[StoredRecord]:
+        found.append(desk.allows())
+        return ask(kind, after_epoch_s=after_epoch_s)
+
+    desk.store.records = records  # type: ignore[method-assign]
+    thread = threading.Thread(target=lambda: found.append(desk.allows()), daemon=True)
+    thread.start()
+    thread.join(10)
+
+    assert found == [False, True]
+
+
+def test_what_a_signal_handler_raises_meanwhile_is_the_applications(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A time limit for one; it is no failure of the store."""
+
+    def handler(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("signal.getsignal", lambda _number: handler)
+    monkeypatch.setattr(desk.store, "change_token", handler)
+
+    with pytest.raises(TimeoutError):
+        desk.book.at_once()
+    assert desk.book.failure is None
+
+
+def test_a_document_with_numbers_past_all_bounds_hides_no_other(desk: Desk) -> None:
+    """It is no grant, and the next one is."""
+    bad = desk.give()
+    record = bad.to_record()
+    body = {**json.loads(record.body), "not_before_epoch_s": 10**400}
+    desk.store.replace(replace(record, version=2, body=json.dumps(body)))
+    desk.give()
+
+    assert desk.allows()
+    assert list(desk.book.unreadable) == [bad.id]

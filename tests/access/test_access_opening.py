@@ -233,6 +233,52 @@ def test_status_tells_how_the_store_was_last_used() -> None:
     assert store.report()["is_reachable"] is True
 
 
+@pytest.mark.parametrize("use", ["get", "records", "change_token", "add", "replace"])
+def test_whatever_a_store_raises_is_a_store_that_cannot_be_used(
+    use: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own text stays out: it may hold a URL with a password."""
+    memory = MemoryStore()
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise ConnectionError("redis://user:hunter2@host")
+
+    monkeypatch.setattr(memory, use, fail)
+    store = WatchedStore(memory)
+    uses = {
+        "get": lambda: store.get("grant", "g-1"),
+        "records": lambda: store.records("grant", after_epoch_s=0),
+        "change_token": store.change_token,
+        "add": lambda: store.add(grant()),
+        "replace": lambda: store.replace(grant()),
+    }
+
+    with pytest.raises(AccessStoreError) as caught:
+        uses[use]()
+
+    assert str(caught.value) == (
+        "access store `memory` cannot be used: it failed (ConnectionError)"
+    )
+    assert store.report()["is_reachable"] is False
+
+
+def test_what_a_signal_handler_raises_is_no_failure_of_the_store(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It goes on to the application, through a file's store as well."""
+
+    def handler(*_: object, **_options: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("signal.getsignal", lambda _number: handler)
+    inner = SqliteStore(tmp_path / "a.sqlite")
+    inner.add(grant())
+    monkeypatch.setattr(inner, "_found_file", handler)
+
+    with pytest.raises(TimeoutError):
+        WatchedStore(inner).get("grant", "g-1")
+
+
 def test_uninstall_closes_the_store(tmp_path: Path) -> None:
     """Files and connections are given back."""
     with dynaguard.install(access_store=tmp_path / "a.sqlite") as guard:

@@ -6,6 +6,7 @@ import pytest
 
 from dynaguard.access.persons import Person, is_known, is_same_person, person_of
 from dynaguard.call import UNKNOWN_RUN, Principal
+from dynaguard.identity.arns import sso_session
 
 ROLE = "arn:aws:iam::111122223333:role/team/etl"
 SESSION = "arn:aws:sts::111122223333:assumed-role/etl/"
@@ -33,6 +34,26 @@ def test_who_acts_is_kept_beside_who_signs() -> None:
 
     assert person.acting_as == "triage"
     assert str(person) == "agent `triage` for etl"
+
+
+@pytest.mark.parametrize(
+    ("asker", "decider"),
+    [
+        ("arn:aws:iam::111122223333:user/ann", f"{SESSION.replace('etl', 'lead')}ann"),
+        ("arn:aws:iam::111122223333:user/team/ann", f"{SESSION.replace('etl', 'lead')}Ann"),
+        (ROLE.replace("team/", ""), f"{SESSION}ann"),
+        (f"{SESSION}ann", f"{SESSION.replace('etl', 'lead')}ann"),
+    ],
+)
+def test_a_label_that_a_process_gives_itself_makes_nobody_else_of_it(
+    asker: str, decider: str
+) -> None:
+    """The setting `identity` is a name of one's own choice; the ARN stays."""
+    person, other = Person("build-17", asker), Person("lead", decider)
+
+    assert is_same_person(person, other)
+    assert is_same_person(other, person)
+    assert not is_same_person(person, Person("lead", "arn:aws:iam::111122223333:user/ida"))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +92,9 @@ def test_in_doubt_two_are_one(one: str | None, other: str | None, is_same: bool)
         (None, "explicit", True),
         (None, "environment", True),
         (ROLE, "key_id", True),
+        (f"{SESSION}{UNKNOWN_RUN}", "provider", False),
+        (sso_session("Devs", "111122223333").arn, "provider", False),
+        (sso_session("Devs", "111122223333").arn, "explicit", False),
     ],
 )
 def test_a_key_alone_is_nobody(arn: str | None, source: str, known: bool) -> None:

@@ -13,6 +13,7 @@ from dynaguard.access.access import Access
 from dynaguard.access.approvals import Approvals
 from dynaguard.access.boundaries import Boundaries
 from dynaguard.access.clock import StrictClock
+from dynaguard.access.deciding import Decider
 from dynaguard.access.ticket_asking import Asking
 from dynaguard.access.ticket_book import TicketBook
 from dynaguard.boundary import Boundary
@@ -195,3 +196,18 @@ def test_a_pin_that_wants_an_approval_widens_with_it_alone(
     found = widen(NEED, ETL, Ruling(Verdict.IMPLICIT_DENY))
 
     assert (found is not None) == is_approved
+
+
+def test_a_run_that_no_approver_of_the_policy_approved_is_not_approved(
+    approvals: Approvals, store: MemoryStore, clock: Clock
+) -> None:
+    """Groups are those of the policy in force, not of the machine where it was decided."""
+    ticket = approvals.ask_for_run(bound(), ETL, TERMS, "INC-4711")
+    somebody = Decider(lead("bob", role="Devs").person, ("leads",))
+    deciding_of(store, clock.time).decide(
+        ticket.id, somebody, is_approval=True, why="mine", channel="cli"
+    )
+
+    assert not approvals.is_run_approved(ticket.id, bound().subject_sha256, ETL, TERMS)
+    with pytest.raises(TicketError, match="not by who may approve it"):
+        approvals.runs.claim(ticket.id, bound().subject_sha256, ETL)

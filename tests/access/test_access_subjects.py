@@ -245,3 +245,71 @@ def test_a_summary_names_what_an_approver_needs() -> None:
         ("Key.id", "<string, 13 characters>"),
         ("Limit", "5"),
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://111122223333.ddb.eu-west-1.amazonaws.com",
+        "https://dynamodb.eu-west-1.api.aws",
+        "https://dynamodb-fips.eu-west-1.amazonaws.com:443/",
+        "https://vpce-1a-2b.dynamodb.eu-west-1.vpce.amazonaws.com",
+    ],
+)
+def test_hosts_of_dynamodb_for_one_region_are_one_place(url: str) -> None:
+    """Which of them it is says the account's or the network's set-up."""
+    assert subject({}, endpoint_url=url) == subject({})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://dynamodb.eu-west-1.amazonaws.com",
+        "https://dynamodb.us-east-1.amazonaws.com",
+        "https://dynamodb.eu-west-1.amazonaws.com:8443",
+        "https://ec2-1-2-3-4.eu-west-1.compute.amazonaws.com",
+        "https://balancer-1.eu-west-1.elb.amazonaws.com",
+        "https://abc123.execute-api.eu-west-1.amazonaws.com",
+        "https://vpce-1a-2b.vpce-svc-9f.eu-west-1.vpce.amazonaws.com",
+        "https://dynamodb.s3.amazonaws.com",
+        "https://dynamodb.eu-west-1.amazonaws.com.example.com",
+    ],
+)
+def test_hosts_that_anybody_may_have_are_other_places(url: str) -> None:
+    """AWS's domain says nothing of whose a host is; nor is plain HTTP the same place."""
+    assert subject({}, endpoint_url=url) != subject({})
+
+
+def test_a_host_that_says_what_is_meant_counts() -> None:
+    """An API of API Gateway has no name but its host."""
+    one, other = (
+        subject(
+            {},
+            service="apigatewaymanagementapi",
+            service_prefix="execute-api",
+            endpoint_url=f"https://{name}.execute-api.eu-west-1.amazonaws.com/prod",
+        )
+        for name in ("abc", "xyz")
+    )
+
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    ("service", "name"), [("macie2", "position"), ("codepipeline", "clientToken")]
+)
+def test_a_cursors_name_that_means_something_else_counts(service: str, name: str) -> None:
+    """The place of a filter, half of a job's credentials."""
+    assert subject({name: "1"}, service=service) != subject({name: "2"}, service=service)
+    assert subject({name: "1"}) == subject({name: "2"})
+
+
+def test_approvers_see_where_a_call_goes_unless_it_is_dynamodb_itself() -> None:
+    """An endpoint of somebody else's is not approved unseen; its password is not shown."""
+    url = "http://user:hunter2@ec2-1-2-3-4.eu-west-1.compute.amazonaws.com:8000/x"
+    summary = summary_of_call(make_call({}, endpoint_url=url), ())
+
+    assert summary.facts == (
+        ("endpoint", "http://ec2-1-2-3-4.eu-west-1.compute.amazonaws.com:8000"),
+    )
+    assert summary_of_call(make_call({}), ()).facts == ()

@@ -446,3 +446,28 @@ def test_a_clock_that_goes_back_loses_nothing(steps: list[float]) -> None:
         window.add(now_s, Amounts(calls=1))
         added.append((now_s, 1.0))
         assert window.used(latest_s).calls >= naive(added, latest_s, 10.0)
+
+
+def test_a_call_of_a_signal_handler_within_a_count_needs_the_approval(clock: Clock) -> None:
+    """It waits for nobody, least of all for the thread that it interrupted."""
+    thresholds = hourly(clock, calls=9)
+    wanted = {(REF, ("identity", "etl", None)): Amounts(calls=1)}
+    found: list[str | None] = []
+
+    class Interrupted(dict[Any, Any]):
+        """Something comes in between while it is looked at."""
+
+        def items(self) -> Any:
+            found.append(thresholds.take(wanted))
+            return super().items()
+
+    counting = threading.Thread(
+        target=lambda: found.append(thresholds.take(Interrupted(wanted))), daemon=True
+    )
+    counting.start()
+    counting.join(10)
+
+    assert found == ["a signal handler came in between"] * 2 + [None]
+    assert [thresholds.take(wanted) for _ in range(9)] == [None] * 8 + [
+        "more than 9 calls within 1h"
+    ]

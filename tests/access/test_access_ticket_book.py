@@ -189,6 +189,10 @@ def test_a_replayed_decision_is_refused(
     [
         ("requester", {"name": "x", "arn": None, "acting_as": None, "account": None}),
         ("uses_left", -5),
+        ("uses_left", 2),
+        ("uses_left", None),
+        ("created_epoch_s", 10**400),
+        ("created_epoch_s", 1e12),
         ("id", "ticket-0000-0000-0000-0000-0000"),
         ("kind", "grant"),
     ],
@@ -204,6 +208,77 @@ def test_a_record_that_was_edited_is_no_ticket(
     store.replace(record.changed(body, record.expires_epoch_s))
 
     with pytest.raises(AccessStoreError, match="is no ticket and approves nothing"):
+        book.find(ticket.id)
+
+
+def decided(**changes: object) -> dict[str, object]:
+    """A decision of ann's, as it is kept."""
+    ann = {"name": "Leads", "arn": "arn:aws:sts::1:assumed-role/Leads/ann"}
+    return {
+        "person": {**ann, "acting_as": None, "account": "1"},
+        "groups": ["leads"],
+        "is_approval": True,
+        "why": "x",
+        "decided_epoch_s": Clock().now_s,
+        "channel": "cli",
+        **changes,
+    }
+
+
+ASKER = {"name": "etl", "arn": "arn:aws:iam::1:role/etl", "acting_as": None, "account": "1"}
+AGENT = {"name": "bob", "arn": "arn:aws:iam::1:user/bob", "acting_as": "x", "account": "1"}
+BOB = {**AGENT, "acting_as": None}
+
+
+@pytest.mark.parametrize(
+    ("decisions", "why"),
+    [
+        ([decided(), decided()], "the same person decided it twice"),
+        ([decided(person=ASKER)], "who asked decided it"),
+        ([decided(person=AGENT)], "who acts for somebody"),
+        ([decided(groups=["devs"])], "who may not"),
+        ([decided(decided_epoch_s=Clock().now_s + 600)], "after its time"),
+        ([decided(is_approval=False), decided(person=BOB)], "after it was decided"),
+    ],
+)
+def test_decisions_that_nobody_can_have_made_make_no_ticket(
+    book: TicketBook,
+    store: MemoryStore,
+    clock: Clock,
+    decisions: list[dict[str, object]],
+    why: str,
+) -> None:
+    """Whoever wrote them there; two by two people are fine."""
+    wanted = draft(clock)
+    two = dataclasses.replace(wanted.terms, demands=(Demand("s", 2, ("leads",)),))
+    ticket, _ = book.ask(dataclasses.replace(wanted, terms=two))
+    record = store.get("ticket", tickets.case_of(ticket))
+    assert record is not None
+    as_kept = json.loads(record.body)
+
+    def put(found: list[dict[str, object]], version: int) -> None:
+        body = json.dumps({**as_kept, "decisions": found})
+        store.replace(StoredRecord("ticket", record.id, version, body, record.expires_epoch_s))
+
+    put([decided(), decided(person=BOB)], 2)
+    found = book.find(ticket.id)
+    assert found is not None
+    assert found.state_at(clock.now_s) is TicketState.APPROVED
+
+    put(decisions, 3)
+    with pytest.raises(AccessStoreError, match=why):
+        book.find(ticket.id)
+
+
+def test_a_ticket_that_nobody_has_to_approve_is_none(
+    book: TicketBook, store: MemoryStore, clock: Clock
+) -> None:
+    """One decision of anybody would make it approved."""
+    ticket, _ = book.ask(
+        dataclasses.replace(draft(clock), terms=Terms((), 600.0, 300.0, 1), uses_left=1)
+    )
+
+    with pytest.raises(AccessStoreError, match="nobody has to approve it"):
         book.find(ticket.id)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import http.client
+import io
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -264,7 +267,7 @@ def test_timestamps_are_digits() -> None:
 @pytest.fixture
 def server(deciding: Deciding, monkeypatch: pytest.MonkeyPatch) -> Iterator[DecisionServer]:
     """A server on a free port of loopback."""
-    monkeypatch.setattr(webhook_server, "_SOCKET_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(webhook_server, "REQUEST_TIMEOUT_S", 2.0)
     desk = Desk(deciding, Webhooks((), SLACK, OTHER, PEOPLE), document())
     server = DecisionServer(("127.0.0.1", 0), desk)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -306,6 +309,58 @@ def test_the_server_takes_no_long_body(server: DecisionServer) -> None:
 
     assert post(server, "/slack", headers, b"")[0] == 413
     assert post(server, "/slack", {"Content-Length": "-1"}, b"")[0] == 411
+
+
+class Dripping:
+    """A socket that gives a byte a second."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.limits_s: list[float] = []
+
+    def settimeout(self, seconds: float) -> None:
+        """Notes the limit."""
+        self.limits_s.append(seconds)
+
+    def recv_into(self, buffer: Any) -> int:
+        """One byte, later."""
+        self.clock.now_s += 1
+        buffer[:1] = b"a"
+        return 1
+
+
+def test_a_request_has_to_come_in_time_however_busily_it_drips() -> None:
+    """Its bytes together, not each."""
+    clock = Clock()
+    connection: Any = Dripping(clock)
+    arriving = webhook_server.Arriving(connection, 3.5, clock.time)
+
+    with pytest.raises(TimeoutError):
+        io.BufferedReader(arriving).read(60_000)
+    assert connection.limits_s == [3.5, 2.5, 1.5, 0.5]
+
+
+def test_connections_past_a_number_are_closed(
+    deciding: Deciding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes a thread. Those that end make room."""
+    monkeypatch.setattr(webhook_server, "MAX_CONNECTIONS", 1)
+    desk = Desk(deciding, Webhooks((), SLACK, OTHER, PEOPLE), document())
+    server = DecisionServer(("127.0.0.1", 0), desk)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as idle:
+            idle.sendall(b"POST")
+            with socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as more:
+                assert more.recv(1) == b""
+        with server._connections:
+            pass  # the thread of the first has given its place back
+        assert post(server, "/other", {}, b"x")[0] == 404
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def test_the_server_says_little_when_the_store_is_gone(
@@ -521,9 +576,57 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
         read_webhooks(write(tmp_path, text), {})
 
 
-def test_a_store_error_is_no_refusal(desk: Desk, deciding: Deciding, clock: Clock) -> None:
-    """Who asked may try again."""
-    deciding.book.store.problem = "gone"  # type: ignore[attr-defined]
+@pytest.mark.parametrize("make", [slack, lambda id_, clock: plain(clock, ticket=id_)])
+def test_a_store_error_is_no_refusal(
+    desk: Desk, deciding: Deciding, clock: Clock, ticket: Ticket, make: Any
+) -> None:
+    """Who asked may send the same again, and that is taken once."""
+    store: Any = deciding.book.store
+    request = make(ticket.id, clock)
+    store.problem = "gone"
 
     with pytest.raises(AccessStoreError):
-        desk.take(*slack("ticket-a-b", clock))
+        desk.take(*request)
+
+    store.problem = None
+    assert ticket.id in desk.take(*request)
+    with pytest.raises(RefusedError, match="taken already"):
+        desk.take(*request)
+
+
+def test_what_does_not_all_fit_is_told_and_not_approved_by_a_button(ticket: Ticket) -> None:
+    """What matters may stand at the end of a long list of what does not."""
+    harmless = [("dynamodb:GetItem", f"arn:aws:dynamodb:::table/{n:0>100}") for n in range(40)]
+    resources = (*harmless, ("dynamodb:*", "arn:aws:dynamodb:*:*:table/prod-*"))
+    long = dataclasses.replace(ticket, summary=Summary("access for a while", resources))
+
+    body = body_of(long, "ticket opened", "slack", Clock().now_s)
+
+    text = body["blocks"][0]["text"]["text"]
+    assert "prod-" not in text
+    assert "more characters; see all of it, and approve it, with `dynaguard approvals" in text
+    assert len(text) <= 3000
+    assert [each["action_id"] for each in body["blocks"][1]["elements"]] == ["dynaguard_deny"]
+
+
+def test_a_closed_notifier_keeps_no_thread(ticket: Ticket) -> None:
+    """All that was to be posted is; used again, it has another one."""
+    posted: list[str] = []
+
+    def post_it(url: str, _body: bytes, _headers: dict[str, str]) -> int:
+        posted.append(url)
+        return 200
+
+    notifier = Notifier((Target("https://a"),), post=post_it)
+    for count in (1, 2):
+        before = set(threading.enumerate())
+        notifier(ticket, "ticket opened")
+        (thread,) = set(threading.enumerate()) - before
+
+        notifier.close(5)
+
+        thread.join(5)
+        assert not thread.is_alive()
+        assert len(posted) == count
+    notifier.close(5)
+    assert notifier.flush(5)

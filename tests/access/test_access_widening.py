@@ -57,6 +57,14 @@ def test_a_grant_is_for_whom_it_names(desk: Desk, identity: str) -> None:
     assert desk.allows()
 
 
+@pytest.mark.parametrize("name", ["group:batch", ROLE])
+def test_a_label_that_looks_like_somebody_else_is_not_them(desk: Desk, name: str) -> None:
+    """A label is what a process says of itself; groups and ARNs are what is known of it."""
+    desk.give(identity=name)
+
+    assert not desk.allows(Principal(name, source="explicit"))
+
+
 @pytest.mark.parametrize(
     "identity",
     [

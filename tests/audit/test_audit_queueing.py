@@ -282,9 +282,9 @@ def test_a_full_pipe_does_not_hold_a_call_up(
         queued.write(f'{text(number)},"long":"{"x" * size}"', 1)
     assert queued.waiting_count
     received = b""
-    while received.count(b'"n":') < count or queued.waiting_count:
+    while received.count(b'"n":') < count or not received.endswith(b"\n"):
         received += os.read(pipe, 65_536)
-    queued.close()
+    queued.close()  # the writer counts its last line after it arrived
     sys.stdout.close()
     while chunk := os.read(pipe, 65_536):
         received += chunk

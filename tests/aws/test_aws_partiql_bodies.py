@@ -174,8 +174,8 @@ def test_hostile_statements_end_soon(text: str) -> None:
 
     read_body(text[:8192])
 
-    # Not a figure: a bound that only something worse than linear can pass.
-    assert time.process_time() - started_s < 0.5
+    # Not a figure: a bound that only something worse than linear can pass, on any machine.
+    assert time.process_time() - started_s < 10
 
 
 pieces = st.sampled_from(

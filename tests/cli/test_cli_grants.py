@@ -248,3 +248,20 @@ def test_one_grant_is_shown_in_full() -> None:
     assert shown[0] == f"  {made['id']}: in force"
     assert line == f"    dynamodb:GetItem on {ORDERS}, for etl (ada: INC-4711)"
     assert revoked["revoked_why"] == "over"
+
+
+def test_what_somebody_wrote_into_the_store_steers_no_terminal(path: Path) -> None:
+    """Neither a grant nor a document that is none, and neither adds a line."""
+    made = _json(*CREATE, "--expires", "90m")
+    store = SqliteStore(path)
+    record = store.get("grant", made["id"])
+    assert record is not None
+    body = json.dumps({**json.loads(record.body), "owner": "ada\x1b[2J\nbob"})
+    store.replace(record.changed(body, record.expires_epoch_s))
+    store.add(StoredRecord("grant", "bad\x1b[31m\nid", 1, "{}", record.expires_epoch_s))
+
+    shown = CliRunner().invoke(cli, ["grants", "list"], color=True)
+
+    assert "ada?[2J?bob" in shown.stdout
+    assert "bad?[31m?id" in shown.stderr
+    assert "\x1b" not in shown.output

@@ -23,6 +23,7 @@ from dynaguard.access.ticket_asking import Asking
 from dynaguard.access.ticket_book import TicketBook
 from dynaguard.access_change import AccessChange, receive
 from dynaguard.boundary import Boundary
+from dynaguard.call import Authorization
 from dynaguard.hooks.clients import ClientRegistry
 from dynaguard.hooks.lifecycle import current
 from dynaguard.scope import current_scope
@@ -552,3 +553,89 @@ def test_two_calls_share_one_use(
     assert set(tickets) == {first, second}
     assert len(wire.sent) == 1
     assert lead().groups == ("leads",)
+
+
+def test_a_store_that_fails_lets_nothing_through_whatever_on_error_says(
+    client: Any, wire: Any, store: MemoryStore, installed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no failure of dynaguard: the approval is not there."""
+    installed(on_error="allow")
+
+    def fail(*_args: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(store, "get", fail)
+
+    with pytest.raises(PolicyDenied, match=r"its approval cannot be looked up.*ConnectionError"):
+        delete(client)
+    assert wire.sent == []
+
+
+def test_who_is_no_approver_by_the_policy_in_force_has_approved_nothing(
+    client: Any, wire: Any, store: MemoryStore, installed: Any
+) -> None:
+    """Whatever the policy of their own machine says; taken back, it is asked for anew."""
+    installed()
+    first = ticket_of(client)
+    bob = Person("Devs", "arn:aws:sts::111122223333:assumed-role/Devs/bob", None, "111122223333")
+    deciding_of(store).decide(
+        first, Decider(bob, ("leads",)), is_approval=True, why="mine", channel="cli"
+    )
+
+    with pytest.raises(PolicyDenied, match=r"by the policy here these are not who may") as caught:
+        delete(client)
+    assert not isinstance(caught.value, ApprovalRequired)
+    assert wire.sent == []
+    assert dynaguard.approval(first, store=store).state == "approved"  # no use was taken
+
+    deciding_of(store).cancel(first, lead(), why="not a lead's")
+    assert ticket_of(client) != first
+
+
+def test_a_form_for_uploads_cannot_be_approved(make_client: Any, store: MemoryStore) -> None:
+    """botocore makes it as `CreateBucket`, without its key: nobody would see what they approve."""
+    needed = {
+        "Effect": "RequireApproval",
+        "Action": "s3:*",
+        "Resource": "*",
+        "Approval": {"any_of": ["leads"]},
+    }
+    policy = {**POLICY, "govern": ["s3"], "statement": [needed]}
+    dynaguard.install(policy, identity=ETL_ARN, access_store=store)
+
+    with pytest.raises(PolicyDenied, match="form for uploads") as caught:
+        make_client("s3").generate_presigned_post("b", "k")
+    assert not isinstance(caught.value, ApprovalRequired)
+    assert "add" not in store.uses
+
+
+def test_a_request_that_cannot_be_read_cannot_be_approved(
+    client: Any, store: MemoryStore, installed: Any
+) -> None:
+    """Its approval would be one of every request of that name."""
+    guard = installed()
+    registry = ClientRegistry()
+    call = registry.facts_of(client).call("DeleteItem", {}, None)
+
+    with pytest.raises(PolicyDenied, match="its parameters cannot be read") as caught:
+        guard.enter(call, needs=(Authorization("dynamodb:DeleteItem", "*"),))
+    assert not isinstance(caught.value, ApprovalRequired)
+    assert "add" not in store.uses
+
+
+def test_an_approval_counts_wherever_the_policys_file_lies(
+    client: Any, wire: Any, store: MemoryStore, tmp_path: Path
+) -> None:
+    """Tomorrow's run may have another folder."""
+    for name in ("today", "tomorrow"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "policy.json").write_text(json.dumps(POLICY))
+    with dynaguard.install(
+        tmp_path / "today" / "policy.json", identity=ETL_ARN, access_store=store
+    ):
+        approve(store, ticket_of(client))
+
+    dynaguard.install(tmp_path / "tomorrow" / "policy.json", identity=ETL_ARN, access_store=store)
+    delete(client)
+
+    assert len(wire.sent) == 1

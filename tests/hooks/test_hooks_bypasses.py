@@ -102,6 +102,42 @@ def test_another_identity_presigns_nothing(client: Any, policy: Any) -> None:
         client.generate_presigned_url("get_item", {"TableName": "orders", "Key": KEY})
 
 
+@pytest.mark.parametrize(
+    ("method", "operation"),
+    [("DELETE", "get_object"), ("PUT", "get_object"), ("GET", "put_object")],
+)
+def test_no_url_is_presigned_with_another_method_than_decided(
+    make_client: Any, policy: Any, method: str, operation: str
+) -> None:
+    """Where the method says the operation, a URL for one would do another."""
+    allowed = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "*"}
+    guard = dynaguard.install(policy(allowed, govern=["s3"]))
+
+    with pytest.raises(TamperedRequest, match="HTTP method changed"):
+        make_client("s3").generate_presigned_url(
+            operation, {"Bucket": "b", "Key": "k"}, HttpMethod=method
+        )
+    assert guard.counters.denials == 1
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "params", "method"),
+    [
+        ("s3", "get_object", {"Bucket": "b", "Key": "k"}, "GET"),
+        ("s3", "get_object", {"Bucket": "b", "Key": "k"}, "HEAD"),
+        ("sts", "get_caller_identity", {}, "GET"),
+    ],
+)
+def test_urls_with_a_method_of_the_same_operation_are_presigned(
+    make_client: Any, policy: Any, service: str, operation: str, params: Any, method: str
+) -> None:
+    """HEAD reads as GET does; other protocols name the operation in the query."""
+    allowed = {"Effect": "Allow", "Action": ["s3:GetObject", "sts:*"], "Resource": "*"}
+    dynaguard.install(policy(allowed, govern=["s3", "sts"]))
+
+    assert make_client(service).generate_presigned_url(operation, params, HttpMethod=method)
+
+
 def test_a_signer_that_is_asked_with_all_its_arguments_is_guarded(
     client: Any, wire: Any, policy: Any
 ) -> None:

@@ -329,6 +329,16 @@ def test_a_trusted_runbook_opens_what_its_steps_need(client: Any, wire: Any, pol
     assert len(wire.sent) == 1
 
 
+def test_a_trusted_runbook_opens_no_presigned_url(client: Any, policy: Any) -> None:
+    """A URL would outlive the run."""
+    dynaguard.install(trusting(policy))
+
+    with in_run():
+        read(client)
+        with pytest.raises(PolicyDenied, match="no statement allows it"):
+            client.generate_presigned_url("get_item", {"TableName": "orders", "Key": KEY})
+
+
 @pytest.mark.parametrize(
     "pin", [{"sha256": "cd" * 32}, {"may_run": {"Group": "etl"}}, {"approval": {"quorum": 1}}]
 )

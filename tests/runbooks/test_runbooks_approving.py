@@ -16,7 +16,7 @@ from dynaguard.policy.model import ApprovalTerms
 from dynaguard.runbooks.journal import reopen
 from dynaguard.runbooks.model import ApprovalStep, RunAccess, Step
 from dynaguard.testing.stores import MemoryStore
-from tests.access.approving import ETL_ARN, approve, deny
+from tests.access.approving import ETL_ARN, LEADS, approve, deny
 from tests.runbooks.run_cases import POLICY, find_orders, log_lines, make_table, run_once, runbook
 from tests.runbooks.test_runbooks_resuming import count_orders, seen
 
@@ -33,7 +33,7 @@ def store() -> MemoryStore:
 @pytest.fixture
 def asked(store: MemoryStore) -> Iterator[Any]:
     """A client of a table of orders; the guard has that store."""
-    policy = {**POLICY, "groups": {"leads": ["arn:aws:iam::123456789012:role/lead-*"]}}
+    policy = {**POLICY, "groups": {"leads": [LEADS]}}
     with mock_aws():
         client = boto3.client("dynamodb")
         make_table(client, {"ada": 3})
@@ -70,7 +70,7 @@ def test_what_runbook_and_policy_demand_is_approved_each(
     lead = {"any_of": ["leads"], "quorum": 1, "duration_s": 600}
     policy = {
         **POLICY,
-        "groups": {"leads": ["arn:aws:iam::123456789012:role/lead-*"]},
+        "groups": {"leads": [LEADS]},
         "runbooks": {book.name: {"sha256": book.sha256, "approval": lead}},
     }
     with mock_aws():
