@@ -257,6 +257,7 @@ def _describe_change(record: Mapping[str, Any]) -> str:
         "parameters": ",".join(change["parameters"]),
         "ticket": change["ticket"],
         "task": change["task"],
+        "role": change.get("role_arn"),
         "status": change["status"],
         "until": change["expires"],
         "via": change["channel"],

@@ -18,9 +18,9 @@ from dynaguard.runbooks.library import LIBRARY_PREFIX, library_names, library_pa
 from dynaguard.runbooks.python_source import PYTHON
 
 FOLDER: Final = "runbooks"
-CASES_ENDING: Final = ".test"
-"""Ends the stem of a file that holds the cases of a runbook."""
 _SUFFIXES: Final = (*SUFFIXES, PYTHON)
+_CASES: Final = ".test"
+"""Ends the stem of a file of cases, `NAME.test.toml`, which stands beside its runbook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,6 @@ def list_runbooks(
     return (*_beside(policy, folder), *shipped)
 
 
-def is_runbook_file(path: Path) -> bool:
-    """Whether a file may be a runbook by its name; `NAME.test.toml` holds the cases of one."""
-    return path.suffix in _SUFFIXES and not path.stem.endswith(CASES_ENDING) and path.is_file()
-
-
 def _of_library(name: str) -> Path:
     """A runbook that ships."""
     known = [f"{LIBRARY_PREFIX}{each}" for each in library_names()]
@@ -102,7 +97,9 @@ def _beside(policy: str | Path | None, folder: Path | None) -> Iterator[FoundRun
     for each in folders:
         files = sorted(each.glob("*")) if each.is_dir() else ()
         for path in files:
-            if path.stem not in seen and is_runbook_file(path):
+            if path.suffix not in _SUFFIXES or path.stem.endswith(_CASES):
+                continue
+            if path.stem not in seen and path.is_file():
                 seen.add(path.stem)
                 yield FoundRunbook(path.stem, path)
 

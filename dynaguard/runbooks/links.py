@@ -6,10 +6,13 @@ Reads documents and runs none: Python runbooks, which reading would execute, are
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from dynaguard.policy.reading import SUFFIXES
-from dynaguard.runbooks.finding import is_runbook_file
 from dynaguard.runbooks.reading import read_runbook
+
+_CASES: Final = ".test"
+"""Ends the stem of a file of cases, which stands beside its runbook."""
 
 
 def link_by_runbook(folder: Path) -> dict[str, str | None]:
@@ -24,6 +27,6 @@ def link_by_runbook(folder: Path) -> dict[str, str | None]:
     Raises:
         PolicySyntaxError: One of them has a problem or cannot be read; names every problem of it.
     """
-    files = sorted(each for each in folder.iterdir() if is_runbook_file(each))
-    found = (read_runbook(each) for each in files if each.suffix in SUFFIXES)
+    files = (each for each in sorted(folder.iterdir()) if each.suffix in SUFFIXES)
+    found = (read_runbook(each) for each in files if not each.stem.endswith(_CASES))
     return {runbook.name: runbook.link for runbook in found}

@@ -16,13 +16,12 @@ from dynaguard.errors import PolicySyntaxError, Problem
 from dynaguard.policy.collecting import Findings
 from dynaguard.policy.lines import Path_
 from dynaguard.policy.reading import read_source
-from dynaguard.runbooks.finding import CASES_ENDING
 from dynaguard.runbooks.model import Runbook
 from dynaguard.runbooks.reading import read_runbook
 
 ExpectedOutcome = Literal["done", "failed", "refused", "waiting"]
 OUTCOMES: Final[tuple[ExpectedOutcome, ...]] = ("done", "failed", "refused", "waiting")
-ENDING: Final = CASES_ENDING
+ENDING: Final = ".test"
 _RUNBOOK_SUFFIXES: Final = (".toml", ".yaml", ".yml", ".json", ".py")
 _TABLE_KEYS: Final = ("name", "key", "types", "indexes", "items")
 _CASE_KEYS: Final = ("name", "params", "recorded", "confirm", "approve", "expect", "table")

@@ -167,18 +167,3 @@ def test_a_runbook_without_tests_says_what_to_write(tmp_path: Path) -> None:
 
     with pytest.raises(PolicySyntaxError, match=r"write `close-orders\.test\.toml`"):
         runbook_cases(tmp_path / "close-orders.toml")
-
-
-def test_a_case_never_leaves_for_an_endpoint_of_the_surroundings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What makes tables and deletes items must not reach the server that other programs use."""
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    (tmp_path / "close.toml").write_text(RUNBOOK)
-    (tmp_path / "close.test.toml").write_text(TESTS)
-
-    results = [run_runbook_case(case) for case in runbook_cases(tmp_path / "close.toml")]
-
-    assert [result.text for result in results if not result.holds] == []
-    assert results

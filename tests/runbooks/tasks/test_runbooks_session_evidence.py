@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 import dynaguard
 from dynaguard import SessionError
 from dynaguard.audit.schema import access_schema
 from dynaguard.audit.subject import Subject
+from dynaguard.cli.commands import cli
 from tests.hooks.conftest import Wire
 from tests.runbooks.tasks.conftest import ROLE, FakeClock, FakeSts, new_client, wired
 from tests.runbooks.tasks.test_runbooks_task_evidence import lines_of
@@ -133,3 +135,19 @@ def test_lines_of_a_session_are_found_by_its_name_and_role(
         assert kinds == ["session opened", "session ended"]
     assert not any(Subject("role", "fixer").has(line) for line in lines)
     assert not any(Subject("session", task.id[:-1]).has(line) for line in lines)
+
+
+def test_a_session_s_line_is_shown_with_its_role(
+    clock: FakeClock, sts: FakeSts, tmp_path: Path
+) -> None:
+    """By `dynaguard audit show`, for whoever has its name from CloudTrail."""
+    path = tmp_path / "audit.jsonl"
+    dynaguard.install(POLICY, audit=path)
+    with manager(clock, sts) as task:
+        task.credentials()
+
+    shown = CliRunner().invoke(cli, ["audit", "show", str(path), "--task", task.id]).stdout
+
+    (line,) = (each for each in shown.splitlines() if "session opened" in each)
+    assert task.session_name in line
+    assert f"role={ROLE}" in line
