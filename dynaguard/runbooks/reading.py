@@ -113,7 +113,7 @@ class _Reader:
         self._check_version()
         parameters = check_parameters(findings, data.get("parameters", {}))
         known = Known({parameter.name: parameter for parameter in parameters})
-        if "step" not in data:
+        if data.get("step", []) == []:
             findings.add((), "`step` is missing, write at least one `[[step]]`")
         return Runbook(
             name=self._name(),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dynaguard.access.session_policy import session_policy
+from dynaguard.errors import PolicySyntaxError
 from dynaguard.runbooks.binding import bind
 from dynaguard.runbooks.library import library_names, library_path
 from dynaguard.runbooks.lint import lint_runbook
@@ -72,3 +73,12 @@ def test_two_runbooks_of_one_template_have_the_same_access(name: str) -> None:
     assert statements_of(mine) == statements_of(theirs) == statements_of(library_path(name))
     assert lint_runbook(read_runbook(mine)) == lint_runbook(read_runbook(theirs))
     assert {**mine, "name": ""} == {**theirs, "name": ""}
+
+
+@pytest.mark.parametrize("steps", [{}, {"step": []}, {"step": None}, {"step": "find"}])
+def test_a_runbook_has_steps_in_an_order(steps: dict[str, Any]) -> None:
+    """None, or what is no list of them, is a problem."""
+    document = {"runbook": 1, "name": "x", "purpose": "p", "owner": "o", **steps}
+
+    with pytest.raises(PolicySyntaxError, match="step"):
+        read_runbook(document)
