@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Final
 
 import click
 
+from dynaguard.cli.groups import LazyGroup
 from dynaguard.cli.recording import record_changes
 
 _MODULE_BY_COMMAND: Final = {
@@ -31,28 +31,17 @@ _MODULE_BY_COMMAND: Final = {
 }
 
 
-class _LazyGroup(click.Group):
-    """Imports a command's module when the command is named or listed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of all commands."""
-        return sorted(_MODULE_BY_COMMAND)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, or None."""
-        module = _MODULE_BY_COMMAND.get(cmd_name)
-        if module is None:
-            return None
-        command: click.Command = import_module(module).command
-        return command
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    module_by_command=_MODULE_BY_COMMAND,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="dynaguard")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Guards AWS calls from inside the Python process that makes them.
 
-    Exit codes: 0 all is well, 1 findings, 2 wrong usage or unusable input.
+    Exit codes: 0 all is well, 1 findings, 2 wrong usage or unusable input. `runbook run` also has
+    3, it waits for an approval, and 4, it was refused.
     """
     record_changes(context)

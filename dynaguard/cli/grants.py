@@ -16,6 +16,7 @@ from dynaguard.access.clock import iso_utc
 from dynaguard.access.granting import list_grants, show_grant, state_of
 from dynaguard.access.grants import Grant
 from dynaguard.cli.durations import end, instant
+from dynaguard.cli.groups import NearestGroup
 from dynaguard.cli.output import FINDINGS, fail, output_option, print_json, reports_errors
 from dynaguard.hooks.granting import grant, opened_store, revoke_grant
 from dynaguard.policy.durations import duration_text
@@ -24,7 +25,7 @@ _store_option = click.option("--store", help="Instead of `access_store` of the s
 _INSTANTS = ("created", "not_before", "expires", "revoked")
 
 
-@click.group("grants")
+@click.group("grants", short_help="Makes, lists, shows and revokes grants.", cls=NearestGroup)
 def command() -> None:
     """Makes, lists, shows and revokes grants: time-limited exceptions from the policy.
 
@@ -141,7 +142,7 @@ def list_(include_ended: bool, store: str | None, output: str) -> None:
         sys.exit(FINDINGS)
 
 
-@command.command("show")
+@command.command("show", short_help="Shows one grant.")
 @click.argument("id")
 @_store_option
 @output_option

@@ -19,6 +19,8 @@ from dynaguard.runbooks.python_source import PYTHON
 
 FOLDER: Final = "runbooks"
 _SUFFIXES: Final = (*SUFFIXES, PYTHON)
+_CASES: Final = ".test"
+"""Ends the stem of a file of cases, `NAME.test.toml`, which stands beside its runbook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,9 @@ def _beside(policy: str | Path | None, folder: Path | None) -> Iterator[FoundRun
     for each in folders:
         files = sorted(each.glob("*")) if each.is_dir() else ()
         for path in files:
-            if path.suffix in _SUFFIXES and path.stem not in seen and path.is_file():
+            if path.suffix not in _SUFFIXES or path.stem.endswith(_CASES):
+                continue
+            if path.stem not in seen and path.is_file():
                 seen.add(path.stem)
                 yield FoundRunbook(path.stem, path)
 

@@ -36,14 +36,21 @@ def embedded() -> Iterator[Any]:
 def fake_session() -> Any:
     """A boto3 session of credentials that open nothing.
 
+    Endpoints that variables and profiles name (`AWS_ENDPOINT_URL`) do not count: tests make and
+    delete tables, which must happen nowhere but where they are told.
+
     Raises:
         MissingExtraError: boto3 is not installed.
     """
     try:
         import boto3  # type: ignore[import-untyped]
+        import botocore.session
     except ImportError as err:
         raise MissingExtraError("tests of runbooks", "aws") from err
+    core = botocore.session.Session()
+    core.set_config_variable("ignore_configured_endpoint_urls", True)
     return boto3.Session(
+        botocore_session=core,
         aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
         aws_secret_access_key="not-a-secret",
         region_name=REGION,

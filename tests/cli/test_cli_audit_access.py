@@ -137,7 +137,7 @@ def change_command(policy: str | None) -> None:
 def make_change(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
     """That command, as one of dynaguard's."""
     with monkeypatch.context() as patch:
-        patch.setattr(commands._LazyGroup, "get_command", lambda *_: change_command)
+        patch.setattr(commands.LazyGroup, "get_command", lambda *_: change_command)
         return CliRunner().invoke(cli, ["change", *arguments])
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Final
 
 import click
+
+from dynaguard.cli.groups import LazyGroup
 
 _MODULE_BY_COMMAND: Final = {
     "check": "dynaguard.cli.runbook.check",
@@ -21,23 +22,12 @@ _MODULE_BY_COMMAND: Final = {
 }
 
 
-class _LazyGroup(click.Group):
-    """Imports a command's module when the command is named or listed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of all commands."""
-        return sorted(_MODULE_BY_COMMAND)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, or None."""
-        module = _MODULE_BY_COMMAND.get(cmd_name)
-        if module is None:
-            return None
-        command: click.Command = import_module(module).command
-        return command
-
-
-@click.group("runbook", cls=_LazyGroup)
+@click.group(
+    "runbook",
+    short_help="Writes, checks, tests and runs runbooks.",
+    cls=LazyGroup,
+    module_by_command=_MODULE_BY_COMMAND,
+)
 def command() -> None:
     """Runbooks: documents that execute and are enforced while they run.
 
