@@ -38,6 +38,7 @@ PAGES = (
     "docs/access-stores.md",
     "docs/agents.md",
     "docs/alarms.md",
+    "docs/runbooks.md",
     "docs/tasks.md",
 )
 _FENCE = re.compile(
@@ -134,6 +135,7 @@ class Reader:
             env={
                 **os.environ,
                 "AWS_ENDPOINT_URL": self.endpoint,
+                "XDG_STATE_HOME": str(self.directory),
                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
                 "COLUMNS": "100",
                 "NO_COLOR": "1",
@@ -158,7 +160,7 @@ def _compare(block: Block, expected: str, printed: str) -> None:
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    """A moto server with the table that the pages assume."""
+    """A moto server with the tables that the pages assume."""
     with servers.moto_server() as server:
         client = server.client("dynamodb")
         client.create_table(
@@ -170,6 +172,19 @@ def endpoint() -> Iterator[str]:
         client.put_item(
             TableName="dev-orders",
             Item={"order_id": {"S": "A-1"}, "email": {"S": "ada@example.com"}},
+        )
+        names = ("customer_id", "order_id")
+        client.create_table(
+            TableName="orders",
+            KeySchema=[
+                {"AttributeName": name, "KeyType": kind}
+                for name, kind in zip(names, ("HASH", "RANGE"), strict=True)
+            ],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        client.put_item(
+            TableName="orders", Item={"customer_id": {"S": "C-17"}, "order_id": {"S": "O-1"}}
         )
         yield server.url
 

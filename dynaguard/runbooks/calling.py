@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.aws.analysis import is_write
 from dynaguard.aws.dynamodb.repeats import is_additive
+from dynaguard.call import Verdict
 from dynaguard.consumption.units import REPORTING
 from dynaguard.errors import PolicyDenied, RunbookError
 from dynaguard.runbooks import answers
@@ -291,8 +292,8 @@ class Calls:
             name = request.step.name
             code = code_of(err)
             told = f"failed ({code})" + (f": {_HELP[code]}" if code in _HELP else "")
-            if isinstance(err, PolicyDenied):  # its reason names keys and limits, no values
-                told = f"was refused ({code_of(err)}): {err.reason}"
+            if isinstance(err, PolicyDenied):
+                told = _refusal_text(err, self._state.bound.runbook.name)
             raise self._state.error(
                 f"the {request.operation} of step `{name}` {told}", name
             ) from err
@@ -312,6 +313,15 @@ class Calls:
                 "resume the run to have the rest done",
                 name,
             )
+
+
+def _refusal_text(err: PolicyDenied, runbook: str) -> str:
+    """Why a call was refused: keys and limits are named, no values; and what would allow it."""
+    told = f"was refused ({code_of(err)}): {err.reason}"
+    decision = err.decision
+    if decision and decision.verdict is Verdict.IMPLICIT_DENY and decision.statement is None:
+        told += f"; put what `dynaguard runbook hash {runbook}` prints into the policy"
+    return told
 
 
 def code_of(err: BaseException) -> str:

@@ -140,6 +140,7 @@ def test_a_refused_run_has_an_exit_code_of_its_own(place: Any, tmp_path: Path) -
 
     assert refused.exit_code == 4
     assert "was refused" in refused.stderr
+    assert "put what `dynaguard runbook hash close-orders` prints into" in refused.stderr
 
 
 def test_values_come_from_files_too(place: Any, tmp_path: Path) -> None:
