@@ -22,6 +22,7 @@ from dynaguard.hooks.granting import grant, opened_store, revoke_grant
 from dynaguard.policy.durations import duration_text
 
 _store_option = click.option("--store", help="Instead of `access_store` of the settings.")
+_FILES = (".sqlite", ".db")
 _INSTANTS = ("created", "not_before", "expires", "revoked")
 
 
@@ -133,7 +134,8 @@ def list_(include_ended: bool, store: str | None, output: str) -> None:
             }
         )
     elif not found.grants:
-        _print([f"no grants in {name}"])
+        is_missing = name.endswith(_FILES) and not Path(name).exists()
+        _print([f"no grants in {name}" + (", there is no such file yet" if is_missing else "")])
     else:
         _print(line for each in found.grants for line in summary(each, now_s))
     for why in found.unreadable.values():

@@ -81,6 +81,13 @@ def test_what_is_wrong_is_told_at_once() -> None:
     assert _run("grants", "list").stdout.startswith("no grants in ")
 
 
+def test_a_store_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A slip in its name looks like an empty store else."""
+    done = _run("grants", "list", "--store", str(tmp_path / "acces.sqlite"))
+
+    assert "acces.sqlite, there is no such file yet" in done.stdout
+
+
 def test_an_end_may_be_an_instant() -> None:
     """In whatever time zone; shown in UTC."""
     begin, end = "2099-01-01T00:00+01:00", "2099-01-01T01:00+01:00"
