@@ -38,6 +38,9 @@ PAGES = (
     "docs/access-stores.md",
     "docs/agents.md",
     "docs/alarms.md",
+    "docs/approvals.md",
+    "docs/grants.md",
+    "docs/runbook-runs.md",
     "docs/runbooks.md",
     "docs/tasks.md",
 )
@@ -94,6 +97,7 @@ class Reader:
         """Does what the block's mark says."""
         kind, _, detail = block.mark.partition(": ")
         if kind == "file":
+            (self.directory / detail).parent.mkdir(exist_ok=True)
             (self.directory / detail).write_text(block.text, encoding="utf-8")
         elif kind == "output":
             _compare(block, block.text, self.printed)
@@ -135,7 +139,6 @@ class Reader:
             env={
                 **os.environ,
                 "AWS_ENDPOINT_URL": self.endpoint,
-                "XDG_STATE_HOME": str(self.directory),
                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
                 "COLUMNS": "100",
                 "NO_COLOR": "1",
@@ -200,6 +203,7 @@ def test_what_a_page_shows_runs(
 ) -> None:
     """Block by block, in one directory."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     reader = Reader(tmp_path, endpoint, monkeypatch)
 
     for block in blocks_of(page, (repository / page).read_text(encoding="utf-8")):
