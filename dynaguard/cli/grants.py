@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,8 +21,13 @@ from dynaguard.cli.output import FINDINGS, fail, output_option, print_json, repo
 from dynaguard.hooks.granting import grant, opened_store, revoke_grant
 from dynaguard.policy.durations import duration_text
 
+if TYPE_CHECKING:
+    from dynaguard.access.store import AccessStore
+
 _store_option = click.option("--store", help="Instead of `access_store` of the settings.")
 _FILES = (".sqlite", ".db")
+_SHORTEST_PREFIX = "grant-xxxx"
+_WHOLE = "grant-xxxx-xxxx-xxxx-xxxx"
 _INSTANTS = ("created", "not_before", "expires", "revoked")
 
 
@@ -150,9 +155,12 @@ def list_(include_ended: bool, store: str | None, output: str) -> None:
 @output_option
 @reports_errors
 def show(id: str, store: str | None, output: str) -> None:
-    """Shows one grant: what it opens, for whom, until when, who made it and why."""
+    """Shows one grant: what it opens, for whom, until when, who made it and why.
+
+    ID may be the beginning of one.
+    """
     with opened_store(store) as (opened, _):
-        found = show_grant(opened, id)
+        found = show_grant(opened, _full_id(opened, id))
     if output == "json":
         print_json(as_json(found, time.time()))
     else:
@@ -169,13 +177,29 @@ def show(id: str, store: str | None, output: str) -> None:
 def revoke(id: str, reason: str | None, by: str | None, store: str | None, output: str) -> None:
     """Takes a grant back, for good.
 
-    Processes that use it see this within about two seconds.
+    Processes that use it see this within about two seconds. ID may be the beginning of one.
     """
-    found = revoke_grant(id, reason or "", by=by, store=store)
+    with opened_store(store) as (opened, _):
+        named = _full_id(opened, id)
+    found = revoke_grant(named, reason or "", by=by, store=store)
     if output == "json":
         print_json(as_json(found, time.time()))
     else:
         _print(["closed:", *describe(found, time.time())])
+
+
+def _full_id(store: AccessStore, text: str) -> str:
+    """The id of the one grant whose id begins with a text; else the text, as it is.
+
+    Nothing is listed for an id that is given in full.
+    """
+    if not len(_SHORTEST_PREFIX) <= len(text) < len(_WHOLE):
+        return text
+    listed = list_grants(store, now_epoch_s=time.time(), include_ended=True).grants
+    near = [each.id for each in listed if each.id.startswith(text)]
+    if len(near) > 1:
+        fail(f"`{text}` is the beginning of {len(near)} grants, write more of it")
+    return near[0] if near else text
 
 
 def as_json(grant: Grant, now_epoch_s: float) -> dict[str, Any]:

@@ -81,6 +81,23 @@ def test_what_is_wrong_is_told_at_once() -> None:
     assert _run("grants", "list").stdout.startswith("no grants in ")
 
 
+def test_the_beginning_of_an_id_names_a_grant() -> None:
+    """As it does for tickets; one that several begin with, or none, does not."""
+    subject = ("--action", "dynamodb:Scan", "--resource", "arn:aws:dynamodb:*:*:table/orders")
+    made = [
+        _json(
+            "grants", "create", "--identity", "etl", *subject, "--expires", "5m", "--reason", "x"
+        )
+        for _ in range(2)
+    ]
+    first, second = (each["id"] for each in made)
+
+    assert _json("grants", "show", first[:16])["id"] == first
+    assert _json("grants", "revoke", second[:16], "--reason", "done")["state"] == "revoked"
+    assert _json("grants", "show", first)["state"] == "in force"
+    assert "there is no grant `grant-none`" in _run("grants", "show", "grant-none").stderr
+
+
 def test_a_store_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A slip in its name looks like an empty store else."""
     done = _run("grants", "list", "--store", str(tmp_path / "acces.sqlite"))
