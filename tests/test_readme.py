@@ -39,7 +39,6 @@ PAGES = (
     "docs/agents.md",
     "docs/alarms.md",
     "docs/approvals.md",
-    "docs/grants.md",
     "docs/runbook-runs.md",
     "docs/runbooks.md",
     "docs/tasks.md",

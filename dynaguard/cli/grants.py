@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -15,10 +16,12 @@ import click
 from dynaguard.access.clock import iso_utc
 from dynaguard.access.granting import list_grants, show_grant, state_of
 from dynaguard.access.grants import Grant
+from dynaguard.assembly import read_configuration
 from dynaguard.cli.durations import end, instant
 from dynaguard.cli.groups import NearestGroup
 from dynaguard.cli.output import FINDINGS, fail, output_option, print_json, reports_errors
 from dynaguard.hooks.granting import grant, opened_store, revoke_grant
+from dynaguard.policy.collecting import hint
 from dynaguard.policy.durations import duration_text
 
 if TYPE_CHECKING:
@@ -94,6 +97,7 @@ def create(
             "and marked in every record.",
             err=True,
         )
+    _warn_of_unknown_group(identity or "")
     made = grant(
         identity=identity or "",
         reason=reason or "",
@@ -186,6 +190,20 @@ def revoke(id: str, reason: str | None, by: str | None, store: str | None, outpu
         print_json(as_json(found, time.time()))
     else:
         _print(["closed:", *describe(found, time.time())])
+
+
+def _warn_of_unknown_group(identity: str) -> None:
+    """A group that the policy found here has not: the grant is made, and may open nothing.
+
+    The process that it is for may have another policy, so this is no error.
+    """
+    kind, _, name = identity.partition(":")
+    if kind != "group":
+        return
+    here = read_configuration(None, {}, environ=os.environ, working_directory=Path.cwd())
+    if here.document is not None and name not in here.document.groups:
+        near = hint(name, here.document.groups)
+        click.echo(f"warning: the policy found here has no group `{name}`{near}", err=True)
 
 
 def _full_id(store: AccessStore, text: str) -> str:

@@ -81,6 +81,24 @@ def test_what_is_wrong_is_told_at_once() -> None:
     assert _run("grants", "list").stdout.startswith("no grants in ")
 
 
+def test_a_group_that_the_policy_has_not_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The grant is made: the process that it is for may have another policy."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        'version = 1\ndefault = "deny"\n[groups]\nmanagers = ["arn:aws:iam::*:role/m"]\n'
+    )
+    monkeypatch.setenv("DYNAGUARD_POLICY", str(policy))
+    terms = ("--action", "dynamodb:GetItem", "--resource", ORDERS, "--expires", "5m")
+
+    slip = _run("grants", "create", "--identity", "group:manager", *terms, "--reason", "x")
+    right = _run("grants", "create", "--identity", "group:managers", *terms, "--reason", "x")
+
+    assert (slip.exit_code, right.exit_code, right.stderr) == (0, 0, "")
+    assert "has no group `manager`, did you mean `managers`?" in slip.stderr
+
+
 def test_the_beginning_of_an_id_names_a_grant() -> None:
     """As it does for tickets; one that several begin with, or none, does not."""
     subject = ("--action", "dynamodb:Scan", "--resource", "arn:aws:dynamodb:*:*:table/orders")
