@@ -162,7 +162,8 @@ def explain(
     )
     if configuration.document is None:
         raise ConfigurationError(
-            "no policy is found, pass `policy`, set DYNAGUARD_POLICY or write `dynaguard.toml`"
+            "no policy is found, pass `policy` (`--policy`), set DYNAGUARD_POLICY or write "
+            "`dynaguard.toml`"
         )
     where = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     call = _call(service, operation, params, where, current_scope())

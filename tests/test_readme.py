@@ -38,6 +38,9 @@ PAGES = (
     "docs/access-stores.md",
     "docs/agents.md",
     "docs/alarms.md",
+    "docs/approvals.md",
+    "docs/runbook-runs.md",
+    "docs/runbooks.md",
     "docs/tasks.md",
     "docs/worked-examples.md",
 )
@@ -94,6 +97,7 @@ class Reader:
         """Does what the block's mark says."""
         kind, _, detail = block.mark.partition(": ")
         if kind == "file":
+            (self.directory / detail).parent.mkdir(exist_ok=True)
             (self.directory / detail).write_text(block.text, encoding="utf-8")
         elif kind == "output":
             _compare(block, block.text, self.printed)
@@ -159,7 +163,7 @@ def _compare(block: Block, expected: str, printed: str) -> None:
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    """A moto server with the table that the pages assume."""
+    """A moto server with the tables that the pages assume."""
     with servers.moto_server() as server:
         client = server.client("dynamodb")
         client.create_table(
@@ -171,6 +175,19 @@ def endpoint() -> Iterator[str]:
         client.put_item(
             TableName="dev-orders",
             Item={"order_id": {"S": "A-1"}, "email": {"S": "ada@example.com"}},
+        )
+        names = ("customer_id", "order_id")
+        client.create_table(
+            TableName="orders",
+            KeySchema=[
+                {"AttributeName": name, "KeyType": kind}
+                for name, kind in zip(names, ("HASH", "RANGE"), strict=True)
+            ],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        client.put_item(
+            TableName="orders", Item={"customer_id": {"S": "C-17"}, "order_id": {"S": "O-1"}}
         )
         yield server.url
 
@@ -186,6 +203,7 @@ def test_what_a_page_shows_runs(
 ) -> None:
     """Block by block, in one directory."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     reader = Reader(tmp_path, endpoint, monkeypatch)
 
     for block in blocks_of(page, (repository / page).read_text(encoding="utf-8")):

@@ -19,6 +19,7 @@ from typing import Any, Final
 from dynaguard.call import PrincipalKind
 from dynaguard.errors import PolicySyntaxError
 from dynaguard.policy.collecting import Findings, kind_of
+from dynaguard.policy.durations import duration_text
 from dynaguard.policy.lines import Path_
 from dynaguard.policy.model import PolicyDocument, Statement
 from dynaguard.policy.naming import check_arn_pattern
@@ -186,7 +187,8 @@ def _check_times(findings: Findings, terms: GrantTerms, max_duration_s: float) -
             of_what = "a break-glass grant lasts" if terms.is_break_glass else "a grant lasts"
             findings.add(
                 ("expires",),
-                f"is {duration_s:.0f} s after its beginning, {of_what} {longest_s:.0f} s at most",
+                f"is {duration_text(duration_s)} after its beginning, {of_what} "
+                f"{duration_text(longest_s)} at most",
             )
 
 

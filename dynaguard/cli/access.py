@@ -27,6 +27,7 @@ from dynaguard.access.table_layout import (
     terraform_configuration,
 )
 from dynaguard.assembly import read_configuration
+from dynaguard.cli.groups import NearestGroup
 from dynaguard.cli.output import (
     FINDINGS,
     counted,
@@ -49,7 +50,7 @@ _TEMPLATES: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
 }
 
 
-@click.group("access")
+@click.group("access", short_help="Makes, checks and signs access stores.", cls=NearestGroup)
 def command() -> None:
     """Makes, checks and signs access stores: where grants, tickets and approvals are kept.
 
@@ -111,7 +112,7 @@ def status_command(store: str | None, output: str) -> None:
         sys.exit(FINDINGS)
 
 
-@command.command("sign")
+@command.command("sign", short_help="Puts living grants into a signed file.")
 @_store_option
 @click.option(
     "--key-file",
@@ -182,7 +183,9 @@ def _location(store: str | None) -> tuple[StoreLocation, Settings]:
     settings = configuration.resolved.settings
     text = settings.access_store if store is None else store
     if text is None:
-        fail("no access store is set, pass --store or set DYNAGUARD_ACCESS_STORE")
+        fail(
+            "no access store is set, pass `--store` or set `access_store` (DYNAGUARD_ACCESS_STORE)"
+        )
     try:
         return read_store_location(text), settings
     except ValueError as err:

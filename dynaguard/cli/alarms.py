@@ -48,7 +48,7 @@ _NEXT: Final = {
 }
 
 
-@click.command("alarms")
+@click.command("alarms", short_help="Makes alarms and dashboards as files.")
 @click.argument("policy", required=False, type=click.Path())
 @click.option(
     "--from-audit",

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from dynaguard.access.clock import iso_utc
 from dynaguard.access.tickets import Ticket, TicketState, told, who_may_decide
+from dynaguard.cli.groups import NearestGroup
 from dynaguard.cli.output import (
     FINDINGS,
     console,
@@ -31,14 +32,16 @@ _reason_option = click.option("--reason", required=True, help="Why; stands in ev
 _yes_option = click.option("--yes", is_flag=True, help="Ask nothing; for automation.")
 
 
-@click.group("approvals")
+@click.group(
+    "approvals", short_help="Lists tickets, and approves or denies them.", cls=NearestGroup
+)
 def command() -> None:
     """Lists, shows and decides what waits for somebody's approval.
 
     Who decides is whom the credentials name (`sts:GetCallerIdentity`); without any,
     DYNAGUARD_IDENTITY. In which groups that is, says the policy of this machine. Times are UTC.
 
-    Exit codes: 0 done, 1 not approved or nothing there, 2 refused or unusable input.
+    Exit codes: 0 done, 1 not approved, 2 refused or unusable input.
     """
 
 
@@ -50,8 +53,7 @@ def command() -> None:
 def list_(with_ended: bool, store: str | None, output: str) -> None:
     """Lists what is open or approved, oldest first.
 
-    Exits 1 when there is nothing, or the store holds documents that are no tickets; those approve
-    nothing.
+    Exits 1 when the store holds documents that are no tickets; those approve nothing.
     """
     with open_desk(store) as desk:
         now_s = desk.book.clock.for_end_s()
@@ -65,11 +67,11 @@ def list_(with_ended: bool, store: str | None, output: str) -> None:
         console().print("nothing waits for an approval")
     for problem in problems:
         click.echo(f"warning: {problem}", err=True)
-    if problems or not shown:
+    if problems:
         sys.exit(FINDINGS)
 
 
-@command.command("show")
+@command.command("show", short_help="Shows one ticket.")
 @click.argument("ticket")
 @_store_option
 @output_option
@@ -105,7 +107,7 @@ def approve(ticket: str, reason: str, yes: bool, store: str | None, output: str)
         sys.exit(FINDINGS)
 
 
-@command.command("deny")
+@command.command("deny", short_help="Denies a ticket: that ends it.")
 @click.argument("ticket")
 @_reason_option
 @_yes_option
@@ -117,7 +119,7 @@ def deny(ticket: str, reason: str, yes: bool, store: str | None, output: str) ->
     _decide(ticket, reason, store, output, is_approval=False, is_sure=yes)
 
 
-@command.command("cancel")
+@command.command("cancel", short_help="Takes back a ticket or an approval.")
 @click.argument("ticket")
 @_reason_option
 @_store_option

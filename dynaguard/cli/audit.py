@@ -20,6 +20,7 @@ from dynaguard.audit.reading import audit_files, read_file, read_lines
 from dynaguard.audit.statistics import Statistics
 from dynaguard.audit.verifying import Verification, verify
 from dynaguard.cli.evidence import export_command, query_command
+from dynaguard.cli.groups import NearestGroup
 from dynaguard.cli.output import (
     FINDINGS,
     console,
@@ -53,7 +54,7 @@ _mixed = click.option(
 )
 
 
-@click.group("audit")
+@click.group("audit", cls=NearestGroup)
 def command() -> None:
     """Reads audit files: are they whole, who called what, how often.
 
@@ -150,7 +151,7 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-@command.command("show")
+@command.command("show", short_help="Shows records, one line each.")
 @_paths
 @filter_options
 @_mixed
@@ -179,7 +180,7 @@ def show_command(
         _print_record(record, output)
 
 
-@command.command("tail")
+@command.command("tail", short_help="Shows records as they are written.")
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 @filter_options
 @output_option
@@ -197,7 +198,7 @@ def tail_command(path: Path, which: Filter, output: str) -> None:
         return
 
 
-@command.command("stats")
+@command.command("stats", short_help="Sums up records.")
 @_paths
 @filter_options
 @_mixed

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _OF_THE_EXTRA: Final = frozenset({"boto3", "moto", "opentelemetry"})
 
 
-@click.command("demo")
+@click.command("demo", short_help="Shows dynaguard at work: a nightly job.")
 @click.option(
     "--endpoint-url",
     metavar="URL",

@@ -21,7 +21,7 @@ from dynaguard.drills.catalogue import DRILLS, find_drill
 from dynaguard.drills.running import DrillResult, run_drill
 
 
-@click.command("drill")
+@click.command("drill", short_help="Injects a failure, and runs what meets it.")
 @click.argument("name", metavar="list|all|NAME")
 @output_option
 @reports_errors

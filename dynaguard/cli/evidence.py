@@ -53,7 +53,7 @@ def _subject_of(given: Mapping[str, str | None]) -> Subject | None:
     return found[0] if found else None
 
 
-@click.command("query")
+@click.command("query", short_help="Prints a query over audit and CloudTrail.")
 @_subject_options
 @click.option(
     "--for",
@@ -113,7 +113,7 @@ def query_command(
     click.echo(text, nl=False)
 
 
-@click.command("export")
+@click.command("export", short_help="Writes one bundle of evidence.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_subject_options
 @_since
@@ -191,6 +191,8 @@ def export_command(
     else:
         verdict = f"NOT AS WRITTEN, {counted(faults, 'fault')}" if faults else "as written"
         click.echo(f"wrote {target}: {counted(bundle.line_count, 'line')}, files are {verdict}")
+    if not bundle.line_count:
+        click.echo("warning: no line is about it, look at the id and at the files", err=True)
     if faults:
         raise SystemExit(FINDINGS)
 

@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dynaguard.access.clock import iso_utc
 from dynaguard.access.granting import list_grants, show_grant, state_of
 from dynaguard.access.grants import Grant
+from dynaguard.assembly import read_configuration
 from dynaguard.cli.durations import end, instant
+from dynaguard.cli.groups import NearestGroup
 from dynaguard.cli.output import FINDINGS, fail, output_option, print_json, reports_errors
 from dynaguard.hooks.granting import grant, opened_store, revoke_grant
 from dynaguard.policy.advice import one_line
+from dynaguard.policy.collecting import hint
 from dynaguard.policy.durations import duration_text
 
+if TYPE_CHECKING:
+    from dynaguard.access.store import AccessStore
+
 _store_option = click.option("--store", help="Instead of `access_store` of the settings.")
+_FILES = (".sqlite", ".db")
+_SHORTEST_PREFIX = "grant-xxxx"
+_WHOLE = "grant-xxxx-xxxx-xxxx-xxxx"
 _INSTANTS = ("created", "not_before", "expires", "revoked")
 
 
-@click.group("grants")
+@click.group("grants", short_help="Makes, lists, shows and revokes grants.", cls=NearestGroup)
 def command() -> None:
     """Makes, lists, shows and revokes grants: time-limited exceptions from the policy.
 
@@ -88,6 +98,7 @@ def create(
             "and marked in every record.",
             err=True,
         )
+    _warn_of_unknown_group(identity or "")
     made = grant(
         identity=identity or "",
         reason=reason or "",
@@ -133,7 +144,8 @@ def list_(include_ended: bool, store: str | None, output: str) -> None:
             }
         )
     elif not found.grants:
-        _print([f"no grants in {name}"])
+        is_missing = name.endswith(_FILES) and not Path(name).exists()
+        _print([f"no grants in {name}" + (", there is no such file yet" if is_missing else "")])
     else:
         _print(line for each in found.grants for line in summary(each, now_s))
     for why in found.unreadable.values():
@@ -142,15 +154,18 @@ def list_(include_ended: bool, store: str | None, output: str) -> None:
         sys.exit(FINDINGS)
 
 
-@command.command("show")
+@command.command("show", short_help="Shows one grant.")
 @click.argument("id")
 @_store_option
 @output_option
 @reports_errors
 def show(id: str, store: str | None, output: str) -> None:
-    """Shows one grant: what it opens, for whom, until when, who made it and why."""
+    """Shows one grant: what it opens, for whom, until when, who made it and why.
+
+    ID may be the beginning of one.
+    """
     with opened_store(store) as (opened, _):
-        found = show_grant(opened, id)
+        found = show_grant(opened, _full_id(opened, id))
     if output == "json":
         print_json(as_json(found, time.time()))
     else:
@@ -167,13 +182,43 @@ def show(id: str, store: str | None, output: str) -> None:
 def revoke(id: str, reason: str | None, by: str | None, store: str | None, output: str) -> None:
     """Takes a grant back, for good.
 
-    Processes that use it see this within about two seconds.
+    Processes that use it see this within about two seconds. ID may be the beginning of one.
     """
-    found = revoke_grant(id, reason or "", by=by, store=store)
+    with opened_store(store) as (opened, _):
+        named = _full_id(opened, id)
+    found = revoke_grant(named, reason or "", by=by, store=store)
     if output == "json":
         print_json(as_json(found, time.time()))
     else:
         _print(["closed:", *describe(found, time.time())])
+
+
+def _warn_of_unknown_group(identity: str) -> None:
+    """A group that the policy found here has not: the grant is made, and may open nothing.
+
+    The process that it is for may have another policy, so this is no error.
+    """
+    kind, _, name = identity.partition(":")
+    if kind != "group":
+        return
+    here = read_configuration(None, {}, environ=os.environ, working_directory=Path.cwd())
+    if here.document is not None and name not in here.document.groups:
+        near = hint(name, here.document.groups)
+        click.echo(f"warning: the policy found here has no group `{name}`{near}", err=True)
+
+
+def _full_id(store: AccessStore, text: str) -> str:
+    """The id of the one grant whose id begins with a text; else the text, as it is.
+
+    Nothing is listed for an id that is given in full.
+    """
+    if not len(_SHORTEST_PREFIX) <= len(text) < len(_WHOLE):
+        return text
+    listed = list_grants(store, now_epoch_s=time.time(), include_ended=True).grants
+    near = [each.id for each in listed if each.id.startswith(text)]
+    if len(near) > 1:
+        fail(f"`{text}` is the beginning of {len(near)} grants, write more of it")
+    return near[0] if near else text
 
 
 def as_json(grant: Grant, now_epoch_s: float) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from dynaguard.consumption.units import plain_name
 from dynaguard.settings import resolve_settings
 
 
-@click.command("key-hash")
+@click.command("key-hash", short_help="Prints hashes of partition keys.")
 @click.argument("table")
 @click.option(
     "--type",

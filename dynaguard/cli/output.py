@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NoReturn, ParamSpec, TypeVar
@@ -16,6 +17,7 @@ from dynaguard.errors import DynaguardError, PolicySyntaxError
 
 FINDINGS: Final = 1
 USAGE: Final = 2
+_UNWRAPPED: Final = 1000
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -30,8 +32,12 @@ output_option = click.option(
 
 
 def console() -> Console:
-    """Where text goes: standard output, in colour on a terminal (`NO_COLOR` respected)."""
-    return Console(highlight=False, soft_wrap=True)
+    """Where text goes: standard output, in colour on a terminal (`NO_COLOR` respected).
+
+    Elsewhere nothing is wrapped, so that ids can be searched for; COLUMNS says otherwise.
+    """
+    is_free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, soft_wrap=True, width=_UNWRAPPED if is_free else None)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -40,10 +46,10 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 
 def table(*columns: str) -> Table:
-    """An empty table in the house style."""
+    """An empty table in the house style; what its first column names is not broken."""
     made = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        made.add_column(column, overflow="fold")
+    for place, column in enumerate(columns):
+        made.add_column(column, overflow="fold", no_wrap=place == 0)
     return made
 
 

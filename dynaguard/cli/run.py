@@ -18,7 +18,11 @@ BOOTSTRAP: Final = Path(__file__).parent / "bootstrap"
 _COMMAND_NOT_FOUND: Final = 127
 
 
-@click.command("run", context_settings={"ignore_unknown_options": True})
+@click.command(
+    "run",
+    short_help="Runs a command with its Python guarded.",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.option("--policy", type=click.Path(), help="Sets DYNAGUARD_POLICY.")
 @click.option(
     "--mode", type=click.Choice([mode.value for mode in Mode]), help="Sets DYNAGUARD_MODE."

@@ -30,7 +30,17 @@ _FORMATS: Final = ("env", "json", "credential-process", "exec")
 _COMMAND_NOT_FOUND: Final = 127
 
 
-@click.command("session", context_settings={"ignore_unknown_options": True})
+_NOT_NARROWED: Final = (
+    "warning: the session may do all that its role may until it ends; name --runbook, or --action "
+    "and --resource, to narrow it"
+)
+
+
+@click.command(
+    "session",
+    short_help="Gives credentials for one task.",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.option("--runbook", help="Narrows the session to this runbook: a name or a path.")
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the runbook."
@@ -116,6 +126,8 @@ def command(
         )
         with manager as task:
             _refuse_without_role(task)
+            if runbook is None and not actions:
+                click.echo(_NOT_NARROWED, err=True)
             if chosen == "exec":
                 sys.exit(_run(command_line, task))
             click.echo(_text(chosen, task))

@@ -23,7 +23,7 @@ from dynaguard.cli.output import (
 from dynaguard.hooks.status import document_status, patch_point_states, readable_settings
 
 
-@click.command("status")
+@click.command("status", short_help="Shows what would be in force here.")
 @click.option("--policy", type=click.Path(), help="Instead of DYNAGUARD_POLICY.")
 @output_option
 @reports_errors

@@ -19,7 +19,7 @@ from dynaguard.cli.output import (
 from dynaguard.testing import CaseResult, run_cases
 
 
-@click.command("test")
+@click.command("test", short_help="Runs policy tests.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @output_option
 @reports_errors

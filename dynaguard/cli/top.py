@@ -19,7 +19,7 @@ from dynaguard.cli.rates import Row, Window
 from dynaguard.cli.units import UnitsRow, rows_of
 
 
-@click.command("top")
+@click.command("top", short_help="Shows retry budgets live.")
 @click.argument("audit_file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--window",

@@ -11,6 +11,8 @@ from dynaguard.assembly import read_configuration
 from dynaguard.cli.held_grants import held_grants
 from dynaguard.cli.output import console, output_option, print_json, reports_errors
 from dynaguard.errors import ConfigurationError
+from dynaguard.policy.collecting import hint
+from dynaguard.policy.lint.actions import ACTIONS
 from dynaguard.policy.reaching import Reach, Way, reach_of
 
 _TITLES = {
@@ -40,6 +42,7 @@ def command(action: str, resource: str | None, policy: str | None, output: str) 
     service, colon, _ = action.partition(":")
     if not colon or "*" in service:
         raise ConfigurationError(f"`{action}` is no action, write for example `dynamodb:GetItem`")
+    _refuse_unknown(action)
     if resource is not None and resource != "*" and resource.count(":") < 5:
         raise ConfigurationError(
             f"`{resource}` is no ARN, write for example `arn:aws:dynamodb:*:*:table/orders`"
@@ -56,6 +59,20 @@ def command(action: str, resource: str | None, policy: str | None, output: str) 
         print_json(reach.as_dict())
     else:
         _print_text(reach)
+
+
+def _refuse_unknown(action: str) -> None:
+    """A slip in a name would be answered with "nobody". Actions of DynamoDB alone are all known.
+
+    Raises:
+        ConfigurationError: DynamoDB has no such action.
+    """
+    service, _, name = action.lower().partition(":")
+    if service != "dynamodb" or "*" in name or "?" in name:
+        return
+    if name not in {each.lower() for each in ACTIONS}:
+        known = [f"dynamodb:{each}" for each in sorted(ACTIONS)]
+        raise ConfigurationError(f"DynamoDB has no action `{action}`{hint(action, known)}")
 
 
 def _print_text(reach: Reach) -> None:

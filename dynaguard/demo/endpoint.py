@@ -80,7 +80,7 @@ def _read_port(process: subprocess.Popen[bytes], errors: IO[bytes]) -> int:
     if line.strip().isdigit():
         return int(line)
     if process.wait(_STOP_TIMEOUT_S) == MISSING_EXTRA:
-        raise MissingExtraError("the demo's embedded endpoint", "demo")
+        raise MissingExtraError("an embedded endpoint", "demo")
     raise DynaguardError(f"the demo's embedded endpoint did not start{_last_line(errors)}")
 
 

@@ -188,7 +188,8 @@ def opened_store(
     location = cast("str | None", settings.access_store if store is None else store)
     if location is None:
         raise ConfigurationError(
-            "no access store is set, pass `store` or set `access_store` (DYNAGUARD_ACCESS_STORE)"
+            "no access store is set, pass `store` (`--store`) or set `access_store` "
+            "(DYNAGUARD_ACCESS_STORE)"
         )
     made = open_store(
         location, make_table_calls=table_calls, verify_key_file=settings.access_verify_key_file

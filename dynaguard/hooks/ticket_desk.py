@@ -97,7 +97,8 @@ def open_desk(store: str | os.PathLike[str] | AccessStore | None = None) -> Iter
         given = guard.rooms.access.store
     if given is None:
         raise ConfigurationError(
-            "no access store is set, pass `store` or set `access_store` (DYNAGUARD_ACCESS_STORE)"
+            "no access store is set, pass `store` (`--store`) or set `access_store` "
+            "(DYNAGUARD_ACCESS_STORE)"
         )
     notifier = None
     if settings.approval_webhooks is not None:

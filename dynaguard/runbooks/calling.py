@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.aws.analysis import is_write
 from dynaguard.aws.dynamodb.repeats import is_additive
+from dynaguard.call import Verdict
 from dynaguard.consumption.units import REPORTING
 from dynaguard.errors import PolicyDenied, RunbookError
 from dynaguard.runbooks import answers
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
 
 _COUNTS: Final = frozenset({"Count", "ScannedCount"})
 _CURSORS: Final = frozenset({"LastEvaluatedKey", "LastEvaluatedTableName", "NextToken"})
+_HELP: Final = {
+    "EndpointConnectionError": "nothing answers there, look at region and endpoint",
+    "ExpiredTokenException": "the credentials ended, sign in again",
+    "NoCredentialsError": "no AWS credentials were found",
+    "NoRegionError": "name a region, by `region` (`--region`) or AWS_REGION",
+    "ProfileNotFound": "there is no such AWS profile, look at AWS_PROFILE",
+    "ResourceNotFoundException": "no such table or index there, look at region and account",
+    "UnrecognizedClientException": "AWS does not know these credentials",
+}
+"""What to do about failures that have little to do with the runbook. Messages of AWS stay out."""
 _LEFTOVERS: Final = ("UnprocessedItems", "UnprocessedKeys")
 _SERVER_FAULT: Final = 500
 _RANK: Final[Mapping[RepeatClass | None, int]] = {
@@ -262,7 +273,10 @@ class Calls:
             request.repeat_class == "additive" and not self._state.has_budgets
         )
         self._state.limit_attempts(is_once=request.step.retries == "never")
-        return self._state.clients.client(request.service, request.region, is_once=is_once)
+        clients, service = self._state.clients, request.service
+        return self._sent(
+            request, lambda: clients.client(service, request.region, is_once=is_once)
+        )
 
     def _sent(self, request: Request, send: Any) -> Any:
         """The answer.
@@ -276,9 +290,10 @@ class Calls:
             raise
         except Exception as err:
             name = request.step.name
-            told = f"failed ({code_of(err)})"
-            if isinstance(err, PolicyDenied):  # its reason names keys and limits, no values
-                told = f"was refused ({code_of(err)}): {err.reason}"
+            code = code_of(err)
+            told = f"failed ({code})" + (f": {_HELP[code]}" if code in _HELP else "")
+            if isinstance(err, PolicyDenied):
+                told = _refusal_text(err, self._state.bound.runbook.name)
             raise self._state.error(
                 f"the {request.operation} of step `{name}` {told}", name
             ) from err
@@ -298,6 +313,15 @@ class Calls:
                 "resume the run to have the rest done",
                 name,
             )
+
+
+def _refusal_text(err: PolicyDenied, runbook: str) -> str:
+    """Why a call was refused: keys and limits are named, no values; and what would allow it."""
+    told = f"was refused ({code_of(err)}): {err.reason}"
+    decision = err.decision
+    if decision and decision.verdict is Verdict.IMPLICIT_DENY and decision.statement is None:
+        told += f"; put what `dynaguard runbook hash {runbook}` prints into the policy"
+    return told
 
 
 def code_of(err: BaseException) -> str:

@@ -144,6 +144,11 @@ def starter_runbook(name: str) -> str:
     return _STARTER.replace("NAME", name)
 
 
+def starter_cases() -> str:
+    """The tests of that runbook, `NAME.test.toml`."""
+    return _STARTER_CASES
+
+
 def copied_runbook(library: str, name: str) -> str:
     """A shipped runbook under another name."""
     text = library_path(library).read_text(encoding="utf-8")
@@ -292,4 +297,29 @@ ExpressionAttributeValues = { ":customer" = { "$param" = "customer_id" } }
 [[step]]
 name = "some"
 check = { of = { "$result" = "find.Count" }, at_least = 1, message = "there are no orders" }
+"""
+
+_STARTER_CASES: Final = """\
+# What the runbook must do: each case runs on tables of its own, made of these items.
+[[table]]
+name = "orders"
+key = ["customer_id", "order_id"]
+items = [
+  { customer_id = "C-17", order_id = "O-1" },
+  { customer_id = "C-17", order_id = "O-2" },
+  { customer_id = "C-18", order_id = "O-3" },
+]
+
+[[case]]
+name = "finds the orders of one customer"
+params = { customer_id = "C-17" }
+[case.expect]
+results = { "find.Count" = 2 }
+
+[[case]]
+name = "says so where there are none"
+params = { customer_id = "C-99" }
+[case.expect]
+outcome = "failed"
+step = "some"
 """

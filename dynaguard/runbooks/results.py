@@ -157,7 +157,8 @@ def line_of(step: StepRecord) -> str:
         tables = f" on {', '.join(step.tables)}" if step.tables else ""
         parts.append(f"{step.operation}{tables}")
     if step.calls:
-        parts.append(f"{step.items} items in {step.calls} calls")
+        items, calls = (("" if n == 1 else "s") for n in (step.items, step.calls))
+        parts.append(f"{step.items} item{items} in {step.calls} call{calls}")
     if step.skipped_calls:
         parts.append(f"{step.skipped_calls} completed before")
     if step.error:

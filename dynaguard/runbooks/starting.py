@@ -40,7 +40,7 @@ from dynaguard.runbooks.entering import (
 )
 from dynaguard.runbooks.interaction import Interaction, needs_approval, waits_for_people
 from dynaguard.runbooks.masking import RunMasks
-from dynaguard.runbooks.model import Runbook
+from dynaguard.runbooks.model import Parameter, ParameterType, Runbook
 from dynaguard.runbooks.results import RunResult
 from dynaguard.runbooks.runlog import FILE_NAME, RunLog
 from dynaguard.runbooks.spending import Spending
@@ -110,7 +110,7 @@ def run(runbook: Runbook, params: Mapping[str, Any], options: RunOptions) -> Run
     try:
         return _Run(bound, guard, options, journal, task, directory).execute()
     except (RunbookError, ApprovalRequired, AccessStoreError) as err:
-        _tell_how_to_resume(err, journal)
+        _tell_how_to_resume(err, bound, journal)
         raise
     finally:
         journal.close()
@@ -351,7 +351,7 @@ def _difference(bound: BoundRunbook, journal: Journal) -> str | None:
 
 
 def _tell_how_to_resume(
-    err: RunbookError | ApprovalRequired | AccessStoreError, journal: Journal
+    err: RunbookError | ApprovalRequired | AccessStoreError, bound: BoundRunbook, journal: Journal
 ) -> None:
     """Notes on the error what is done, what is in doubt, and how to go on."""
     run_id = str(journal.head["task"])
@@ -361,11 +361,20 @@ def _tell_how_to_resume(
         journal.note("ticket", ticket=err.ticket)
     else:
         journal.note("cut", step=getattr(err, "step", None))
+    done = "1 write is done" if journal.done == 1 else f"{journal.done or 'no'} writes are done"
     doubt = f", {journal.doubtful} in doubt" if journal.doubtful else ""
+    given = (each for each in bound.runbook.parameters if each.name in bound.values)
+    values = "".join(f" {_option_of(each)}" for each in given if each.default is None)
     err.add_note(
-        f"run `{run_id}`: {journal.done} writes are done{doubt}; go on with it by "
-        f"`dynaguard runbook run {journal.head['runbook']} --resume {run_id}`"
+        f"run `{run_id}`: {done}{doubt}; go on with it, with the same values, by "
+        f"`dynaguard runbook run {bound.runbook.name}{values} --resume {run_id}`"
     )
+
+
+def _option_of(parameter: Parameter) -> str:
+    """How a parameter is given on the command line; without its value."""
+    is_secret = parameter.type is ParameterType.SECRET
+    return f"--{'secret' if is_secret else 'param'} {parameter.name}=..."
 
 
 def _drop_if_untouched(journal: Journal) -> None:

@@ -30,11 +30,12 @@ def _blocks(page: str, language: str) -> list[str]:
 
 
 def test_its_policy_loads(page: str) -> None:
-    """And names a store."""
+    """And names a store, and the identity that its grants are for."""
     (fragment,) = _blocks(page, "toml")
 
     assert load_policy(tomllib.loads(fragment), environ={}).settings == {
-        "access_store": "access.sqlite"
+        "access_store": "access.sqlite",
+        "identity": "etl",
     }
 
 

@@ -63,7 +63,7 @@ def test_no_store_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     result = run("status")
 
     assert result.exit_code == 2
-    assert "set DYNAGUARD_ACCESS_STORE" in result.output
+    assert "set `access_store` (DYNAGUARD_ACCESS_STORE)" in result.output
 
 
 def test_a_text_that_is_no_store_is_told() -> None:

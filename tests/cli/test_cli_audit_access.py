@@ -16,8 +16,8 @@ from dynaguard.assembly import read_configuration
 from dynaguard.audit.log import AuditLog
 from dynaguard.boundary import Boundary
 from dynaguard.call import ApprovalRef, GrantRef
+from dynaguard.cli import commands
 from dynaguard.cli.commands import cli
-from dynaguard.cli.lazy import LazyGroup
 from dynaguard.cli.recording import record_by
 from dynaguard.scope import Scope
 from tests.audit.audit_cases import CALL, DECISION, NOW_NS, record_values
@@ -137,7 +137,7 @@ def change_command(policy: str | None) -> None:
 def make_change(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
     """That command, as one of dynaguard's."""
     with monkeypatch.context() as patch:
-        patch.setattr(LazyGroup, "get_command", lambda *_: change_command)
+        patch.setattr(commands.LazyGroup, "get_command", lambda *_: change_command)
         return CliRunner().invoke(cli, ["change", *arguments])
 
 

@@ -71,6 +71,14 @@ def test_evidence_is_exported(path: Path, tmp_path: Path) -> None:
     assert target.exists()
 
 
+def test_evidence_about_nothing_is_warned_of(path: Path, tmp_path: Path) -> None:
+    """A slip in an id gives an empty bundle, which nobody should hand over unseen."""
+    done = run("export", str(path), "--task", "t-none", "--to", str(tmp_path / "evidence"))
+
+    assert done.exit_code == 0
+    assert "no line is about it" in done.stderr
+
+
 def test_evidence_of_a_time_with_heads_and_key(path: Path, tmp_path: Path) -> None:
     """Everything from then on; unsigned checkpoints do not pass a key."""
     heads = tmp_path / "heads.json"

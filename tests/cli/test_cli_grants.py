@@ -81,6 +81,48 @@ def test_what_is_wrong_is_told_at_once() -> None:
     assert _run("grants", "list").stdout.startswith("no grants in ")
 
 
+def test_a_group_that_the_policy_has_not_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The grant is made: the process that it is for may have another policy."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        'version = 1\ndefault = "deny"\n[groups]\nmanagers = ["arn:aws:iam::*:role/m"]\n'
+    )
+    monkeypatch.setenv("DYNAGUARD_POLICY", str(policy))
+    terms = ("--action", "dynamodb:GetItem", "--resource", ORDERS, "--expires", "5m")
+
+    slip = _run("grants", "create", "--identity", "group:manager", *terms, "--reason", "x")
+    right = _run("grants", "create", "--identity", "group:managers", *terms, "--reason", "x")
+
+    assert (slip.exit_code, right.exit_code, right.stderr) == (0, 0, "")
+    assert "has no group `manager`, did you mean `managers`?" in slip.stderr
+
+
+def test_the_beginning_of_an_id_names_a_grant() -> None:
+    """As it does for tickets; one that several begin with, or none, does not."""
+    subject = ("--action", "dynamodb:Scan", "--resource", "arn:aws:dynamodb:*:*:table/orders")
+    made = [
+        _json(
+            "grants", "create", "--identity", "etl", *subject, "--expires", "5m", "--reason", "x"
+        )
+        for _ in range(2)
+    ]
+    first, second = (each["id"] for each in made)
+
+    assert _json("grants", "show", first[:16])["id"] == first
+    assert _json("grants", "revoke", second[:16], "--reason", "done")["state"] == "revoked"
+    assert _json("grants", "show", first)["state"] == "in force"
+    assert "there is no grant `grant-none`" in _run("grants", "show", "grant-none").stderr
+
+
+def test_a_store_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A slip in its name looks like an empty store else."""
+    done = _run("grants", "list", "--store", str(tmp_path / "acces.sqlite"))
+
+    assert "acces.sqlite, there is no such file yet" in done.stdout
+
+
 def test_an_end_may_be_an_instant() -> None:
     """In whatever time zone; shown in UTC."""
     begin, end = "2099-01-01T00:00+01:00", "2099-01-01T01:00+01:00"

@@ -48,6 +48,30 @@ def test_list_names_own_and_shipped_runbooks(run: Run) -> None:
     assert "library:get-by-key" in run("list").output
 
 
+def test_list_leaves_out_files_of_cases(run: Run) -> None:
+    """`mine.test.toml` is no runbook, nor is it suggested as one."""
+    done = run("list", "--output", "json")
+
+    assert Path("runbooks/mine.test.toml").is_file()
+    assert "mine.test" not in done.output
+
+
+def test_a_new_runbook_comes_with_tests_that_hold(run: Run) -> None:
+    """Nobody has to look up how a test is written."""
+    done = run("test", "mine")
+
+    assert (done.exit_code, done.output) == (0, "2 cases, all hold\n")
+
+
+def test_init_leaves_tests_that_are_there(run: Run) -> None:
+    """Work of others is in them: --force replaces the runbook alone."""
+    Path("runbooks/mine.test.toml").write_text("# ours")
+
+    assert run("init", "mine", "--force").exit_code == 0
+
+    assert Path("runbooks/mine.test.toml").read_text() == "# ours"
+
+
 def test_show_prints_a_page_or_the_document(run: Run) -> None:
     """Markdown for people, JSON for programs."""
     page = run("show", "mine")
@@ -205,4 +229,8 @@ def test_init_replaces_when_it_is_told_to(run: Run) -> None:
     """`--force`; JSON names the file."""
     done = run("init", "mine", "--force", "--output", "json")
 
-    assert json.loads(done.output) == {"path": "runbooks/mine.toml", "advice": []}
+    assert json.loads(done.output) == {
+        "path": "runbooks/mine.toml",
+        "files": ["runbooks/mine.toml"],
+        "advice": [],
+    }

@@ -83,7 +83,7 @@ def test_a_run_tells_its_steps_and_one_json_object(place: Any) -> None:
     assert [step["step"] for step in told["steps"]] == ["find", "look", "mark"]
     assert PIN not in done.output
     text = place(*RUN, "--secret", "pin=env:PIN", "--yes")
-    assert "1/3 find: done, dynamodb:Query on orders, 2 items in 1 calls" in text.stderr
+    assert "1/3 find: done, dynamodb:Query on orders, 2 items in 1 call," in text.stderr
     assert json.loads(text.stdout)["find"]["Count"] == 2
 
 
@@ -95,6 +95,19 @@ def test_a_secret_on_the_command_line_is_refused(place: Any) -> None:
     assert (given.exit_code, source.exit_code) == (2, 2)
     assert "`--secret pin=env:VARIABLE`" in given.stderr
     assert PIN not in given.output + source.output
+
+
+def test_a_run_without_a_region_says_what_to_set(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """botocore finds out when the client is made, before any call."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+
+    done = place(*RUN, "--secret", "pin=env:PIN", "--yes")
+
+    assert done.exit_code == 1
+    assert "step `find` failed (NoRegionError): name a region" in done.stderr
 
 
 def test_nobody_there_is_nobody_asked(place: Any) -> None:
@@ -127,6 +140,7 @@ def test_a_refused_run_has_an_exit_code_of_its_own(place: Any, tmp_path: Path) -
 
     assert refused.exit_code == 4
     assert "was refused" in refused.stderr
+    assert "put what `dynaguard runbook hash close-orders` prints into" in refused.stderr
 
 
 def test_values_come_from_files_too(place: Any, tmp_path: Path) -> None:

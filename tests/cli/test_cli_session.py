@@ -43,6 +43,16 @@ def test_it_prints_export_lines(sts: FakeSts) -> None:
     assert sts.asked[0]["DurationSeconds"] == 900
 
 
+def test_a_session_that_nothing_narrows_says_so(sts: FakeSts) -> None:
+    """On standard error, so that `eval` still works."""
+    wide = run("--role", ROLE)
+    narrow = run("--role", ROLE, "--action", "dynamodb:GetItem")
+
+    assert "all that its role may" in wide.stderr
+    assert "warning" not in wide.stdout
+    assert narrow.stderr == ""
+
+
 def test_it_prints_json(sts: FakeSts) -> None:
     """For programs: the credentials, the names, the variables."""
     done = run("--role", ROLE, "--incident", "INC-7", "--duration", "2h", "--format", "json")

@@ -46,6 +46,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return lambda *arguments: CliRunner().invoke(cli, ["who-can", *arguments])
 
 
+def test_a_slip_in_an_action_is_told(run: Run) -> None:
+    """Else the answer would be that nobody can."""
+    done = run("dynamodb:DeletItem")
+
+    assert done.exit_code == 2
+    assert "has no action `dynamodb:DeletItem`, did you mean `dynamodb:DeleteItem`?" in done.stderr
+
+
 def test_text_names_statements_people_conditions_and_approvals(run: Run) -> None:
     """The answer in one line, then what it rests on."""
     done = run("dynamodb:DeleteItem", "--policy", "dynaguard.toml")

@@ -102,6 +102,18 @@ def test_cases_that_hold(tmp_path: Path) -> None:
     assert [result.problems for result in results] == [(), (), ()]
 
 
+def test_cases_stay_in_process_whatever_endpoint_the_variables_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables of cases are made and deleted: never where a developer's shell happens to point."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+    results = [run_runbook_case(case) for case in runbook_cases(_files(tmp_path))]
+
+    assert [result.problems for result in results] == [(), (), ()]
+
+
 def test_what_is_not_as_expected_is_told_without_values(tmp_path: Path) -> None:
     """Outcome, results, items, what tables hold."""
     wrong = TESTS.replace('"find.Count" = 2', '"find.Count" = 3, "find.Nothing" = 1')

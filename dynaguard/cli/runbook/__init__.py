@@ -6,14 +6,28 @@ from typing import Final
 
 import click
 
-from dynaguard.cli.lazy import lazy
+from dynaguard.cli.groups import LazyGroup
 
-_COMMANDS: Final = (
-    *("check", "compile", "hash", "init", "list", "plan", "run", "runs", "show", "test"),
+_MODULE_BY_COMMAND: Final = {
+    "check": "dynaguard.cli.runbook.check",
+    "compile": "dynaguard.cli.runbook.compile",
+    "hash": "dynaguard.cli.runbook.hash",
+    "init": "dynaguard.cli.runbook.init",
+    "list": "dynaguard.cli.runbook.list",
+    "plan": "dynaguard.cli.runbook.plan",
+    "run": "dynaguard.cli.runbook.run",
+    "runs": "dynaguard.cli.runbook.runs",
+    "show": "dynaguard.cli.runbook.show",
+    "test": "dynaguard.cli.runbook.test",
+}
+
+
+@click.group(
+    "runbook",
+    short_help="Writes, checks, tests and runs runbooks.",
+    cls=LazyGroup,
+    module_by_command=_MODULE_BY_COMMAND,
 )
-
-
-@click.group("runbook", cls=lazy("dynaguard.cli.runbook", *_COMMANDS))
 def command() -> None:
     """Runbooks: documents that execute and are enforced while they run.
 

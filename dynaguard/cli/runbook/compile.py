@@ -20,7 +20,7 @@ _MOST_SESSION: Final = 2048
 """Characters of a session policy. Source: STS API reference, AssumeRole, `Policy`."""
 
 
-@click.command("compile")
+@click.command("compile", short_help="Prints the permissions that a run needs.")
 @click.argument("target", type=click.Choice(["iam", "session", "guard"]))
 @click.argument("name")
 @param_option

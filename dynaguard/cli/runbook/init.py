@@ -16,11 +16,12 @@ from dynaguard.runbooks.recording import (
     copied_runbook,
     recorded_calls,
     runbook_from_records,
+    starter_cases,
     starter_runbook,
 )
 
 
-@click.command("init")
+@click.command("init", short_help="Writes a runbook to begin with.")
 @click.argument("name")
 @click.option("--from", "source", metavar="library:NAME", help="Copy one that ships.")
 @click.option(
@@ -42,7 +43,10 @@ def command(
     force: bool,
     output: str,
 ) -> None:
-    """Writes a runbook to begin with, by default to `runbooks/NAME.toml`."""
+    """Writes a runbook to begin with, by default to `runbooks/NAME.toml`.
+
+    Without --from and --from-audit a test stands beside it, `NAME.test.toml`.
+    """
     if not NAME.fullmatch(name):
         fail("a name has 1 to 64 letters, digits, `-` and `_`")
     if source is not None and from_audit is not None:
@@ -51,18 +55,29 @@ def command(
     if target.exists() and not force:
         fail(f"`{target}` exists, name another file or add --force to replace it")
     text, advice = _text(name, source, from_audit, job)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    except OSError as err:
-        fail(f"`{target}` cannot be written ({err.strerror})")
+    text_by_path = {target: text}
+    cases = target.with_name(f"{target.stem}.test.toml")
+    if source is None and from_audit is None and not cases.exists():
+        text_by_path[cases] = starter_cases()
+    for written, content in text_by_path.items():
+        _write(written, content)
     if output == "json":
-        print_json({"path": str(target), "advice": advice})
+        print_json({"path": str(target), "files": [*map(str, text_by_path)], "advice": advice})
         return
-    console().print(f"wrote {target}", markup=False)
+    for written in text_by_path:
+        console().print(f"wrote {written}", markup=False)
     for each in advice:
         console().print(f"advice: {each}", markup=False)
     console().print(f"next: dynaguard runbook check {target}", markup=False)
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a file, and its folder."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as err:
+        fail(f"`{path}` cannot be written ({err.strerror})")
 
 
 def _text(

@@ -18,7 +18,7 @@ from dynaguard.runbooks.binding import bind
 from dynaguard.runbooks.planning import plan_run
 
 
-@click.command("plan")
+@click.command("plan", short_help="Lists what a run would do; sends nothing.")
 @click.argument("name")
 @run_param_option
 @params_file_option

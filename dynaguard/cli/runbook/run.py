@@ -29,7 +29,7 @@ WAITING: Final = 3
 REFUSED: Final = 4
 
 
-@click.command("run")
+@click.command("run", short_help="Runs a runbook and holds it to its steps.")
 @click.argument("name")
 @run_param_option
 @params_file_option

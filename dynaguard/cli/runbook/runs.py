@@ -12,7 +12,7 @@ from dynaguard.runbooks.journal import summaries
 from dynaguard.runbooks.starting import runs_directory
 
 
-@click.command("runs")
+@click.command("runs", short_help="Lists runs: ended, cut off, waiting.")
 @click.option("--runs", "directory", type=click.Path(file_okay=False), help="Folder of journals.")
 @output_option
 @reports_errors

@@ -15,7 +15,7 @@ from dynaguard.runbooks.outline import permissions_outline
 from dynaguard.runbooks.rendering import runbook_markdown
 
 
-@click.command("show")
+@click.command("show", short_help="Shows a runbook as a page.")
 @click.argument("name")
 @output_option
 @reports_errors

@@ -15,7 +15,7 @@ from dynaguard.runbooks.finding import find_runbook
 from dynaguard.testing import run_runbook_case, runbook_cases
 
 
-@click.command("test")
+@click.command("test", short_help="Runs the cases of `NAME.test.toml`.")
 @click.argument("names", nargs=-1, required=True)
 @click.option("--policy", type=click.Path(), help="Run them under this policy; none: all allowed.")
 @click.option("--endpoint-url", help="An endpoint to run them at; none: an in-process DynamoDB.")
