@@ -25,6 +25,7 @@ from dynaguard.cli.output import (
 from dynaguard.errors import TicketError
 from dynaguard.hooks.ticket_desk import TicketDesk, open_desk
 from dynaguard.policy.advice import one_line
+from dynaguard.policy.durations import duration_text
 
 _SHORTEST_PREFIX: Final = len("ticket-xxxx")
 _store_option = click.option("--store", help="Instead of `access_store` of the settings.")
@@ -321,7 +322,7 @@ def _good_for(ticket: Ticket) -> str:
     """What an approval of a ticket gives."""
     uses = ticket.terms.uses
     count = "any number of times" if uses is None else "once" if uses == 1 else f"{uses} times"
-    return f"{count}, {ticket.terms.duration_s:g} s from the approval"
+    return f"{count}, {duration_text(ticket.terms.duration_s)} from the approval"
 
 
 _CURRENT: Final = frozenset({TicketState.PENDING, TicketState.APPROVED})

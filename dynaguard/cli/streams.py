@@ -26,7 +26,7 @@ from dynaguard.cli.output import (
 )
 
 
-@click.command("streams")
+@click.command("streams", short_help="Tells whose tasks wrote what streams tell of.")
 @click.argument("records", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--audit",
