@@ -191,11 +191,24 @@ def test_a_transaction_compiles_to_the_actions_of_its_items(
 
     (statement,) = bound.iam_statements
     assert statement["Action"] == ["dynamodb:DeleteItem", "dynamodb:PutItem"]
-    assert statement["Condition"]["StringEquals"] == {
-        "dynamodb:ReturnValues": "NONE",
-        "dynamodb:EnclosingOperation": "TransactWriteItems",
-    }
+    condition = statement["Condition"]
+    assert condition["StringEquals"] == {"dynamodb:EnclosingOperation": "TransactWriteItems"}
+    assert condition["StringEqualsIfExists"] == {"dynamodb:ReturnValues": "NONE"}
     assert bound.templates[0]["free"] == ["ClientRequestToken"]
+
+
+def test_a_write_that_asks_for_something_back_has_to_carry_it(
+    changed: Callable[..., dict[str, Any]],
+) -> None:
+    """Only `NONE` may be missing from a request; `ALL_OLD` of a step stays a plain condition."""
+    params = {"TableName": "orders", "Key": {"customer_id": "C-1"}, "ReturnValues": "ALL_OLD"}
+    step = {"name": "drop", "call": "dynamodb:DeleteItem", "params": params}
+
+    bound = bind(read_runbook(changed(step=[step])), {"customer_id": "C-17"}, **PLACE)
+
+    condition = bound.iam_statements[0]["Condition"]
+    assert condition["StringEquals"] == {"dynamodb:ReturnValues": "ALL_OLD"}
+    assert "StringEqualsIfExists" not in condition
 
 
 def test_without_region_and_account_any_matches(changed: Callable[..., dict[str, Any]]) -> None:
