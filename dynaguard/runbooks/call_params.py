@@ -36,6 +36,7 @@ _CODE: Final = frozenset(
 _NAMES: Final = "ExpressionAttributeNames"
 _ATTRIBUTE: Final = "AttributeValue"
 _NUMERAL: Final = "NumberAttributeValue"
+_TABLE_SHAPES: Final = frozenset({"TableArn", "TableName"})
 _BYTES: Final = "$bytes"
 _MOST_SHOWN: Final = 8
 _INTERPOLATION: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_-]*)\}")
@@ -72,6 +73,21 @@ _TYPES_BY_WANTS: Final[Mapping[str, frozenset[ParameterType]]] = {
     "key": frozenset(ParameterType) - {ParameterType.BOOLEAN, ParameterType.LIST},
     "map": frozenset(),
 }
+
+
+_ANY_BY_WANTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "attribute": ("attribute", "key", "map", "any"),
+    "blob": ("binary", "string", "any"),
+    "boolean": ("boolean", "any"),
+    "integer": ("integer", "number", "any"),
+    "key": ("key", "attribute", "map", "any"),
+    "map": ("map", "any"),
+    "number": ("number", "integer", "any"),
+    "numeral": ("string", "any"),
+    "string": ("string", "any"),
+    "timestamp": ("timestamp", "string", "integer", "number", "any"),
+}
+"""Types of `$any` that a value in a place can be of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +144,19 @@ class ParamsChecker:
         found = read_reference(self._findings, value, place.path, self._known)
         if found is None or not self._is_taken(found, place):
             return None
+        what = _held_names(shape)
+        if what is not None:
+            self._add(
+                place, f"{what} within, write it out and let values alone come from elsewhere"
+            )
+            return None
         wants = _wants(shape, is_key=place.is_key)
+        fitting = _fitting_any(wants) if found.origin is Origin.ANY else None
+        if fitting is not None and found.path[0] not in fitting:
+            listed = ", ".join(f"`{each}`" for each in fitting)
+            never = f"`{found.path[0]}` never is {_readable(wants)}"
+            self._add(place, f"{never}, write one of {listed}")
+            return None
         kind = type_of(found, self._known)
         if kind is not None and not self._fits(found, wants, kind):
             self._add(place, f"takes {_readable(wants)}, `{found.path[0]}` is a {kind}")
@@ -268,6 +296,32 @@ class ParamsChecker:
     def _add(self, place: Place, message: str) -> None:
         """Notes a problem."""
         self._findings.add(place.path, message)
+
+
+def _held_names(shape: Any, seen: frozenset[str] = frozenset()) -> str | None:
+    """What a part of a request holds that no free value may fill; None where it holds none."""
+    if shape.name == _ATTRIBUTE or shape.name in seen:
+        return None
+    seen |= {shape.name}
+    kind = shape.type_name
+    if kind == "list":
+        return _held_names(shape.member, seen)
+    if kind == "map":
+        is_by_table = shape.key.name in _TABLE_SHAPES
+        return "names tables" if is_by_table else _held_names(shape.value, seen)
+    if kind != "structure":
+        return None
+    if not _NAMES_A_RESOURCE.isdisjoint(shape.members):
+        return "names tables"
+    if not (_EXPRESSIONS | {_NAMES}).isdisjoint(shape.members):
+        return "holds expressions"
+    found = (_held_names(member, seen) for member in shape.members.values())
+    return next((each for each in found if each is not None), None)
+
+
+def _fitting_any(wants: str) -> tuple[str, ...]:
+    """Types of `$any` that fit a place."""
+    return ("list", "any") if wants.startswith(LIST) else _ANY_BY_WANTS[wants]
 
 
 def _wants(shape: Any, *, is_key: bool = False) -> str:
