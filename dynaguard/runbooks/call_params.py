@@ -302,20 +302,21 @@ def _held_names(shape: Any, seen: frozenset[str] = frozenset()) -> str | None:
     """What a part of a request holds that no free value may fill; None where it holds none."""
     if shape.name == _ATTRIBUTE or shape.name in seen:
         return None
-    seen |= {shape.name}
     kind = shape.type_name
+    inner: tuple[Any, ...] = ()
     if kind == "list":
-        return _held_names(shape.member, seen)
-    if kind == "map":
-        is_by_table = shape.key.name in _TABLE_SHAPES
-        return "names tables" if is_by_table else _held_names(shape.value, seen)
-    if kind != "structure":
-        return None
-    if not _NAMES_A_RESOURCE.isdisjoint(shape.members):
-        return "names tables"
-    if not (_EXPRESSIONS | {_NAMES}).isdisjoint(shape.members):
-        return "holds expressions"
-    found = (_held_names(member, seen) for member in shape.members.values())
+        inner = (shape.member,)
+    elif kind == "map":
+        if shape.key.name in _TABLE_SHAPES:
+            return "names tables"
+        inner = (shape.value,)
+    elif kind == "structure":
+        if not _NAMES_A_RESOURCE.isdisjoint(shape.members):
+            return "names tables"
+        if not (_EXPRESSIONS | {_NAMES}).isdisjoint(shape.members):
+            return "holds expressions"
+        inner = tuple(shape.members.values())
+    found = (_held_names(each, seen | {shape.name}) for each in inner)
     return next((each for each in found if each is not None), None)
 
 

@@ -200,8 +200,8 @@ TableNam = "orders"
                 'params = { RequestItems = { "$param" = "customer_id" } }'
             ),
             (
-                "step[0].params.RequestItems: names tables within, write it out and let values alone "
-                "come from elsewhere"
+                "step[0].params.RequestItems: names tables within, write it out and let values "
+                "alone come from elsewhere"
             ),
         ),
         (
@@ -483,7 +483,7 @@ def test_what_names_tables_within_is_written_out(
     file = tmp_path / "fix.py"
     file.write_text(_with_call(operation, params))
 
-    with pytest.raises(PolicySyntaxError, match="names tables within|holds expressions"):
+    with pytest.raises(PolicySyntaxError, match=r"names tables within|holds expressions"):
         read_runbook(file)
 
 
