@@ -18,7 +18,7 @@ from dynaguard.policy.collecting import Findings, hint, kind_of
 from dynaguard.policy.lines import Path_
 from dynaguard.runbooks.filling import LIST, numeral, shaped
 from dynaguard.runbooks.model import Origin, ParameterType, Reference
-from dynaguard.runbooks.references import Known, is_reference, read_reference, type_of
+from dynaguard.runbooks.references import Known, fitting_any, is_reference, read_reference, type_of
 
 _NAMES_A_RESOURCE: Final = frozenset(
     "TableName IndexName Bucket GlobalTableName SourceTableName TargetTableName TableArn "
@@ -73,21 +73,6 @@ _TYPES_BY_WANTS: Final[Mapping[str, frozenset[ParameterType]]] = {
     "key": frozenset(ParameterType) - {ParameterType.BOOLEAN, ParameterType.LIST},
     "map": frozenset(),
 }
-
-
-_ANY_BY_WANTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "attribute": ("attribute", "key", "map", "any"),
-    "blob": ("binary", "string", "any"),
-    "boolean": ("boolean", "any"),
-    "integer": ("integer", "number", "any"),
-    "key": ("key", "attribute", "map", "any"),
-    "map": ("map", "any"),
-    "number": ("number", "integer", "any"),
-    "numeral": ("string", "any"),
-    "string": ("string", "any"),
-    "timestamp": ("timestamp", "string", "integer", "number", "any"),
-}
-"""Types of `$any` that a value in a place can be of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +136,7 @@ class ParamsChecker:
             )
             return None
         wants = _wants(shape, is_key=place.is_key)
-        fitting = _fitting_any(wants) if found.origin is Origin.ANY else None
+        fitting = fitting_any(wants) if found.origin is Origin.ANY else None
         if fitting is not None and found.path[0] not in fitting:
             listed = ", ".join(f"`{each}`" for each in fitting)
             never = f"`{found.path[0]}` never is {_readable(wants)}"
@@ -318,11 +303,6 @@ def _held_names(shape: Any, seen: frozenset[str] = frozenset()) -> str | None:
         inner = tuple(shape.members.values())
     found = (_held_names(each, seen | {shape.name}) for each in inner)
     return next((each for each in found if each is not None), None)
-
-
-def _fitting_any(wants: str) -> tuple[str, ...]:
-    """Types of `$any` that fit a place."""
-    return ("list", "any") if wants.startswith(LIST) else _ANY_BY_WANTS[wants]
 
 
 def _wants(shape: Any, *, is_key: bool = False) -> str:

@@ -27,7 +27,7 @@ from dynaguard.errors import (
 from dynaguard.hooks.lifecycle import current
 from dynaguard.hooks.task_sessions import BaseSession
 from dynaguard.runbooks import journal as journals
-from dynaguard.runbooks.approving import StoreApprovals, approvals_of
+from dynaguard.runbooks.approving import StoreApprovals
 from dynaguard.runbooks.binding import bind
 from dynaguard.runbooks.compiling import RunPlace
 from dynaguard.runbooks.engine import Engine
@@ -41,6 +41,7 @@ from dynaguard.runbooks.entering import (
 from dynaguard.runbooks.interaction import Interaction, needs_approval, waits_for_people
 from dynaguard.runbooks.masking import RunMasks
 from dynaguard.runbooks.model import Runbook
+from dynaguard.runbooks.permission import approvals_of
 from dynaguard.runbooks.results import RunResult
 from dynaguard.runbooks.runlog import FILE_NAME, RunLog
 from dynaguard.runbooks.spending import Spending
@@ -164,12 +165,10 @@ class _Run:
             return self._steps(clients, asking, order.correlation_id, started_s)
 
     def _store_approvals(self) -> AskApproval | None:
-        """Asks by the guard's access store; None where there is none."""
+        """Asks by the guard's access store; None where nothing has to be approved."""
         if not needs_approval(self.bound.runbook, self.guard.document):
             return None
-        approvals = approvals_of(self.guard)
-        if approvals is None:
-            return None
+        approvals = approvals_of(self.guard, self.bound.runbook)
         return StoreApprovals(approvals, self._who(), self.journal)
 
     def _steps(

@@ -15,6 +15,7 @@ from dynaguard.errors import AccessStoreError, ApprovalRequired, ConfigurationEr
 from dynaguard.policy.model import ApprovalTerms
 from dynaguard.runbooks.journal import reopen
 from dynaguard.runbooks.model import ApprovalStep, RunAccess, Step
+from dynaguard.runbooks.reading import read_runbook
 from dynaguard.testing.stores import MemoryStore
 from tests.access.approving import ETL_ARN, approve, deny
 from tests.runbooks.run_cases import POLICY, find_orders, log_lines, make_table, run_once, runbook
@@ -185,3 +186,53 @@ def test_a_store_that_cannot_be_reached_lets_nothing_past(
 
     assert "--resume" in caught.value.__notes__[0]
     assert log_lines(tmp_path)[-1]["outcome"] == "failed"
+
+
+READING: dict[str, Any] = {
+    "runbook": 1,
+    "name": "find-orders",
+    "purpose": "Finds orders",
+    "owner": "team-orders",
+    "access": {"approval": {"any_of": ["leads"]}},
+    "step": [{"name": "find", "call": "dynamodb:Scan", "params": {"TableName": "orders"}}],
+}
+
+
+def task_of(book: Any) -> Any:
+    """A task of a runbook."""
+    return dynaguard.task(book, region="eu-west-1", session=boto3.Session())
+
+
+def test_a_task_asks_though_no_statement_requires_an_approval(
+    asked: Any, store: MemoryStore
+) -> None:
+    """What the runbook demands is enough; once it is approved the task begins, and once alone."""
+    with pytest.raises(ApprovalRequired) as caught, task_of(READING):
+        pass
+    approve(store, str(caught.value.ticket))
+
+    with task_of(READING) as begun:
+        assert begun.boundary.ticket == caught.value.ticket
+    with pytest.raises(ApprovalRequired), task_of(READING):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"policy": None}, "without a policy nobody is in a group"),
+        ({"mode": "observe"}, "mode `observe`"),
+        ({"access_store": None}, "there is no access store"),
+    ],
+)
+def test_why_nobody_can_be_asked_is_told_by_tasks_and_runs_alike(
+    store: MemoryStore, tmp_path: Path, options: dict[str, Any], why: str
+) -> None:
+    """Nothing begins, and the message says what to set."""
+    settings = {"policy": POLICY, "access_store": store, "identity": ETL_ARN, **options}
+    book = read_runbook(READING)
+    with mock_aws(), dynaguard.install(**settings):
+        with pytest.raises(ConfigurationError, match=why), task_of(book):
+            pass
+        with pytest.raises(ConfigurationError, match=why):
+            dynaguard.run_runbook(book, directory=tmp_path)

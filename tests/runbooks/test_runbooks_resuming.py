@@ -242,13 +242,13 @@ def test_a_step_that_must_be_approved_ends_the_run_until_it_is(
     assert "ada" not in " ".join(questions[0].summary)
 
 
-def test_without_anybody_to_ask_a_step_that_must_be_approved_ends_the_run(
+def test_without_anybody_to_ask_a_run_with_an_approval_does_not_begin(
     orders: Any, tmp_path: Path
 ) -> None:
-    """It never goes on by itself."""
-    book = runbook(Step("sure", ApprovalStep(ApprovalTerms())), find_orders())
+    """It never goes on by itself, nor is the part before the approval done."""
+    book = runbook(count_orders(), Step("sure", ApprovalStep(ApprovalTerms())), find_orders())
 
-    with pytest.raises(RunbookError, match="no access store"):
+    with pytest.raises(ConfigurationError, match="no access store"):
         run_once(book, {"customer": "ada"}, tmp_path)
 
 
