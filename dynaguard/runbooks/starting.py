@@ -96,6 +96,8 @@ class RunOptions:
 
 def run(runbook: Runbook, params: Mapping[str, Any], options: RunOptions) -> RunResult:
     """Runs a runbook, see `run_runbook`."""
+    if options.doubtful not in (None, "done", "repeat"):
+        raise ConfigurationError("`doubtful` must be `done` or `repeat`, nothing was run")
     guard = _guard_in_force(runbook)
     waiting = waits_for_people(runbook)
     if waiting and options.interaction.confirm is None:
