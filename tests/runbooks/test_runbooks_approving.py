@@ -236,3 +236,33 @@ def test_why_nobody_can_be_asked_is_told_by_tasks_and_runs_alike(
             pass
         with pytest.raises(ConfigurationError, match=why):
             dynaguard.run_runbook(book, directory=tmp_path)
+
+
+def test_a_call_that_the_policy_has_approved_first_is_waited_for(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    """The run ends with the call's ticket, its write not in doubt, and goes on with it."""
+    counting = {
+        "Sid": "CountsNeedALead",
+        "Effect": "RequireApproval",
+        "Action": "dynamodb:UpdateItem",
+        "Resource": "*",
+        "Approval": {"any_of": ["leads"], "duration_s": 300, "uses": 3},
+    }
+    policy = {
+        **POLICY,
+        "groups": {"leads": ["arn:aws:iam::123456789012:role/lead-*"]},
+        "statement": [*POLICY["statement"], counting],
+    }
+    book = runbook(find_orders(), count_orders())
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        make_table(client, {"ada": 1})
+        with dynaguard.install(policy, identity=ETL_ARN, access_store=store):
+            err = waiting(book, tmp_path)
+            journal = reopen(tmp_path, str(err.run))
+            assert (journal.doubtful, journal.tickets) == (0, [err.ticket])
+            journal.close()
+            approve(store, str(err.ticket))
+            run_once(book, PARAMS, tmp_path, resume=err.ticket)
+        assert seen(client) == ["1"]
