@@ -104,6 +104,9 @@ class Boundaries:
             if has_ended(boundary.task):
                 reason = "it has ended"
             return _refused(boundary, decision, needs[:1], reason, "start it again")
+        if call.is_presign and boundary.expires_epoch_s is not None:
+            reason = "a presigned URL could be used after its end"
+            return _refused(boundary, decision, needs[:1], reason, "make the call itself")
         if boundary.statements is not None:
             for need in needs or _without_permission(boundary, call):
                 if not self.allows(boundary, need, principal, lookup_for):

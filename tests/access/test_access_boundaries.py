@@ -236,3 +236,16 @@ def test_a_step_names_a_call_that_needs_no_permission(sts: Any) -> None:
     with dynaguard.install(ALLOW_ALL), _within(boundary):
         assert sts.get_caller_identity() == {"Answered": True}
         assert "no step of it calls" in _reason(sts.get_session_token)
+
+
+def test_no_presigned_url_outlives_a_boundary(dynamodb: Any) -> None:
+    """It could be used for days; AWS would not know of the end."""
+    params = {"TableName": "orders", "Key": {"order_id": {"S": "A-1"}}}
+    with dynaguard.install(ALLOW_ALL):
+        with _within(_task(statements=READ_ONE)):
+            dynamodb.generate_presigned_url("get_item", Params=params)
+        with _within(_task(statements=READ_ONE, expires_epoch_s=4e9)):
+            assert "after its end" in _reason(
+                dynamodb.generate_presigned_url, ClientMethod="get_item", Params=params
+            )
+            assert dynamodb.get_item(**params) == {"Answered": True}
