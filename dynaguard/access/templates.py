@@ -12,6 +12,8 @@ key that begins with a single `$` stands for something else:
 - `{"$any": TYPE}`: any value of a type, see `_TYPES`;
 - `{"$sha256": [DIGEST, ...]}`: one of the values with these digests. Values of parameters are
   written so: a boundary travels in environment variables, where they do not belong;
+- `{"$pbkdf2": [DIGEST, ...]}`: the same for secrets, which may be short: to try one takes a tenth
+  of a second;
 - `{"$bytes": BASE64}`: bytes.
 
 Names of the request itself that begin with `$` have one more. Members in `free` may have any value
@@ -29,6 +31,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.access.canonical import canonical_json
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
 
 ANY: Final = "$any"
 DIGESTS: Final = "$sha256"
+SLOW_DIGESTS: Final = "$pbkdf2"
+SLOW_ROUNDS: Final = 200_000
+"""Of PBKDF2, for what is short enough to be guessed: a tenth of a second."""
 BYTES: Final = "$bytes"
 LIMIT: Final = "Limit"
 _DIGEST_LENGTH: Final = 32
@@ -58,6 +64,21 @@ def digest_of(value: Any, salt: str) -> str:
     """
     text = f"{salt}\n{canonical_json(_comparable(value))}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
+
+
+def slow_digest_of(value: Any, salt: str) -> str:
+    """As `digest_of`, for a secret: whoever reads it cannot try many values.
+
+    Cost: a tenth of a second for each value that was not asked for lately.
+    """
+    return _slowed(digest_of(value, salt), salt)
+
+
+@lru_cache(maxsize=256)
+def _slowed(digest: str, salt: str) -> str:
+    """A digest that takes long to have."""
+    made = hashlib.pbkdf2_hmac("sha256", digest.encode(), salt.encode(), SLOW_ROUNDS)
+    return made.hex()[:_DIGEST_LENGTH]
 
 
 def literal(value: Any) -> Any:
@@ -251,6 +272,14 @@ def _is_digested(wanted: Mapping[str, Any], value: Any, salt: str) -> bool:
         return False
 
 
+def _is_slowly_digested(wanted: Mapping[str, Any], value: Any, salt: str) -> bool:
+    """One of the secrets with these digests."""
+    try:
+        return slow_digest_of(value, salt) in wanted[SLOW_DIGESTS]
+    except (ArithmeticError, TypeError, ValueError):
+        return False
+
+
 def _is_bytes(wanted: Mapping[str, Any], value: Any, _salt: str) -> bool:
     """These bytes."""
     return isinstance(value, _BINARY) and _base64(value) == wanted[BYTES]
@@ -259,6 +288,7 @@ def _is_bytes(wanted: Mapping[str, Any], value: Any, _salt: str) -> bool:
 _READERS: Final[Mapping[str, Callable[[Mapping[str, Any], Any, str], bool]]] = {
     ANY: _is_any,
     DIGESTS: _is_digested,
+    SLOW_DIGESTS: _is_slowly_digested,
     BYTES: _is_bytes,
 }
 
