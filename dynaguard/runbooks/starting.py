@@ -38,7 +38,12 @@ from dynaguard.runbooks.entering import (
     enter_task,
     session_at_hand,
 )
-from dynaguard.runbooks.interaction import Interaction, needs_approval, waits_for_people
+from dynaguard.runbooks.interaction import (
+    Interaction,
+    has_approval_step,
+    needs_approval,
+    waits_for_people,
+)
 from dynaguard.runbooks.masking import RunMasks
 from dynaguard.runbooks.model import Runbook
 from dynaguard.runbooks.permission import approvals_of
@@ -167,11 +172,19 @@ class _Run:
             return self._steps(clients, asking, order.correlation_id, started_s)
 
     def _store_approvals(self) -> AskApproval | None:
-        """Asks by the guard's access store; None where nothing has to be approved."""
-        if not needs_approval(self.bound.runbook, self.guard.document):
+        """Asks by the guard's access store; None where nothing has to be approved.
+
+        Raises:
+            ConfigurationError: A step has to be, and nobody can be asked. Of the run as a whole
+                whoever enters its task tells that.
+        """
+        runbook, guard = self.bound.runbook, self.guard
+        if not needs_approval(runbook, guard.document):
             return None
-        approvals = approvals_of(self.guard, self.bound.runbook)
-        return StoreApprovals(approvals, self._who(), self.journal)
+        is_open = guard.rooms.access.approvals is None or guard.document is None
+        if is_open and not has_approval_step(runbook):
+            return None
+        return StoreApprovals(approvals_of(guard, runbook), self._who(), self.journal)
 
     def _steps(
         self,
