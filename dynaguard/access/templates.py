@@ -32,6 +32,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.access.canonical import canonical_json
@@ -52,6 +53,10 @@ _FREE: Final = frozenset({"ReturnConsumedCapacity", "ReturnItemCollectionMetrics
 _SETS: Final = frozenset({"SS", "NS", "BS"})
 _ATTRIBUTE_TYPES: Final = frozenset("S N B BOOL NULL SS NS BS L M".split())
 _KEY_TYPES: Final = frozenset("SNB")
+_EVERYWHERE: Final = frozenset(
+    f"{partition}-global" for partition in ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b")
+)
+"""What botocore names for services that have one endpoint for all regions, such as IAM."""
 _BINARY: Final = (bytes, bytearray, memoryview)
 
 
@@ -157,7 +162,8 @@ class _Template:
 
     def difference(self, call: Call) -> tuple[int, str] | None:
         """How many parameters are as wanted, and the first that is not; None where all are."""
-        if self._region is not None and call.region != self._region:
+        is_elsewhere = self._region is not None and call.region != self._region
+        if is_elsewhere and call.region not in _EVERYWHERE:
             return 0, f"step `{self._step}` calls another region"
         params: object = call.params  # of any shape until botocore has refused it
         if not isinstance(params, Mapping):
@@ -176,7 +182,14 @@ class _Template:
             return type(limit) is int and 0 < limit <= self._max_limit
         if name not in self._params or name not in params:
             return False
-        return _is_same(self._params[name], params[name], self._salt)
+        return _is_same(self._params[name], _unwrapped(params[name]), self._salt)
+
+
+def _unwrapped(value: Any) -> Any:
+    """The bytes of a body, where botocore made a stream of them; anything else as it is."""
+    if type(value) is BytesIO and value.tell() == 0:
+        return value.getvalue()
+    return value
 
 
 def _is_same(wanted: Any, value: Any, salt: str) -> bool:
