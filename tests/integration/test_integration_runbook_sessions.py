@@ -93,6 +93,7 @@ def test_without_the_role_the_same_run_is_refused_by_aws(account: Account, tmp_p
     assert caught.value.run is not None
 
 
+WRITTEN = {"customer_id": {"S": "C-00007"}, "order_id": {"S": "O-000007"}}
 WRITING: dict[str, Any] = {
     **RUNBOOK,
     "name": "pack-order",
@@ -118,14 +119,13 @@ def test_a_run_writes_under_the_session_of_its_role(account: Account, tmp_path: 
     with dynaguard.install():
         dynaguard.run_runbook(
             read_runbook(WRITING),
-            {"customer_id": "C-00001"},
+            {"customer_id": "C-00007"},
             session=account.caller,
             role=account.role,
             directory=tmp_path,
         )
 
-    key = {**KEY, "order_id": {"S": "O-000007"}}
-    found = account.client("dynamodb").get_item(TableName="orders", Key=key)["Item"]
+    found = account.client("dynamodb").get_item(TableName="orders", Key=WRITTEN)["Item"]
     assert found["status"] == {"S": "packed"}
 
 
@@ -134,7 +134,7 @@ def test_the_server_itself_refuses_other_writes_of_a_run(account: Account) -> No
     with dynaguard.install():
         manager = dynaguard.task(
             read_runbook(WRITING),
-            {"customer_id": "C-00001"},
+            {"customer_id": "C-00007"},
             role=account.role,
             session=account.caller,
         )
@@ -147,14 +147,16 @@ def test_the_server_itself_refuses_other_writes_of_a_run(account: Account) -> No
         "ExpressionAttributeValues": {":s": {"S": "lost"}},
     }
 
-    client.update_item(TableName="orders", Key=KEY, **update)
+    client.update_item(TableName="orders", Key=WRITTEN, **update)
     for refused in (
-        lambda: client.put_item(TableName="orders", Item=KEY),
-        lambda: client.delete_item(TableName="orders", Key=KEY),
-        lambda: client.update_item(TableName="customers", Key=KEY, **update),
-        lambda: client.batch_write_item(RequestItems={"orders": [{"PutRequest": {"Item": KEY}}]}),
+        lambda: client.put_item(TableName="orders", Item=WRITTEN),
+        lambda: client.delete_item(TableName="orders", Key=WRITTEN),
+        lambda: client.update_item(TableName="customers", Key=WRITTEN, **update),
+        lambda: client.batch_write_item(
+            RequestItems={"orders": [{"PutRequest": {"Item": WRITTEN}}]}
+        ),
         lambda: client.transact_write_items(
-            TransactItems=[{"Delete": {"TableName": "orders", "Key": KEY}}]
+            TransactItems=[{"Delete": {"TableName": "orders", "Key": WRITTEN}}]
         ),
     ):
         with pytest.raises(ClientError) as caught:
