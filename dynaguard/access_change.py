@@ -34,8 +34,10 @@ ChangeKind = Literal[
     "session ended",
     "task begun",
     "task ended",
+    "task refused",
     "run begun",
     "run ended",
+    "run refused",
 ]
 Channel = Literal["process", "cli", "http"]
 """How somebody did it: code of the process, the command line, the approvals page."""

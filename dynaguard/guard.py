@@ -286,7 +286,9 @@ class Guard:
             raise err  # meant for the application
         self.counters.failures += 1
         call, kind = passage.call, type(err).__name__
-        if self.resolved.settings.on_error == "allow":
+        # A task makes its own calls or none: nothing may leave its boundary by an accident.
+        is_in_task = bool(call.scope.boundaries)
+        if self.resolved.settings.on_error == "allow" and not is_in_task:
             warnings.warn(
                 f"dynaguard failed to decide {call.service}:{call.operation} ({kind}) and lets it "
                 "through, since `on_error` is `allow`",
@@ -294,9 +296,10 @@ class Guard:
                 stacklevel=2,
             )
             return
+        hint = "" if is_in_task else ", and set `on_error` to `allow` to go on meanwhile"
         failure = GuardFailure(
-            f"dynaguard failed to decide {call.operation} ({kind}), it was not sent; report this, "
-            "and set `on_error` to `allow` to go on meanwhile",
+            f"dynaguard failed to decide {call.operation} ({kind}), it was not sent; report this"
+            f"{hint}",
             operation=call.operation,
             service=call.service,
             decision=passage.decision,

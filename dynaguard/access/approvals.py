@@ -58,21 +58,21 @@ class Approvals:
 
     Args:
         asking: Asks people.
-        document: The policy, for the terms of its statements.
+        document: The policy, for the terms of its statements; None: it demands nothing.
         wait_s: How long a call waits for its approval, in seconds; None: not at all.
     """
 
     __slots__ = ("_approvers", "_terms_by_ref", "_wait_s", "asking", "runs")
 
     def __init__(
-        self, asking: Asking, document: PolicyDocument, *, wait_s: float | None = None
+        self, asking: Asking, document: PolicyDocument | None, *, wait_s: float | None = None
     ) -> None:
         self.asking = asking
-        self._approvers = Approvers(document.groups)
+        self._approvers = Approvers({} if document is None else document.groups)
         self.runs = RunApprovals(asking, self._approvers)
         self._terms_by_ref = {
             statement.ref: statement.approval
-            for statement in document.statements
+            for statement in (() if document is None else document.statements)
             if statement.approval is not None
         }
         self._wait_s = wait_s
@@ -256,7 +256,7 @@ class Approvals:
 
 
 def make_approvals(
-    document: PolicyDocument,
+    document: PolicyDocument | None,
     settings: Settings,
     store: AccessStore,
     clock: StrictClock,

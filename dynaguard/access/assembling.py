@@ -36,7 +36,7 @@ def build_access(
     clock = StrictClock(lambda: time_ns() / 1e9, steady)
     store = _access_store(settings, table_calls, monotonic)
     approvals = None
-    if store is not None and document is not None:
+    if store is not None:
         from dynaguard.access.approvals import make_approvals
 
         approvals = make_approvals(document, settings, store, clock, monotonic)

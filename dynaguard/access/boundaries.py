@@ -104,11 +104,13 @@ class Boundaries:
             if has_ended(boundary.task):
                 reason = "it has ended"
             return _refused(boundary, decision, needs[:1], reason, "start it again")
+        if call.is_presign and boundary.expires_epoch_s is not None:
+            reason = "a presigned URL could be used after its end"
+            return _refused(boundary, decision, needs[:1], reason, "make the call itself")
         if boundary.statements is not None:
-            for need in needs or (None,):
-                if need is None or not self.allows(boundary, need, principal, lookup_for):
-                    offending = (need,) if need else ()
-                    return _outside(boundary, decision, offending, call.operation)
+            for need in needs or _without_permission(boundary, call):
+                if not self.allows(boundary, need, principal, lookup_for):
+                    return _outside(boundary, decision, (need,), call.operation)
         if boundary.templates is not None:
             mismatch = self._mismatch(boundary.templates, call)
             if mismatch is not None:
@@ -148,6 +150,17 @@ def _compile(text: str) -> CompiledPolicy:
     """IAM statements as a policy of their own: default deny, every service governed."""
     source = {"Version": "2012-10-17", "Statement": json.loads(text)}
     return CompiledPolicy(load_policy(source, environ={}))
+
+
+def _without_permission(boundary: Boundary, call: Call) -> tuple[Authorization, ...]:
+    """What statements are asked of a call that IAM asks no permission for.
+
+    Such a call is refused unless it is named, as any other: `GetSessionToken` is one. Templates
+    name calls themselves; statements alone name them as an action on `*`.
+    """
+    if boundary.templates is not None:
+        return ()
+    return (Authorization(f"{call.service_prefix}:{call.operation}", "*"),)
 
 
 def _outside(

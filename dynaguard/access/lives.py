@@ -123,7 +123,7 @@ def bound_scope(scope: Scope, task: Scope) -> Scope:
     Returns:
         A scope with every boundary of both. Who acts in `scope` goes on acting.
     """
-    if any(boundary.task == task.task for boundary in scope.boundaries):
+    if all(boundary in scope.boundaries for boundary in task.boundaries):
         return scope
     own = tuple(each for each in scope.boundaries if each not in task.boundaries)
     acting = scope if scope.acting_name is not None else task

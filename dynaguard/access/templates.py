@@ -12,6 +12,8 @@ key that begins with a single `$` stands for something else:
 - `{"$any": TYPE}`: any value of a type, see `_TYPES`;
 - `{"$sha256": [DIGEST, ...]}`: one of the values with these digests. Values of parameters are
   written so: a boundary travels in environment variables, where they do not belong;
+- `{"$pbkdf2": [DIGEST, ...]}`: the same for secrets, which may be short: to try one takes a tenth
+  of a second;
 - `{"$bytes": BASE64}`: bytes.
 
 Names of the request itself that begin with `$` have one more. Members in `free` may have any value
@@ -29,6 +31,8 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.access.canonical import canonical_json
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
 
 ANY: Final = "$any"
 DIGESTS: Final = "$sha256"
+SLOW_DIGESTS: Final = "$pbkdf2"
+SLOW_ROUNDS: Final = 200_000
+"""Of PBKDF2, for what is short enough to be guessed: a tenth of a second."""
 BYTES: Final = "$bytes"
 LIMIT: Final = "Limit"
 _DIGEST_LENGTH: Final = 32
@@ -46,6 +53,10 @@ _FREE: Final = frozenset({"ReturnConsumedCapacity", "ReturnItemCollectionMetrics
 _SETS: Final = frozenset({"SS", "NS", "BS"})
 _ATTRIBUTE_TYPES: Final = frozenset("S N B BOOL NULL SS NS BS L M".split())
 _KEY_TYPES: Final = frozenset("SNB")
+_EVERYWHERE: Final = frozenset(
+    f"{partition}-global" for partition in ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b")
+)
+"""What botocore names for services that have one endpoint for all regions, such as IAM."""
 _BINARY: Final = (bytes, bytearray, memoryview)
 
 
@@ -58,6 +69,21 @@ def digest_of(value: Any, salt: str) -> str:
     """
     text = f"{salt}\n{canonical_json(_comparable(value))}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
+
+
+def slow_digest_of(value: Any, salt: str) -> str:
+    """As `digest_of`, for a secret: whoever reads it cannot try many values.
+
+    Cost: a tenth of a second for each value that was not asked for lately.
+    """
+    return _slowed(digest_of(value, salt), salt)
+
+
+@lru_cache(maxsize=256)
+def _slowed(digest: str, salt: str) -> str:
+    """A digest that takes long to have."""
+    made = hashlib.pbkdf2_hmac("sha256", digest.encode(), salt.encode(), SLOW_ROUNDS)
+    return made.hex()[:_DIGEST_LENGTH]
 
 
 def literal(value: Any) -> Any:
@@ -136,7 +162,8 @@ class _Template:
 
     def difference(self, call: Call) -> tuple[int, str] | None:
         """How many parameters are as wanted, and the first that is not; None where all are."""
-        if self._region is not None and call.region != self._region:
+        is_elsewhere = self._region is not None and call.region != self._region
+        if is_elsewhere and call.region not in _EVERYWHERE:
             return 0, f"step `{self._step}` calls another region"
         params: object = call.params  # of any shape until botocore has refused it
         if not isinstance(params, Mapping):
@@ -155,7 +182,14 @@ class _Template:
             return type(limit) is int and 0 < limit <= self._max_limit
         if name not in self._params or name not in params:
             return False
-        return _is_same(self._params[name], params[name], self._salt)
+        return _is_same(self._params[name], _unwrapped(params[name]), self._salt)
+
+
+def _unwrapped(value: Any) -> Any:
+    """The bytes of a body, where botocore made a stream of them; anything else as it is."""
+    if type(value) is BytesIO and value.tell() == 0:
+        return value.getvalue()
+    return value
 
 
 def _is_same(wanted: Any, value: Any, salt: str) -> bool:
@@ -251,6 +285,14 @@ def _is_digested(wanted: Mapping[str, Any], value: Any, salt: str) -> bool:
         return False
 
 
+def _is_slowly_digested(wanted: Mapping[str, Any], value: Any, salt: str) -> bool:
+    """One of the secrets with these digests."""
+    try:
+        return slow_digest_of(value, salt) in wanted[SLOW_DIGESTS]
+    except (ArithmeticError, TypeError, ValueError):
+        return False
+
+
 def _is_bytes(wanted: Mapping[str, Any], value: Any, _salt: str) -> bool:
     """These bytes."""
     return isinstance(value, _BINARY) and _base64(value) == wanted[BYTES]
@@ -259,6 +301,7 @@ def _is_bytes(wanted: Mapping[str, Any], value: Any, _salt: str) -> bool:
 _READERS: Final[Mapping[str, Callable[[Mapping[str, Any], Any, str], bool]]] = {
     ANY: _is_any,
     DIGESTS: _is_digested,
+    SLOW_DIGESTS: _is_slowly_digested,
     BYTES: _is_bytes,
 }
 

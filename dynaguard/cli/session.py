@@ -12,7 +12,7 @@ import os
 import shlex
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -20,6 +20,7 @@ from dynaguard.access.sessions import MAX_SESSION_S, MIN_SESSION_S
 from dynaguard.cli.durations import duration
 from dynaguard.cli.output import fail, reports_errors
 from dynaguard.cli.run import with_bootstrap
+from dynaguard.cli.runbook.values import run_values, secret_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,6 +46,7 @@ _NOT_NARROWED: Final = (
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the runbook."
 )
+@secret_option
 @click.option("--name", help="What it is for, where no runbook tells.")
 @click.option("--action", "actions", multiple=True, help="Without a runbook: an IAM action.")
 @click.option("--resource", "resources", multiple=True, help="Without a runbook: an ARN pattern.")
@@ -78,6 +80,7 @@ _NOT_NARROWED: Final = (
 def command(
     runbook: str | None,
     params: tuple[str, ...],
+    secrets: tuple[str, ...],
     name: str | None,
     actions: tuple[str, ...],
     resources: tuple[str, ...],
@@ -103,11 +106,11 @@ def command(
     import dynaguard
 
     chosen = _format(output_format, command_line)
-    given = _pairs("--param", params)
     with dynaguard.install():
+        named, values = _runbook(runbook, params, secrets)
         manager = dynaguard.task(
-            runbook,
-            given if runbook is not None or given else None,
+            named,
+            values,
             name=name,
             actions=list(actions) or None,
             resources=list(resources) or None,
@@ -139,6 +142,18 @@ def _format(output_format: str | None, command_line: tuple[str, ...]) -> str:
     if (chosen == "exec") is not bool(command_line):
         fail("`--format exec` runs a command: give one after `--`, with no other format")
     return chosen
+
+
+def _runbook(
+    name: str | None, params: tuple[str, ...], secrets: tuple[str, ...]
+) -> tuple[object, dict[str, Any] | None]:
+    """The runbook and the values of its parameters; without one, what was given for none."""
+    if name is None:
+        return None, dict.fromkeys((*params, *secrets)) or None
+    from dynaguard.runbooks.running import found
+
+    runbook = found(name)
+    return runbook, run_values(runbook, params, None, secrets, may_ask=sys.stdin.isatty())
 
 
 def _pairs(option: str, texts: Iterable[str]) -> dict[str, str]:

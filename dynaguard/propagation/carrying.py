@@ -62,7 +62,8 @@ def scope_environ() -> dict[str, str]:
         `DYNAGUARD_STAGE`, `DYNAGUARD_RUNBOOK` and `DYNAGUARD_PRIORITY`, as far as the scope has
         them; `DYNAGUARD_SCOPE` with who acts, the task and every boundary; `TRACEPARENT` and
         `TRACESTATE` of the current OpenTelemetry span. Deadlines are not among them. The variable
-        holds the parameters that a runbook's calls are bound to: hand it to the subprocess alone.
+        holds digests of the parameters that a runbook's calls are bound to: hand it to the
+        subprocess alone.
 
     Raises:
         ConfigurationError: The boundaries are longer than a variable may be.

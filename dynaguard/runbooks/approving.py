@@ -7,20 +7,17 @@ the approval lasts; no other run does.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dynaguard.access.canonical import sha256_of
-from dynaguard.access.clock import StrictClock
 from dynaguard.access.tickets import TicketState
-from dynaguard.errors import ApprovalRequired, ConfigurationError, TicketError
+from dynaguard.errors import ApprovalRequired, TicketError
 from dynaguard.runbooks.permission import refusal
 
 if TYPE_CHECKING:
     from dynaguard.access.approvals import Approvals
     from dynaguard.call import Principal
-    from dynaguard.guard import Guard
     from dynaguard.policy.model import ApprovalTerms
     from dynaguard.runbooks.bound import BoundRunbook
     from dynaguard.runbooks.interaction import ApprovalQuestion
@@ -98,25 +95,6 @@ class StoreApprovals:
         )
         err.ticket = ticket
         return err
-
-
-def approvals_of(guard: Guard) -> Approvals | None:
-    """The guard's approvals; None where no access store is set, or its mode refuses nothing.
-
-    A guard whose policy asks for none has no approvals of its own: a runbook may.
-    """
-    access = guard.rooms.access
-    if access.approvals is not None or access.store is None:
-        return access.approvals
-    if guard.document is None:
-        raise ConfigurationError(
-            "the runbook has to be approved, and without a policy nobody is in a group that may: "
-            "name a policy with `[groups]`"
-        )
-    from dynaguard.access.approvals import make_approvals
-
-    settings = guard.resolved.settings
-    return make_approvals(guard.document, settings, access.store, StrictClock(), time.monotonic)
 
 
 def _subject(question: ApprovalQuestion) -> BoundRunbook:

@@ -7,12 +7,20 @@ give equal texts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from dynaguard.access.canonical import sha256_of
-from dynaguard.access.templates import ANY, DIGESTS, digest_of, literal
+from dynaguard.access.templates import (
+    ANY,
+    DIGESTS,
+    SLOW_DIGESTS,
+    SLOW_ROUNDS,
+    digest_of,
+    literal,
+    slow_digest_of,
+)
 from dynaguard.errors import ConfigurationError
 from dynaguard.runbooks import models
 from dynaguard.runbooks.bound import BoundRunbook
@@ -22,9 +30,6 @@ from dynaguard.runbooks.filling import filled, numeral, shaped
 from dynaguard.runbooks.model import CallTemplate, Origin, Reference, Runbook
 from dynaguard.runbooks.parameters import bound_values
 from dynaguard.runbooks.secrets import Secret
-
-_SECRET_ROUNDS: Final = 200_000
-"""Of PBKDF2: a tenth of a second. The subject is public, and a secret may be short."""
 
 
 def bind(
@@ -105,7 +110,7 @@ def _hashed(value: Any, runbook: Runbook) -> Any:
     if isinstance(value, Secret):
         text = value.reveal().encode("utf-8", "surrogatepass")
         salt = runbook.sha256.encode()
-        return {"$pbkdf2": hashlib.pbkdf2_hmac("sha256", text, salt, _SECRET_ROUNDS).hex()}
+        return {"$pbkdf2": hashlib.pbkdf2_hmac("sha256", text, salt, SLOW_ROUNDS).hex()}
     if isinstance(value, Decimal):
         return {"$number": numeral(value)}
     if isinstance(value, tuple):
@@ -159,8 +164,15 @@ def _open_place(
     if known is None:
         kind = reference.path[0] if reference.origin is Origin.ANY else reference.wants
         return {ANY: kind or "any"}
-    digests = {digest_of(shaped(value, reference.wants), salt) for value in known}
-    return {DIGESTS: sorted(digests)}
+    is_secret = any(isinstance(each, Secret) for each in _flat(known))
+    name, digest = (SLOW_DIGESTS, slow_digest_of) if is_secret else (DIGESTS, digest_of)
+    return {name: sorted({digest(shaped(value, reference.wants), salt) for value in known})}
+
+
+def _flat(values: tuple[Any, ...]) -> Iterator[Any]:
+    """Values, and the elements of those that are lists."""
+    for value in values:
+        yield from value if isinstance(value, tuple) else (value,)
 
 
 def _known_values(

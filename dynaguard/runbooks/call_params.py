@@ -18,7 +18,7 @@ from dynaguard.policy.collecting import Findings, hint, kind_of
 from dynaguard.policy.lines import Path_
 from dynaguard.runbooks.filling import LIST, numeral, shaped
 from dynaguard.runbooks.model import Origin, ParameterType, Reference
-from dynaguard.runbooks.references import Known, is_reference, read_reference, type_of
+from dynaguard.runbooks.references import Known, fitting_any, is_reference, read_reference, type_of
 
 _NAMES_A_RESOURCE: Final = frozenset(
     "TableName IndexName Bucket GlobalTableName SourceTableName TargetTableName TableArn "
@@ -36,6 +36,7 @@ _CODE: Final = frozenset(
 _NAMES: Final = "ExpressionAttributeNames"
 _ATTRIBUTE: Final = "AttributeValue"
 _NUMERAL: Final = "NumberAttributeValue"
+_TABLE_SHAPES: Final = frozenset({"TableArn", "TableName"})
 _BYTES: Final = "$bytes"
 _MOST_SHOWN: Final = 8
 _INTERPOLATION: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_-]*)\}")
@@ -128,7 +129,19 @@ class ParamsChecker:
         found = read_reference(self._findings, value, place.path, self._known)
         if found is None or not self._is_taken(found, place):
             return None
+        what = _held_names(shape)
+        if what is not None:
+            self._add(
+                place, f"{what} within, write it out and let values alone come from elsewhere"
+            )
+            return None
         wants = _wants(shape, is_key=place.is_key)
+        fitting = fitting_any(wants) if found.origin is Origin.ANY else None
+        if fitting is not None and found.path[0] not in fitting:
+            listed = ", ".join(f"`{each}`" for each in fitting)
+            never = f"`{found.path[0]}` never is {_readable(wants)}"
+            self._add(place, f"{never}, write one of {listed}")
+            return None
         kind = type_of(found, self._known)
         if kind is not None and not self._fits(found, wants, kind):
             self._add(place, f"takes {_readable(wants)}, `{found.path[0]}` is a {kind}")
@@ -268,6 +281,28 @@ class ParamsChecker:
     def _add(self, place: Place, message: str) -> None:
         """Notes a problem."""
         self._findings.add(place.path, message)
+
+
+def _held_names(shape: Any, seen: frozenset[str] = frozenset()) -> str | None:
+    """What a part of a request holds that no free value may fill; None where it holds none."""
+    if shape.name == _ATTRIBUTE or shape.name in seen:
+        return None
+    kind = shape.type_name
+    inner: tuple[Any, ...] = ()
+    if kind == "list":
+        inner = (shape.member,)
+    elif kind == "map":
+        if shape.key.name in _TABLE_SHAPES:
+            return "names tables"
+        inner = (shape.value,)
+    elif kind == "structure":
+        if not _NAMES_A_RESOURCE.isdisjoint(shape.members):
+            return "names tables"
+        if not (_EXPRESSIONS | {_NAMES}).isdisjoint(shape.members):
+            return "holds expressions"
+        inner = tuple(shape.members.values())
+    found = (_held_names(each, seen | {shape.name}) for each in inner)
+    return next((each for each in found if each is not None), None)
 
 
 def _wants(shape: Any, *, is_key: bool = False) -> str:

@@ -10,7 +10,7 @@ from dynaguard.aws.analysis import is_write
 from dynaguard.aws.dynamodb.repeats import is_additive
 from dynaguard.call import Verdict
 from dynaguard.consumption.units import REPORTING
-from dynaguard.errors import PolicyDenied, RunbookError
+from dynaguard.errors import ApprovalRequired, PolicyDenied, RunbookError
 from dynaguard.runbooks import answers
 from dynaguard.runbooks.journal import encoded
 from dynaguard.runbooks.results import RepeatClass, RunEvent
@@ -222,8 +222,8 @@ class Calls:
         state.journal.note("intent", step=step, key=key, operation=request.operation)
         try:
             answer = self._sent(request, lambda: getattr(client, method)(**request.params))
-        except RunbookError as err:
-            if not _may_have_happened(err.__cause__):
+        except (RunbookError, ApprovalRequired) as err:
+            if not _may_have_happened(err.__cause__ or err):
                 state.journal.note("failed", step=step, key=key)
             raise
         self._refuse_leftovers(request, answer)
@@ -283,10 +283,11 @@ class Calls:
 
         Raises:
             RunbookError: It failed or was refused; the cause is the client's own error.
+            ApprovalRequired: The policy has it approved first; the run goes on with it then.
         """
         try:
             return send()
-        except RunbookError:
+        except (RunbookError, ApprovalRequired):
             raise
         except Exception as err:
             name = request.step.name

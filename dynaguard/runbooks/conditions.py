@@ -22,7 +22,12 @@ MARK: Final = RESERVED
 INVARIANT: no value of a parameter holds it, or that value would become a wildcard.
 """
 EACH: Final = "ForAllValues:StringEquals"
+IF_ANY: Final = "StringEqualsIfExists"
+"""For `ReturnValues` of `NONE`: a request that asks for nothing back need not carry the key."""
 LEADING: Final = "dynamodb:LeadingKeys"
+SELECT: Final = "dynamodb:Select"
+RETURN_VALUES: Final = "dynamodb:ReturnValues"
+_NOTHING: Final = "NONE"
 _WITHOUT_REGION: Final = frozenset({"iam", "route53", "cloudfront", "organizations", "s3", "sts"})
 
 
@@ -30,11 +35,14 @@ def conditions_of(need: Authorization, lookup: ContextLookup, sample: Call) -> C
     """Conditions with AWS's own keys, as narrow as they are known."""
     each: dict[str, Any] = {}
     one: dict[str, Any] = {}
+    if_any: dict[str, Any] = {}
     if leading := _values(lookup(LEADING.lower())):
         each[LEADING] = leading
     if names_attributes(need):
         each |= _attributes(need, lookup)
-        one |= _answers(lookup)
+        one |= _answer(SELECT, lookup) | _answer(RETURN_VALUES, lookup)
+        if one.get(RETURN_VALUES) == _NOTHING:
+            if_any[RETURN_VALUES] = one.pop(RETURN_VALUES)
     if need.enclosing_operation is not None:
         one["dynamodb:EnclosingOperation"] = need.enclosing_operation
     region = sample.region
@@ -45,6 +53,8 @@ def conditions_of(need: Authorization, lookup: ContextLookup, sample: Call) -> C
         conditions[EACH] = each
     if one:
         conditions["StringEquals"] = one
+    if if_any:
+        conditions[IF_ANY] = if_any
     if LEADING in each and "PartiQL" in need.action:
         conditions["Null"] = {LEADING: "false"}  # a statement may name no key at all
     return conditions
@@ -67,14 +77,10 @@ def _attributes(need: Authorization, lookup: ContextLookup) -> dict[str, Any]:
     return {"dynamodb:Attributes": sorted(names)} if names else {}
 
 
-def _answers(lookup: ContextLookup) -> dict[str, Any]:
-    """`dynamodb:Select` of reads and `dynamodb:ReturnValues` of writes."""
-    found = {}
-    for key in ("dynamodb:Select", "dynamodb:ReturnValues"):
-        values = _values(lookup(key.lower()))
-        if values:
-            found[key] = values[0]
-    return found
+def _answer(key: str, lookup: ContextLookup) -> dict[str, Any]:
+    """`dynamodb:Select` of a read or `dynamodb:ReturnValues` of a write, where it is known."""
+    values = _values(lookup(key.lower()))
+    return {key: values[0]} if values else {}
 
 
 def of_guard(conditions: Mapping[str, Mapping[str, Any]], sample: Call) -> Conditions:

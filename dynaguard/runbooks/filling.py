@@ -140,6 +140,7 @@ def _text(value: Any) -> str:
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise _unfit(value, "a whole number")
+    numeral(value)  # to make an int of a greater one could take minutes
     if value != int(value):
         raise ValueError("the value is no whole number")
     return int(value)
@@ -148,6 +149,7 @@ def _integer(value: Any) -> int:
 def _number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise _unfit(value, "a number")
+    numeral(value)
     return int(value) if value == int(value) else float(value)
 
 

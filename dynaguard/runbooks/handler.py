@@ -158,7 +158,7 @@ def _plain(book: Runbook, event: Any) -> dict[str, Any]:
     """The members of an event that is written for the handler.
 
     Raises:
-        ConfigurationError: It has others.
+        ConfigurationError: It has others, or one is of another type.
     """
     if not isinstance(event, Mapping):
         raise ConfigurationError("the event is no mapping, nothing was run")
@@ -168,4 +168,9 @@ def _plain(book: Runbook, event: Any) -> dict[str, Any]:
                 f"unknown member `{name}` of the event for runbook `{book.name}`"
                 f"{hint(str(name), _EVENT_KEYS)}; nothing was run"
             )
-    return {name: event[name] for name in _EVENT_KEYS if event.get(name) is not None}
+    given = {name: event[name] for name in _EVENT_KEYS if event.get(name) is not None}
+    for name, value in given.items():
+        kind, what = (Mapping, "a mapping") if name == "params" else (str, "text")
+        if not isinstance(value, kind):
+            raise ConfigurationError(f"`{name}` of the event must be {what}, nothing was run")
+    return given

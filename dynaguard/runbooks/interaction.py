@@ -84,8 +84,11 @@ def waits_for_people(runbook: Runbook) -> tuple[str, ...]:
 
 def needs_approval(runbook: Runbook, document: PolicyDocument | None) -> bool:
     """Whether a run, or a step of it, has to be approved."""
-    if approvals_needed(runbook, document):
-        return True
+    return bool(approvals_needed(runbook, document)) or has_approval_step(runbook)
+
+
+def has_approval_step(runbook: Runbook) -> bool:
+    """Whether a step of a run has to be approved."""
     return any(isinstance(step.action, ApprovalStep) for step in runbook.steps)
 
 

@@ -15,21 +15,25 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import hashlib
 import hmac
 import json
 import os
 import secrets
+import stat
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from dynaguard.access.canonical import canonical_json
 from dynaguard.errors import ConfigurationError, RunbookError
 
 WriteState = Literal["new", "done", "doubtful"]
+NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
+"""Opens no file by a link that somebody put in its place."""
 
 
 @dataclass(slots=True)
@@ -70,7 +74,7 @@ class Journal:
         """
         line = json.dumps({"event": event, **fields}, separators=(",", ":")) + "\n"
         try:
-            os.write(self._fd, line.encode())
+            _write_whole(self._fd, line.encode())
             os.fsync(self._fd)
         except OSError as err:
             raise RunbookError(
@@ -144,10 +148,10 @@ class Journal:
                     self._results[line["key"]] = decoded(line["result"])
         elif event == "step":
             self.steps.add(line["step"])
-        elif event == "ticket":
-            self.tickets.append(line["ticket"])
-        elif event == "claimed":
-            self.claimed.append(line["ticket"])
+        elif event in {"ticket", "claimed"}:
+            if not isinstance(line["ticket"], str):
+                raise TypeError("a ticket is named by text")
+            (self.tickets if event == "ticket" else self.claimed).append(line["ticket"])
         elif event == "start":
             self.starts += 1
         elif event == "end":
@@ -168,6 +172,7 @@ def begin(directory: Path, head: Mapping[str, Any]) -> Journal:
     salt = secrets.token_bytes(16)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_own(directory)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
     except OSError as err:
         raise ConfigurationError(
@@ -194,7 +199,8 @@ def reopen(directory: Path, run: str) -> Journal:
     if not path.is_file():
         path = _by_ticket(directory, run) or path
     try:
-        fd = os.open(path, os.O_RDWR | os.O_APPEND)
+        _check_own(directory)
+        fd = os.open(path, os.O_RDWR | os.O_APPEND | NO_LINKS)
     except OSError as err:
         raise ConfigurationError(
             f"no run `{run}` is known in `{directory}` ({err.strerror}), runs are listed by "
@@ -202,19 +208,36 @@ def reopen(directory: Path, run: str) -> Journal:
         ) from err
     journal = Journal(path, {}, _fd=fd)
     _lock(journal)
-    lines = _read(path)
-    if not lines or lines[0].get("event") != "begin" or "salt" not in lines[0]:
+    try:
+        _take_in(journal, _read(path))
+    except (AttributeError, KeyError, TypeError, ValueError):
         journal.close()
         raise ConfigurationError(
             f"`{path}` cannot be read as the journal of a run, so nobody can tell what is done: "
             "look at the data, then begin a new run"
-        )
+        ) from None
+    _drop_torn_end(fd, path)
+    return journal
+
+
+def _take_in(journal: Journal, lines: list[dict[str, Any]]) -> None:
+    """What the lines of an earlier start tell.
+
+    Raises:
+        ValueError, KeyError, TypeError: They tell nothing that can be relied on.
+    """
+    if not lines or not _is_head(lines[0]):
+        raise ValueError("no first line")
     journal.head = {name: lines[0][name] for name in lines[0] if name not in {"event", "salt"}}
     journal._salt = bytes.fromhex(lines[0]["salt"])  # noqa: SLF001 - of the same module
     for line in lines[1:]:
         journal._apply(line)  # noqa: SLF001
-    _drop_torn_end(fd, path)
-    return journal
+
+
+def _is_head(line: Mapping[str, Any]) -> bool:
+    """Whether a line is the first of a journal: who runs what is told by texts."""
+    texts = ("runbook", "task", "salt")
+    return line.get("event") == "begin" and all(isinstance(line.get(each), str) for each in texts)
 
 
 def encoded(value: Any) -> Any:
@@ -248,10 +271,10 @@ def summaries(directory: Path) -> list[dict[str, Any]]:
     found = []
     for path in sorted(directory.glob("*.jsonl")) if directory.is_dir() else []:
         lines = _read(path)
-        if lines and lines[0].get("event") == "begin" and "task" in lines[0]:
+        if lines and _is_head(lines[0]):
             head = {name: lines[0][name] for name in lines[0] if name not in {"event", "salt"}}
             state = "ended" if lines[-1].get("event") == "end" else "cut off"
-            tickets = [line["ticket"] for line in lines if line.get("event") == "ticket"]
+            tickets = [line.get("ticket") for line in lines if line.get("event") == "ticket"]
             found.append({**head, "state": state, "tickets": tickets})
     return sorted(found, key=lambda run: str(run.get("began", "")))
 
@@ -279,7 +302,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
     """
     try:
         lines = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
-    except (OSError, ValueError):
+    except (OSError, RecursionError, ValueError):
         return []
     return lines if all(isinstance(line, dict) for line in lines) else []
 
@@ -289,6 +312,36 @@ def _drop_torn_end(fd: int, path: Path) -> None:
     content = path.read_bytes()
     if content and not content.endswith(b"\n"):
         os.ftruncate(fd, content.rfind(b"\n") + 1)
+
+
+def _write_whole(fd: int, content: bytes) -> None:
+    """Adds a line whole or not at all: a part of one would spoil the next.
+
+    Raises:
+        OSError: The file takes no more.
+    """
+    length = os.fstat(fd).st_size
+    is_whole = False
+    try:
+        is_whole = os.write(fd, content) == len(content)
+    finally:
+        if not is_whole:
+            os.ftruncate(fd, length)
+    if not is_whole:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _check_own(directory: Path) -> None:
+    """Refuses a folder that somebody else could change: what is done is read from there.
+
+    Raises:
+        OSError: It is another user's, or everyone may write in it.
+    """
+    if not hasattr(os, "geteuid"):  # where permissions are told otherwise
+        return
+    found = directory.stat()
+    if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
+        raise OSError(errno.EPERM, "others may write there")
 
 
 def _lock(journal: Journal) -> None:

@@ -65,7 +65,7 @@ class Known:
             found = self.find(reference)
             try:
                 return shaped(found, reference.wants)
-            except (TypeError, ValueError) as err:
+            except (ArithmeticError, TypeError, ValueError) as err:
                 name = ".".join(reference.path) or "."
                 raise Unfilled(f"`{reference.origin.value}` `{name}`: {err}") from None
 
@@ -93,8 +93,14 @@ def follow(value: Any, path: tuple[str, ...]) -> Any:
 
 
 def is_attribute(value: Any) -> bool:
-    """Whether a value is one of DynamoDB's attribute values, `{"S": "..."}`."""
-    return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in _ATTRIBUTE_TYPES
+    """Whether a value is one of DynamoDB's attribute values, `{"S": "..."}`.
+
+    An item whose one attribute is called `N` is none: what it holds is no text.
+    """
+    if not (isinstance(value, Mapping) and len(value) == 1):
+        return False
+    ((kind, held),) = value.items()
+    return kind in _ATTRIBUTE_TYPES and not (isinstance(held, Mapping) and kind != "M")
 
 
 def simple(value: Any) -> Any:

@@ -306,6 +306,8 @@ class Runbook:
         directory: Folder of the file, where Python steps are looked up; None for mappings.
         sha256: Its content hash, hexadecimal: over the document as canonical JSON and the source
             files of its Python steps. White space and comments do not change it.
+        python_sha256: Digests of those files, by their names from the folder; what is executed has
+            to have them.
     """
 
     name: str
@@ -324,3 +326,4 @@ class Runbook:
     source: str = "<runbook>"
     directory: Path | None = None
     sha256: str = ""
+    python_sha256: Mapping[str, str] = field(default_factory=dict)

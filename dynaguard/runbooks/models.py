@@ -12,7 +12,9 @@ from typing import Any, Final
 from botocore.exceptions import DataNotFoundError
 from botocore.session import Session, get_session
 
-_ADDED_BY_BOTOCORE: Final[Mapping[str, frozenset[str]]] = {"s3": frozenset({"EncodingType"})}
+_ADDED_BY_BOTOCORE: Final[Mapping[str, frozenset[str]]] = {
+    "s3": frozenset({"ChecksumAlgorithm", "ChecksumMode", "EncodingType"})
+}
 """Members that botocore fills in itself, by service."""
 
 

@@ -1,4 +1,4 @@
-"""Tells that a task or the run of a runbook began and ended: who, which runbook, until when.
+"""Tells that a task or the run of a runbook began, ended or was refused: who, which, until when.
 
 Of its parameters the names are told, and one hash over the runbook and their values.
 """
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from dynaguard.access.changes import AccessChange, ChangeKind, note_change
 from dynaguard.hooks.lifecycle import current
+from dynaguard.hooks.task_sessions import BaseSession
 from dynaguard.scope import current_scope
 
 if TYPE_CHECKING:
-    from dynaguard.hooks.task_sessions import BaseSession
+    from dynaguard.errors import PolicyDenied
     from dynaguard.runbooks.orders import Order
     from dynaguard.runbooks.task import Task
 
@@ -24,6 +25,7 @@ _KINDS: Final[Mapping[tuple[str, str], ChangeKind]] = {
     ("run", "begun"): "run begun",
     ("run", "ended"): "run ended",
 }
+_REFUSED_KINDS: Final[Mapping[str, ChangeKind]] = {"task": "task refused", "run": "run refused"}
 
 
 def tell_begun(task: Task, order: Order) -> None:
@@ -34,6 +36,27 @@ def tell_begun(task: Task, order: Order) -> None:
 def tell_ended(task: Task, order: Order, exc_type: type[BaseException] | None) -> None:
     """Tells that a task was left, and how: of an exception the class alone. Never raises."""
     _tell(task, order, "ended", "ok" if exc_type is None else f"failed ({exc_type.__name__})")
+
+
+def tell_refused(order: Order, refused: PolicyDenied) -> None:
+    """Tells that a task was refused before it began, and why. Never raises."""
+    bound, ticket = order.bound, getattr(refused, "ticket", None)
+    note_change(
+        AccessChange(
+            _REFUSED_KINDS["task" if bound is None else "run"],
+            order.id or order.name,
+            starter(BaseSession(order.base)),
+            reason=refused.reason,
+            acting_as=current_scope().acting_name,
+            subject_sha256=None if bound is None else bound.subject_sha256,
+            ticket=ticket,
+            runbook=None if bound is None else bound.runbook.name,
+            runbook_sha256=None if bound is None else bound.runbook.sha256,
+            parameters=() if bound is None else tuple(sorted(bound.values)),
+            status=f"refused ({type(refused).__name__})",
+            correlation_id=order.incident,
+        )
+    )
 
 
 def starter(base: BaseSession) -> str:

@@ -17,7 +17,8 @@ MAX_LENGTH: Final = 1024
 MAX_PATTERN_LENGTH: Final = 512
 MAX_WAYS: Final = 4_000_000
 """Most ways to match that a pattern may leave open: some tenths of a second at worst."""
-_REPEAT: Final = re.compile(r"\{(\d{1,4})?(,)?(\d{1,4})?\}")
+_REPEAT: Final = re.compile(r"\{(?!\})(\d*)(?:(,)(\d*))?\}")
+"""As Python reads repeats: `{}` is none, and digits may be many."""
 _LOOSE_BY_SIGN: Final = {"*": MAX_LENGTH + 1, "+": MAX_LENGTH, "?": 2}
 
 
@@ -75,7 +76,8 @@ class _Scanner:
             return inner
         # Each turn of a group may go another way: two ways in 22 turns are too many already.
         ways = _bounded(inner ** min(most, 22)) if is_group else 1.0
-        return _bounded(ways * (most - least + 1))
+        # And each turn costs, also where nothing is matched in it: `(){9999}`.
+        return _bounded(ways * (most if is_group else most - least + 1))
 
     def _element(self) -> float:
         """Passes one element: a character, a class, or a group and what it holds."""
@@ -122,7 +124,7 @@ class _Scanner:
         elif found := _REPEAT.match(self.text, self.at):
             low, comma, high = found.groups()
             least = int(low or 0)
-            most = (int(high) if high else MAX_LENGTH) if comma else least
+            most = (int(high) if high else max(MAX_LENGTH, least)) if comma else least
             self.at = found.end()
         else:
             return 1, 1

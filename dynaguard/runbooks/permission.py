@@ -17,7 +17,9 @@ from dynaguard.hooks.lifecycle import current
 from dynaguard.policy.principals import PrincipalClause, views_of
 
 if TYPE_CHECKING:
+    from dynaguard.access.approvals import Approvals
     from dynaguard.access.tickets import Ticket
+    from dynaguard.guard import Guard
     from dynaguard.policy.model import ApprovalTerms, PolicyDocument, PrincipalPattern, RunbookPin
     from dynaguard.runbooks.bound import BoundRunbook
     from dynaguard.runbooks.model import Runbook
@@ -124,19 +126,13 @@ def settle_run(
         ApprovalRequired: It is open; `.ticket` names it. Begun again once it is approved, by the
             same identity with the same parameters, the task begins.
         PolicyDenied: It was denied; or the approval was used by another run in between.
-        ConfigurationError: No access store is set to ask anybody by, or who asks is not known.
+        ConfigurationError: Nobody can be asked, or who asks is not known.
         AccessStoreError: The store cannot be used.
 
     Effects: reads and changes the access store; never waits. Nothing is used up before all are
     approved.
     """
-    guard = current()[0]
-    approvals = None if guard is None else guard.rooms.access.approvals
-    if approvals is None:
-        raise ConfigurationError(
-            f"runbook `{bound.runbook.name}` has to be approved before it runs, and there is no "
-            "access store to ask people by; set `access_store`"
-        )
+    approvals = approvals_of(current()[0], bound.runbook)
     why = f"run of {bound.runbook.name}"
     tickets = [approvals.ask_for_run(bound, principal, terms, reason=why) for terms in needed]
     now_s = approvals.asking.book.clock.for_end_s()
@@ -149,6 +145,25 @@ def settle_run(
     except TicketError as err:
         raise refusal(bound.runbook.name, principal, str(err), "begin it again") from err
     return RunApproval(claimed[-1].id, min(ticket.end_epoch_s for ticket in claimed))
+
+
+def approvals_of(guard: Guard | None, runbook: Runbook) -> Approvals:
+    """The guard's approvals, for a runbook that has to be approved.
+
+    Raises:
+        ConfigurationError: Nobody can be asked: no store is set, nobody is in a group that may
+            approve, or the mode refuses nothing.
+    """
+    access = None if guard is None else guard.rooms.access
+    if access is None or access.store is None:
+        why = "there is no access store to ask people by; set `access_store`"
+    elif access.approvals is None:
+        why = "mode `observe` asks nobody; set `mode` to `enforce`"
+    elif guard is None or guard.document is None:
+        why = "without a policy nobody is in a group that may; name one with `[groups]`"
+    else:
+        return access.approvals
+    raise ConfigurationError(f"runbook `{runbook.name}` has to be approved, and {why}")
 
 
 def _check_approved(runbook: str, principal: Principal, ticket: Ticket, now_s: float) -> None:

@@ -87,6 +87,11 @@ def module_file(runbook: Runbook, target: str) -> Path:
     return runbook.directory / Path(runbook.source).name
 
 
+def file_name(runbook: Runbook, file: Path) -> str:
+    """The name of a Python step's file, as digests of the runbook have it."""
+    return file.relative_to(runbook.directory or "").as_posix()
+
+
 def _line_of(err: BaseException, file: str) -> int:
     """The line of a file at which an error was raised, 0 where it was not there."""
     line, trace = 0, err.__traceback__

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.errors import ConfigurationError, RunbookError
 from dynaguard.runbooks.calling import Request
-from dynaguard.runbooks.python_source import load_module, module_file
+from dynaguard.runbooks.python_source import file_name, load_module, module_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dynaguard.runbooks.model import PythonStep, Runbook, Step
 
 CallNow = Callable[[Request], dict[str, Any]]
@@ -108,11 +111,13 @@ def load_function(runbook: Runbook, action: PythonStep, step: str) -> Callable[[
     It stands beside the runbook's file, where the content hash covers it.
 
     Raises:
-        RunbookError: There is none.
+        RunbookError: There is none, or its file is another than the hash covers.
     """
     try:
         file = module_file(runbook, action.target)
-        found = load_module(file, file.read_bytes())[action.target.partition(":")[2]]
+        raw = file.read_bytes()
+        _check_unchanged(runbook, file, raw, step)
+        found = load_module(file, raw)[action.target.partition(":")[2]]
     except (ConfigurationError, KeyError, OSError, ValueError) as err:
         raise RunbookError(
             f"runbook `{runbook.name}`: step `{step}` names `{action.target}`, which cannot be "
@@ -127,3 +132,16 @@ def load_function(runbook: Runbook, action: PythonStep, step: str) -> Callable[[
             step=step,
         )
     return found  # type: ignore[no-any-return]
+
+
+def _check_unchanged(runbook: Runbook, file: Path, raw: bytes, step: str) -> None:
+    """Refuses a file that is not the one that was read with the runbook: nobody approved it."""
+    name = file_name(runbook, file)
+    if hashlib.sha256(raw).hexdigest() == runbook.python_sha256.get(name):
+        return
+    raise RunbookError(
+        f"runbook `{runbook.name}`: the file `{name}` of step `{step}` was changed after the "
+        "runbook was read, nothing of it was executed; begin a new run",
+        runbook=runbook.name,
+        step=step,
+    )

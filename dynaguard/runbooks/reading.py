@@ -28,7 +28,7 @@ from dynaguard.runbooks.compiling import faults_of
 from dynaguard.runbooks.model import PythonStep, RunAccess, Runbook, RunLimits, Step
 from dynaguard.runbooks.numbers import seconds, whole
 from dynaguard.runbooks.parameter_section import check_parameters
-from dynaguard.runbooks.python_source import PYTHON, module_file, read_python
+from dynaguard.runbooks.python_source import PYTHON, file_name, module_file, read_python
 from dynaguard.runbooks.references import Known
 from dynaguard.runbooks.steps_section import StepsChecker
 from dynaguard.runbooks.terms_section import check_terms
@@ -82,7 +82,7 @@ def read_runbook(source: str | os.PathLike[str] | Mapping[str, Any]) -> Runbook:
     if findings.problems:
         raise PolicySyntaxError(_in_order(findings.problems))
     content = {"runbook": read.data, "python": digests} if digests else {"runbook": read.data}
-    return replace(runbook, sha256=sha256_of(content))
+    return replace(runbook, sha256=sha256_of(content), python_sha256=digests)
 
 
 def _source(source: str | os.PathLike[str] | Mapping[str, Any]) -> Source:
@@ -278,8 +278,7 @@ def _python_digests(findings: Findings, runbook: Runbook) -> dict[str, str]:
         except OSError as err:
             _note(findings, step, "python", f"its file cannot be read ({err.strerror})")
         else:
-            name = file.relative_to(runbook.directory or "").as_posix()
-            digests[name] = hashlib.sha256(raw).hexdigest()
+            digests[file_name(runbook, file)] = hashlib.sha256(raw).hexdigest()
     return digests
 
 

@@ -22,6 +22,20 @@ ANY_TYPES: Final = (
     *("any", "attribute", "binary", "boolean", "integer", "key", "list", "map", "number"),
     *("string", "timestamp"),
 )
+_ANY_BY_WANTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "attribute": ("attribute", "key", "map", "any"),
+    "blob": ("binary", "string", "any"),
+    "boolean": ("boolean", "any"),
+    "integer": ("integer", "number", "any"),
+    "key": ("key", "attribute", "map", "any"),
+    "list": ("list", "any"),
+    "map": ("map", "any"),
+    "number": ("number", "integer", "any"),
+    "numeral": ("string", "any"),
+    "string": ("string", "any"),
+    "timestamp": ("timestamp", "string", "integer", "number", "any"),
+}
+"""Types of `$any` that a value in a place can be of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +155,12 @@ def type_of(reference: Reference, known: Known) -> ParameterType | None:
     if reference.origin is Origin.ITEM and known.items is not None:
         return known.items.elements
     return None
+
+
+def fitting_any(wants: str) -> tuple[str, ...]:
+    """Types of `$any` that fit a place.
+
+    Args:
+        wants: As `Reference.wants` has it.
+    """
+    return _ANY_BY_WANTS["list" if wants.startswith("list:") else wants]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dynaguard.errors import RunbookError
+from dynaguard.runbooks.journal import NO_LINKS
 from dynaguard.runbooks.results import StepRecord
 
 FILE_NAME = "runs.log"
@@ -58,7 +59,7 @@ class RunLog:
         line = json.dumps({"at": at, "event": event, **self._head, **fields}, sort_keys=False)
         _log.info("%s", line)
         try:
-            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINKS, 0o600)
             try:
                 os.write(fd, line.encode() + b"\n")
             finally:

@@ -27,7 +27,7 @@ from dynaguard.errors import (
 from dynaguard.hooks.lifecycle import current
 from dynaguard.hooks.task_sessions import BaseSession
 from dynaguard.runbooks import journal as journals
-from dynaguard.runbooks.approving import StoreApprovals, approvals_of
+from dynaguard.runbooks.approving import StoreApprovals
 from dynaguard.runbooks.binding import bind
 from dynaguard.runbooks.compiling import RunPlace
 from dynaguard.runbooks.engine import Engine
@@ -38,9 +38,15 @@ from dynaguard.runbooks.entering import (
     enter_task,
     session_at_hand,
 )
-from dynaguard.runbooks.interaction import Interaction, needs_approval, waits_for_people
+from dynaguard.runbooks.interaction import (
+    Interaction,
+    has_approval_step,
+    needs_approval,
+    waits_for_people,
+)
 from dynaguard.runbooks.masking import RunMasks
 from dynaguard.runbooks.model import Parameter, ParameterType, Runbook
+from dynaguard.runbooks.permission import approvals_of
 from dynaguard.runbooks.results import RunResult
 from dynaguard.runbooks.runlog import FILE_NAME, RunLog
 from dynaguard.runbooks.spending import Spending
@@ -95,6 +101,8 @@ class RunOptions:
 
 def run(runbook: Runbook, params: Mapping[str, Any], options: RunOptions) -> RunResult:
     """Runs a runbook, see `run_runbook`."""
+    if options.doubtful not in (None, "done", "repeat"):
+        raise ConfigurationError("`doubtful` must be `done` or `repeat`, nothing was run")
     guard = _guard_in_force(runbook)
     waiting = waits_for_people(runbook)
     if waiting and options.interaction.confirm is None:
@@ -164,13 +172,19 @@ class _Run:
             return self._steps(clients, asking, order.correlation_id, started_s)
 
     def _store_approvals(self) -> AskApproval | None:
-        """Asks by the guard's access store; None where there is none."""
-        if not needs_approval(self.bound.runbook, self.guard.document):
+        """Asks by the guard's access store; None where nothing has to be approved.
+
+        Raises:
+            ConfigurationError: A step has to be, and nobody can be asked. Of the run as a whole
+                whoever enters its task tells that.
+        """
+        runbook, guard = self.bound.runbook, self.guard
+        if not needs_approval(runbook, guard.document):
             return None
-        approvals = approvals_of(self.guard)
-        if approvals is None:
+        is_open = guard.rooms.access.approvals is None or guard.document is None
+        if is_open and not has_approval_step(runbook):
             return None
-        return StoreApprovals(approvals, self._who(), self.journal)
+        return StoreApprovals(approvals_of(guard, runbook), self._who(), self.journal)
 
     def _steps(
         self,

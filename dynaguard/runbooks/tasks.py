@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from dynaguard.access.clock import StrictClock
 from dynaguard.access.narrowing import narrowing_statements
 from dynaguard.access.sessions import SessionTerms
-from dynaguard.errors import ConfigurationError
+from dynaguard.errors import ConfigurationError, PolicyDenied
 from dynaguard.runbooks.beginning import begin
 from dynaguard.runbooks.naming import bind_runbook
-from dynaguard.runbooks.noting import tell_begun, tell_ended
+from dynaguard.runbooks.noting import tell_begun, tell_ended, tell_refused
 from dynaguard.runbooks.orders import Order, check_order, task_duration_s, task_name
 from dynaguard.runbooks.permission import settle_run
 from dynaguard.runbooks.task import Task, innermost_task, note_begun
@@ -77,12 +77,16 @@ class TaskManager:
         if self._is_used:
             raise ConfigurationError("this task was begun before, make a new one with `task()`")
         self._is_used = True
-        begun = begin(
-            self._order,
-            clock=self._clock,
-            settle_run=self._settle_run,
-            make_client=self._make_client,
-        )
+        try:
+            begun = begin(
+                self._order,
+                clock=self._clock,
+                settle_run=self._settle_run,
+                make_client=self._make_client,
+            )
+        except PolicyDenied as refused:
+            tell_refused(self._order, refused)
+            raise
         ScopeManager(lambda _: begun.scope).__enter__()
         self._task = begun
         note_begun(begun)

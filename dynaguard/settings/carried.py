@@ -100,7 +100,7 @@ def read_scope_text(text: str) -> CarriedScope:
         raise Unreadable(f"it has {len(text)} characters, at most {MAX_SCOPE_CHARACTERS} are read")
     try:
         carried = json.loads(text)
-    except ValueError:
+    except (RecursionError, ValueError):
         raise Unreadable("it is no JSON, only `dynaguard.scope_environ()` writes it") from None
     if not isinstance(carried, dict) or carried.get("v") != _VERSION:
         raise Unreadable(
@@ -162,7 +162,7 @@ def _document(value: Any, where: str) -> None:
     """JSON text of a list."""
     try:
         is_list = isinstance(json.loads(_text(value, where)), list)
-    except json.JSONDecodeError:
+    except (RecursionError, json.JSONDecodeError):
         is_list = False
     if not is_list:
         raise Unreadable(f"`{where}` must be JSON text of a list")

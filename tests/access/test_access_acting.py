@@ -203,6 +203,8 @@ _GOOD = {"kind": "agent", "name": "bot", "task": "t"}
     [
         "",
         "nonsense",
+        "[" * 31_000,
+        json.dumps({"v": 1, "boundaries": [{**_GOOD, "statements": "[" * 31_000}]}),
         "[]",
         "{}",
         '{"v":2,"boundaries":[]}',

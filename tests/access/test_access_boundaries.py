@@ -13,6 +13,8 @@ import pytest
 
 import dynaguard
 from dynaguard.boundary import Boundary
+from dynaguard.runbooks.binding import bind
+from dynaguard.runbooks.reading import read_runbook
 from dynaguard.scope import ScopeManager
 
 TABLE = "arn:aws:dynamodb:eu-west-1:*:table/orders"
@@ -196,3 +198,54 @@ def test_an_unknown_attribute_of_a_boundary_is_refused() -> None:
     """A newer version may limit more than this one knows: it does not go on without."""
     with pytest.raises(TypeError):
         Boundary.from_dict({"kind": "agent", "name": "a", "task": "t", "max_dollars": 1})
+
+
+@pytest.fixture
+def sts() -> Any:
+    """A client of STS whose calls are answered before they leave."""
+    client = boto3.client("sts", region_name="eu-west-1")
+    answer = type("Answer", (), {"status_code": 200})()
+    client.meta.events.register("before-call.sts", lambda **_: (answer, {"Answered": True}))
+    return client
+
+
+@pytest.mark.parametrize("name", ["get_caller_identity", "get_session_token"])
+def test_a_call_that_needs_no_permission_is_refused_unless_it_is_named(
+    sts: Any, name: str
+) -> None:
+    """IAM could not refuse it, the boundary does: new credentials are had by such a call."""
+    with dynaguard.install(ALLOW_ALL), _within(_task(statements=READ_ONE)):
+        assert "like this" in _reason(getattr(sts, name))
+
+
+def test_statements_name_a_call_that_needs_no_permission(sts: Any) -> None:
+    """By its action, on any resource."""
+    named = json.dumps([{"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}])
+    with dynaguard.install(ALLOW_ALL), _within(_task(statements=named)):
+        assert sts.get_caller_identity() == {"Answered": True}
+
+
+def test_a_step_names_a_call_that_needs_no_permission(sts: Any) -> None:
+    """No statement of it is compiled, since IAM knows none; its template names it."""
+    step = {"name": "who", "call": "sts:GetCallerIdentity"}
+    other = {"name": "get", "call": "dynamodb:ListTables"}
+    named = {"runbook": 1, "name": "who", "purpose": "p", "owner": "o", "step": [step, other]}
+    bound = bind(read_runbook(named), {}, region="eu-west-1", account_id=None)
+    boundary = bound.boundary("INC-1", expires_epoch_s=4e9)
+
+    with dynaguard.install(ALLOW_ALL), _within(boundary):
+        assert sts.get_caller_identity() == {"Answered": True}
+        assert "no step of it calls" in _reason(sts.get_session_token)
+
+
+def test_no_presigned_url_outlives_a_boundary(dynamodb: Any) -> None:
+    """It could be used for days; AWS would not know of the end."""
+    params = {"TableName": "orders", "Key": {"order_id": {"S": "A-1"}}}
+    with dynaguard.install(ALLOW_ALL):
+        with _within(_task(statements=READ_ONE)):
+            dynamodb.generate_presigned_url("get_item", Params=params)
+        with _within(_task(statements=READ_ONE, expires_epoch_s=4e9)):
+            assert "after its end" in _reason(
+                dynamodb.generate_presigned_url, ClientMethod="get_item", Params=params
+            )
+            assert dynamodb.get_item(**params) == {"Answered": True}

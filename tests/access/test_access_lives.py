@@ -100,6 +100,19 @@ def test_a_call_elsewhere_gets_the_task_s_scope_and_keeps_its_own_boundaries() -
     assert bound_scope(found, task) is found
 
 
+def test_a_boundary_of_the_same_task_does_not_stand_for_the_task_s_own() -> None:
+    """Who acts names the task that they work for; that is no way out of it."""
+    of_task = Boundary("runbook", "fix", "t-1", statements="[]", expires_epoch_s=10.0)
+    task = Scope(task="t-1", runbook="fix", boundaries=(of_task,))
+    of_agent = Boundary("agent", "bot", "t-1")
+    elsewhere = Scope(task="t-1", boundaries=(of_agent,), acting_name="bot")
+
+    found = bound_scope(elsewhere, task)
+
+    assert found.boundaries == (of_task, of_agent)
+    assert found.runbook == "fix"
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     """A clock that stands still until a test moves it."""

@@ -132,6 +132,38 @@ def test_values_of_parameters_are_not_shown(sts: FakeSts) -> None:
     assert "hush" not in done.stderr + done.stdout
 
 
+SECRET_RUNBOOK = """
+runbook = 1
+name = "unlock"
+purpose = "Unlocks an order"
+owner = "team-orders"
+[parameters.pin]
+type = "secret"
+[[step]]
+name = "read"
+call = "dynamodb:GetItem"
+params = { TableName = "orders", Key = { pin = { "$param" = "pin" } } }
+"""
+
+
+def test_a_secret_comes_from_no_command_line(
+    sts: FakeSts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every process of the machine could read it there; `--secret` names where it is kept."""
+    path = tmp_path / "unlock.toml"
+    path.write_text(SECRET_RUNBOOK)
+    monkeypatch.setenv("PIN", "hush-17")
+    narrowed = ("--role", ROLE, "--runbook", str(path))
+
+    refused = run(*narrowed, "--param", "pin=hush-17")
+    done = run(*narrowed, "--secret", "pin=env:PIN")
+
+    assert refused.exit_code == 2
+    assert "--secret pin=env:VARIABLE" in refused.stderr
+    assert done.exit_code == 0, done.stderr
+    assert "hush-17" not in refused.output + done.output + str(sts.asked)
+
+
 def test_a_command_runs_with_the_session_and_without_the_profile(
     sts: FakeSts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -364,3 +364,20 @@ def test_a_failing_guard_can_be_told_to_let_calls_through(
         client.get_item(TableName="orders", Key=KEY)
 
     assert len(wire.sent) == 1
+
+
+def test_a_failing_guard_lets_no_call_of_a_task_through(
+    client: Any, wire: Any, policy: Any
+) -> None:
+    """Whatever `on_error` says: what a boundary holds is held."""
+    guard = dynaguard.install(policy(), on_error="allow")
+
+    class Broken:
+        def resolve(self, *_: object) -> None:
+            raise RuntimeError
+
+    object.__setattr__(guard.rooms, "resolver", Broken())
+    with dynaguard.acting_as("helper", expires_in=60), pytest.raises(dynaguard.GuardFailure):
+        client.get_item(TableName="orders", Key=KEY)
+
+    assert wire.sent == []

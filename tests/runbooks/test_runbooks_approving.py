@@ -15,6 +15,7 @@ from dynaguard.errors import AccessStoreError, ApprovalRequired, ConfigurationEr
 from dynaguard.policy.model import ApprovalTerms
 from dynaguard.runbooks.journal import reopen
 from dynaguard.runbooks.model import ApprovalStep, RunAccess, Step
+from dynaguard.runbooks.reading import read_runbook
 from dynaguard.testing.stores import MemoryStore
 from tests.access.approving import ETL_ARN, LEADS, approve, deny
 from tests.runbooks.run_cases import POLICY, find_orders, log_lines, make_table, run_once, runbook
@@ -185,3 +186,83 @@ def test_a_store_that_cannot_be_reached_lets_nothing_past(
 
     assert "--resume" in caught.value.__notes__[0]
     assert log_lines(tmp_path)[-1]["outcome"] == "failed"
+
+
+READING: dict[str, Any] = {
+    "runbook": 1,
+    "name": "find-orders",
+    "purpose": "Finds orders",
+    "owner": "team-orders",
+    "access": {"approval": {"any_of": ["leads"]}},
+    "step": [{"name": "find", "call": "dynamodb:Scan", "params": {"TableName": "orders"}}],
+}
+
+
+def task_of(book: Any) -> Any:
+    """A task of a runbook."""
+    return dynaguard.task(book, region="eu-west-1", session=boto3.Session())
+
+
+def test_a_task_asks_though_no_statement_requires_an_approval(
+    asked: Any, store: MemoryStore
+) -> None:
+    """What the runbook demands is enough; once it is approved the task begins, and once alone."""
+    with pytest.raises(ApprovalRequired) as caught, task_of(READING):
+        pass
+    approve(store, str(caught.value.ticket))
+
+    with task_of(READING) as begun:
+        assert begun.boundary.ticket == caught.value.ticket
+    with pytest.raises(ApprovalRequired), task_of(READING):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"policy": None}, "without a policy nobody is in a group"),
+        ({"mode": "observe"}, "mode `observe`"),
+        ({"access_store": None}, "there is no access store"),
+    ],
+)
+def test_why_nobody_can_be_asked_is_told_by_tasks_and_runs_alike(
+    store: MemoryStore, tmp_path: Path, options: dict[str, Any], why: str
+) -> None:
+    """Nothing begins, and the message says what to set."""
+    settings = {"policy": POLICY, "access_store": store, "identity": ETL_ARN, **options}
+    book = read_runbook(READING)
+    with mock_aws(), dynaguard.install(**settings):
+        with pytest.raises(ConfigurationError, match=why), task_of(book):
+            pass
+        with pytest.raises(ConfigurationError, match=why):
+            dynaguard.run_runbook(book, directory=tmp_path)
+
+
+def test_a_call_that_the_policy_has_approved_first_is_waited_for(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    """The run ends with the call's ticket, its write not in doubt, and goes on with it."""
+    counting = {
+        "Sid": "CountsNeedALead",
+        "Effect": "RequireApproval",
+        "Action": "dynamodb:UpdateItem",
+        "Resource": "*",
+        "Approval": {"any_of": ["leads"], "duration_s": 300, "uses": 3},
+    }
+    policy = {
+        **POLICY,
+        "groups": {"leads": ["arn:aws:iam::123456789012:role/lead-*"]},
+        "statement": [*POLICY["statement"], counting],
+    }
+    book = runbook(find_orders(), count_orders())
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        make_table(client, {"ada": 1})
+        with dynaguard.install(policy, identity=ETL_ARN, access_store=store):
+            err = waiting(book, tmp_path)
+            journal = reopen(tmp_path, str(err.run))
+            assert (journal.doubtful, journal.tickets) == (0, [err.ticket])
+            journal.close()
+            approve(store, str(err.ticket))
+            run_once(book, PARAMS, tmp_path, resume=err.ticket)
+        assert seen(client) == ["1"]

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from dynaguard.access.templates import Templates
 from dynaguard.errors import ConfigurationError
 from dynaguard.runbooks.binding import bind, call_params
 from dynaguard.runbooks.bound import BoundRunbook
 from dynaguard.runbooks.model import CallTemplate, Origin, Reference
 from dynaguard.runbooks.reading import read_runbook
+from tests.runbooks.random_calls import make_call
 
 PLACE = {"region": "eu-west-1", "account_id": "123456789012"}
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders"
@@ -191,11 +193,24 @@ def test_a_transaction_compiles_to_the_actions_of_its_items(
 
     (statement,) = bound.iam_statements
     assert statement["Action"] == ["dynamodb:DeleteItem", "dynamodb:PutItem"]
-    assert statement["Condition"]["StringEquals"] == {
-        "dynamodb:ReturnValues": "NONE",
-        "dynamodb:EnclosingOperation": "TransactWriteItems",
-    }
+    condition = statement["Condition"]
+    assert condition["StringEquals"] == {"dynamodb:EnclosingOperation": "TransactWriteItems"}
+    assert condition["StringEqualsIfExists"] == {"dynamodb:ReturnValues": "NONE"}
     assert bound.templates[0]["free"] == ["ClientRequestToken"]
+
+
+def test_a_write_that_asks_for_something_back_has_to_carry_it(
+    changed: Callable[..., dict[str, Any]],
+) -> None:
+    """Only `NONE` may be missing from a request; `ALL_OLD` of a step stays a plain condition."""
+    params = {"TableName": "orders", "Key": {"customer_id": "C-1"}, "ReturnValues": "ALL_OLD"}
+    step = {"name": "drop", "call": "dynamodb:DeleteItem", "params": params}
+
+    bound = bind(read_runbook(changed(step=[step])), {"customer_id": "C-17"}, **PLACE)
+
+    condition = bound.iam_statements[0]["Condition"]
+    assert condition["StringEquals"] == {"dynamodb:ReturnValues": "ALL_OLD"}
+    assert "StringEqualsIfExists" not in condition
 
 
 def test_without_region_and_account_any_matches(changed: Callable[..., dict[str, Any]]) -> None:
@@ -235,3 +250,21 @@ def test_a_long_list_is_held_by_the_template_alone(
     (statement,) = bound.iam_statements
     assert "Condition" not in statement or "LeadingKeys" not in str(statement["Condition"])
     assert len(bound.templates[0]["params"]["Key"]["customer_id"]["$sha256"]) == 51
+
+
+def test_a_secret_cannot_be_guessed_from_what_travels(
+    changed: Callable[..., dict[str, Any]],
+) -> None:
+    """A boundary is in environment variables; a PIN's plain digest would be found in no time."""
+    params = {"TableName": "orders", "Key": {"customer_id": {"$param": "pin"}}}
+    step = [{"name": "get", "call": "dynamodb:GetItem", "params": params}]
+    runbook = read_runbook(changed(step=step, parameters={"pin": {"type": "secret"}}))
+
+    (template,) = bind(runbook, {"pin": "4711"}, **PLACE).templates
+
+    (kind,) = template["params"]["Key"]["customer_id"]
+    assert kind == "$pbkdf2"
+    held = Templates(json.dumps([template]))
+    for pin, is_allowed in (("4711", True), ("4712", False)):
+        call = make_call("dynamodb", "GetItem", {**params, "Key": {"customer_id": {"S": pin}}})
+        assert (held.mismatch(call) is None) is is_allowed

@@ -107,3 +107,26 @@ def test_a_run_ends_before_the_function_does(orders: Any, tmp_path: Path, book: 
     assert answer["run"]
     with pytest.raises(RunbookError, match="duration_s"):
         raising(event, Context(left_ms=2_000))
+
+
+@pytest.mark.parametrize(
+    ("event", "problem"),
+    [
+        ({"params": "customer_id"}, "`params` of the event must be a mapping"),
+        ({"params": ["ada"]}, "`params` of the event must be a mapping"),
+        ({"resume": 5}, "`resume` of the event must be text"),
+        ({"incident": {"id": 1}}, "`incident` of the event must be text"),
+        ({"doubtful": "Repeat"}, "`doubtful` must be `done` or `repeat`"),
+        ({"doubtful": ["done"]}, "`doubtful` of the event must be text"),
+    ],
+)
+def test_an_event_of_another_shape_runs_nothing(
+    orders: Any, tmp_path: Path, book: Any, event: dict[str, Any], problem: str
+) -> None:
+    """A word that is not known is never taken for one that is."""
+    handler = dynaguard.runbook_handler(book, directory=tmp_path)
+
+    with pytest.raises(ConfigurationError, match=problem):
+        handler({"params": {"customer_id": "ada"}, **event}, Context())
+
+    assert not list(tmp_path.iterdir())

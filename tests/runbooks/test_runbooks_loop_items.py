@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dynaguard.runbooks.answers import merged, target_of
 from dynaguard.runbooks.journal import decoded, encoded
-from dynaguard.runbooks.lookup import Known, Unfilled, follow
+from dynaguard.runbooks.lookup import Known, Unfilled, follow, simple
 from dynaguard.runbooks.model import Origin, Reference
 
 TEXTS = st.text(max_size=30)
@@ -109,3 +109,21 @@ def test_a_write_is_known_by_where_it_goes(key: Any, one: Any, other: Any) -> No
     for write in (update, put):
         assert write(key, one) == write(key, other)
         assert (write(one, key) == write(other, key)) == (one == other)
+
+
+def test_an_item_whose_attribute_is_called_like_a_type_is_an_item() -> None:
+    """Whoever writes items names their attributes."""
+    held = {"N": {"N": "5"}}
+
+    assert simple(held) == held
+    assert follow(held, ("N",)) == {"N": "5"}
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("number", [{"N": "1e999999"}, float("inf"), float("nan"), {"N": "x"}])
+def test_a_number_that_no_place_can_hold_ends_the_run_at_once(number: Any) -> None:
+    """By an error of the run's own, without minutes of reckoning."""
+    known = Known({}, {}, item=number)
+    for wants in ("integer", "number", "numeral"):
+        with pytest.raises(Unfilled):
+            known.fill({"Limit": Reference(Origin.ITEM, (), wants)})

@@ -196,6 +196,16 @@ TableNam = "orders"
         ),
         (
             (
+                'name = "s"\ncall = "dynamodb:BatchWriteItem"\n'
+                'params = { RequestItems = { "$param" = "customer_id" } }'
+            ),
+            (
+                "step[0].params.RequestItems: names tables within, write it out and let values "
+                "alone come from elsewhere"
+            ),
+        ),
+        (
+            (
                 'name = "s"\ncall = "dynamodb:GetItem"\npages = 2\n'
                 'params = { TableName = "t", Key = { a = "1" } }'
             ),
@@ -447,3 +457,53 @@ def test_nonsense_is_refused_and_never_breaks(step: Any, parameters: Any) -> Non
         told = len(runbook.sha256)
 
     assert told
+
+
+def _with_call(operation: str, params: dict[str, Any]) -> str:
+    """A Python runbook whose step declares one call."""
+    call = {"call": f"dynamodb:{operation}", "params": params}
+    step = [{"name": "go", "python": ":go", "calls": [call]}]
+    named = {"runbook": 1, "name": "fix", "purpose": "p", "owner": "o", "step": step}
+    return f"RUNBOOK = {named!r}\n\ndef go(context):\n    return 1\n"
+
+
+@pytest.mark.parametrize(
+    ("operation", "params"),
+    [
+        ("TransactWriteItems", {"TransactItems": {"$any": "list"}}),
+        ("TransactWriteItems", {"TransactItems": [{"Put": {"$any": "map"}}]}),
+        ("BatchWriteItem", {"RequestItems": {"$any": "map"}}),
+        ("BatchExecuteStatement", {"Statements": [{"$any": "map"}]}),
+    ],
+)
+def test_what_names_tables_within_is_written_out(
+    tmp_path: Path, operation: str, params: dict[str, Any]
+) -> None:
+    """A part of a request that holds names of tables, or expressions, is no free value."""
+    file = tmp_path / "fix.py"
+    file.write_text(_with_call(operation, params))
+
+    with pytest.raises(PolicySyntaxError, match=r"names tables within|holds expressions"):
+        read_runbook(file)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("string", "`key`, `attribute`, `map`, `any`"),
+        ("number", "`key`, `attribute`, `map`, `any`"),
+    ],
+)
+def test_any_value_of_a_type_that_never_fits_is_told(
+    tmp_path: Path, kind: str, words: str
+) -> None:
+    """A key's value is in DynamoDB's JSON, which no plain text or number matches."""
+    file = tmp_path / "fix.py"
+    file.write_text(_with_call("GetItem", {"TableName": "t", "Key": {"id": {"$any": kind}}}))
+
+    with pytest.raises(PolicySyntaxError) as caught:
+        read_runbook(file)
+
+    assert f"`{kind}` never is a value of a key attribute, write one of {words}" in str(
+        caught.value
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,19 @@ def test_a_run_that_ended_is_over(orders: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]\n", b'{"event":"done"}\n', b'{"event":"begin"}\nx\n']
+    "content",
+    [
+        b"",
+        b"[]\n",
+        b'{"event":"done"}\n',
+        b'{"event":"begin"}\nx\n',
+        b'{"event":"begin","salt":"zz","runbook":"a","task":"r1"}\n',
+        b'{"event":"begin","salt":"00","task":"r1"}\n',
+        b'{"event":"begin","salt":"00","runbook":"a","task":["r1"]}\n',
+        b'{"event":"begin","salt":"00","runbook":"a","task":"r1"}\n{"event":"done"}\n',
+        b'{"event":"begin","salt":"00","runbook":"a","task":"r1"}\n{"event":"ticket","ticket":[]}\n',
+        b'{"event":"begin","salt":"00","runbook":"a","task":"r1"}\n' + b"[" * 99_999 + b"\n",
+    ],
 )
 def test_a_journal_that_cannot_be_read_resumes_nothing(tmp_path: Path, content: bytes) -> None:
     """A line that is lost may be a write that would be made again."""
@@ -187,7 +200,8 @@ def test_a_journal_that_cannot_be_read_resumes_nothing(tmp_path: Path, content: 
     with pytest.raises(ConfigurationError, match="nobody can tell what is done"):
         reopen(tmp_path, "r1")
 
-    assert len(summaries(tmp_path)) == 0
+    for run in summaries(tmp_path):
+        assert isinstance(run["task"], str)
 
 
 def test_a_run_under_way_is_not_resumed_by_another(tmp_path: Path) -> None:
@@ -242,13 +256,13 @@ def test_a_step_that_must_be_approved_ends_the_run_until_it_is(
     assert "ada" not in " ".join(questions[0].summary)
 
 
-def test_without_anybody_to_ask_a_step_that_must_be_approved_ends_the_run(
+def test_without_anybody_to_ask_a_run_with_an_approval_does_not_begin(
     orders: Any, tmp_path: Path
 ) -> None:
-    """It never goes on by itself."""
-    book = runbook(Step("sure", ApprovalStep(ApprovalTerms())), find_orders())
+    """It never goes on by itself, nor is the part before the approval done."""
+    book = runbook(count_orders(), Step("sure", ApprovalStep(ApprovalTerms())), find_orders())
 
-    with pytest.raises(RunbookError, match="no access store"):
+    with pytest.raises(ConfigurationError, match="no access store"):
         run_once(book, {"customer": "ada"}, tmp_path)
 
 
@@ -276,3 +290,56 @@ def test_the_answer_of_a_write_is_there_after_a_resume(orders: Any, tmp_path: Pa
 
     assert done.steps[-1].outcome == "done"
     assert "Attributes" not in (tmp_path / f"{run['task']}.jsonl").read_text()
+
+
+def test_a_line_that_does_not_fit_on_the_disk_is_not_in_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of a line would spoil the next, and nobody could tell what is done."""
+    journal = begin(tmp_path, {"runbook": "a", "task": "r1"})
+    journal.note("intent", step="s", key="k1", operation="PutItem")
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda fd, content: whole(fd, content[:9]))
+
+    with pytest.raises(RunbookError, match="cannot be written"):
+        journal.note("intent", step="s", key="k2", operation="PutItem")
+    monkeypatch.undo()
+    journal.note("done", step="s", key="k1")
+    journal.close()
+
+    found = reopen(tmp_path, "r1")
+    assert (found.done, found.doubtful) == (1, 0)
+    found.close()
+
+
+def test_a_link_is_no_journal(tmp_path: Path) -> None:
+    """Somebody else's file is neither read nor written by it."""
+    begin(tmp_path, {"runbook": "a", "task": "r1"}).close()
+    (tmp_path / "r2.jsonl").symlink_to(tmp_path / "r1.jsonl")
+
+    with pytest.raises(ConfigurationError, match="no run `r2` is known"):
+        reopen(tmp_path, "r2")
+
+
+def test_a_folder_that_everybody_may_write_in_keeps_no_journal(tmp_path: Path) -> None:
+    """What it says is done would be anybody's word."""
+    begin(tmp_path, {"runbook": "a", "task": "r1"}).close()
+    tmp_path.chmod(0o777)
+
+    with pytest.raises(ConfigurationError, match="others may write there"):
+        begin(tmp_path, {"runbook": "a", "task": "r2"})
+    with pytest.raises(ConfigurationError, match="others may write there"):
+        reopen(tmp_path, "r1")
+
+
+def test_the_record_of_runs_follows_no_link(orders: Any, tmp_path: Path) -> None:
+    """A link in its place is refused before anything is called."""
+    target = tmp_path / "elsewhere"
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / "runs.log").symlink_to(target)
+
+    with pytest.raises(RunbookError, match="cannot be written"):
+        run_once(runbook(find_orders()), {"customer": "ada"}, runs)
+
+    assert not target.exists()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 import dynaguard
 from dynaguard.errors import ConfigurationError, PolicyDenied, RunbookError
+from dynaguard.hooks.exemption import own_calls
 from dynaguard.runbooks.model import Check, Loop, Pause, RunLimits, Step
+from dynaguard.runbooks.reading import read_runbook
 from dynaguard.runbooks.results import RunEvent
 from tests.runbooks.run_cases import (
     Clock,
@@ -271,3 +275,45 @@ def test_checks_within_a_loop_end_the_run(orders: Any, tmp_path: Path) -> None:
         run_once(book, {"customer": "ada"}, tmp_path)
 
     assert sorted(states(orders, "ada")) == ["o-002", "o-003", "o-004"]
+
+
+@pytest.mark.parametrize(
+    ("call", "params"),
+    [
+        ("iam:ListRoles", {}),
+        ("route53:ListHostedZones", {}),
+        ("cloudfront:ListDistributions", {}),
+        ("sts:GetCallerIdentity", {}),
+        ("s3:PutObject", {"Bucket": "notes", "Key": "k", "Body": "text"}),
+        ("s3:PutObject", {"Bucket": "notes", "Key": "k", "Body": {"$bytes": "AAE="}}),
+        ("s3:ListObjectsV2", {"Bucket": "notes"}),
+        ("s3:GetObject", {"Bucket": "notes", "Key": "old"}),
+    ],
+)
+def test_steps_of_other_services_pass_their_own_boundary(
+    orders: Any, tmp_path: Path, call: str, params: dict[str, Any]
+) -> None:
+    """Whatever botocore makes of the call: one region for all, streams of bytes, checksums."""
+    with own_calls():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="notes")
+        s3.put_object(Bucket="notes", Key="old", Body=b"1")
+    step = {"name": "it", "call": call, "params": params}
+    book = {"runbook": 1, "name": "it", "purpose": "p", "owner": "o", "step": [step]}
+
+    done = dynaguard.run_runbook(read_runbook(book), directory=tmp_path, region="us-east-1")
+
+    assert done.steps[0].outcome == "done"
+
+
+def test_the_body_of_a_step_is_held_byte_by_byte(orders: Any, tmp_path: Path) -> None:
+    """botocore makes a stream of it; another one is refused."""
+    params = {"Bucket": "notes", "Key": "k", "Body": "text"}
+    step = {"name": "it", "call": "s3:PutObject", "params": params}
+    book = {"runbook": 1, "name": "it", "purpose": "p", "owner": "o", "step": [step]}
+    s3 = boto3.client("s3", region_name="eu-west-1")
+
+    with dynaguard.task(book, region="eu-west-1", session=boto3.Session()):
+        for body in (b"other", io.BytesIO(b"other"), io.BytesIO(b"text and more")):
+            with pytest.raises(PolicyDenied, match="`Body` of `PutObject` is not as step"):
+                s3.put_object(Bucket="notes", Key="k", Body=body)

@@ -129,6 +129,21 @@ def test_a_python_step_makes_no_other_calls(orders: Any, tmp_path: Path, body: s
     assert states(orders, "bob") == {"o-000": "open"}
 
 
+def test_a_file_that_changed_after_the_runbook_was_read_is_not_executed(
+    orders: Any, tmp_path: Path
+) -> None:
+    """What was hashed, reviewed and approved is what runs."""
+    path = python_runbook(tmp_path)
+    book = read_runbook(path)
+    mark = tmp_path / "executed"
+    path.write_text(path.read_text() + f"\nopen({str(mark)!r}, 'w').close()\n")
+
+    with pytest.raises(RunbookError, match=r"`count\.py` of step `count` was changed after"):
+        run_runbook(book, {"customer": "ada"}, directory=tmp_path / "runs")
+
+    assert not mark.exists()
+
+
 def test_a_python_step_is_held_by_limits_too(orders: Any, tmp_path: Path) -> None:
     """However it calls."""
     body = "[client.query(**wanted) for _ in range(99)]"

@@ -8,12 +8,8 @@ from typing import Any, Final
 import click
 
 from dynaguard.cli.output import fail, reports_errors
-from dynaguard.cli.runbook.options import (
-    given_values,
-    named_runbook,
-    param_option,
-    with_secrets,
-)
+from dynaguard.cli.runbook.options import named_runbook, param_option
+from dynaguard.cli.runbook.values import run_values
 from dynaguard.runbooks.binding import bind
 
 _MOST_SESSION: Final = 2048
@@ -45,7 +41,7 @@ def command(
     Without a region or account, `*` stands in their place.
     """
     runbook = named_runbook(name)
-    values = with_secrets(runbook, given_values(params))
+    values = run_values(runbook, params, None, (), may_ask=True)
     bound = bind(runbook, values, region=region, account_id=account_id, partition=partition)
     statements = bound.statements if target == "guard" else bound.iam_statements
     policy: dict[str, Any] = {"Version": "2012-10-17", "Statement": list(statements)}

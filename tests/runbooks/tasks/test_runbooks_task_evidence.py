@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 import dynaguard
+from dynaguard.errors import PolicyDenied
 from dynaguard.hooks.task_sessions import BaseSession
 from dynaguard.runbooks import noting
+from dynaguard.runbooks.reading import read_runbook
 from tests.hooks.conftest import Wire
 from tests.runbooks.tasks.conftest import new_client
 from tests.runbooks.tasks.test_runbooks_task_runbooks import ALLOWING, PARAMS, READ
@@ -59,6 +61,43 @@ def test_a_task_that_fails_says_how(wire: Wire, tmp_path: Path) -> None:
     assert (ended["kind"], ended["status"]) == ("task ended", "failed (ValueError)")
     assert "secret" not in path.read_text()
     assert wire.sent == []
+
+
+def test_a_run_that_is_refused_before_it_begins_is_on_record(wire: Wire, tmp_path: Path) -> None:
+    """Who asked for which content with which parameters, and why it was refused; nothing else."""
+    path = tmp_path / "audit.jsonl"
+    pinned = {**ALLOWING, "runbooks": {"get-by-key": {"sha256": "0" * 64}}}
+    dynaguard.install(pinned, audit=path, identity="etl")
+
+    with pytest.raises(PolicyDenied), dynaguard.task("library:get-by-key", PARAMS, incident="I-1"):
+        pass
+
+    (line,) = lines_of(path)
+    change = line["change"]
+    assert (change["kind"], change["by"], change["runbook"]) == (
+        "run refused",
+        "etl",
+        "get-by-key",
+    )
+    assert "not the one that the policy trusts" in change["reason"]
+    assert change["parameters"] == ["customer_id", "order_id", "table"]
+    assert change["status"] == "refused (PolicyDenied)"
+    assert line["correlation_id"] == "I-1"
+    assert "C-00017" not in path.read_text()
+    assert wire.sent == []
+
+
+def test_a_run_of_the_engine_begins_and_ends_once_on_record(tmp_path: Path) -> None:
+    """The run and the task that it enters are one event each."""
+    path = tmp_path / "audit.jsonl"
+    book = {"runbook": 1, "name": "wait", "purpose": "p", "owner": "o"}
+    step = {"name": "wait", "pause": 0.001}
+    dynaguard.install(ALLOWING, audit=path, identity="etl")
+
+    dynaguard.run_runbook(read_runbook({**book, "step": [step]}), directory=tmp_path / "runs")
+
+    kinds = [line["change"]["kind"] for line in lines_of(path)]
+    assert kinds == ["run begun", "run ended"]
 
 
 def test_who_starts_a_task_may_not_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
