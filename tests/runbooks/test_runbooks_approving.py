@@ -251,7 +251,7 @@ def test_a_call_that_the_policy_has_approved_first_is_waited_for(
     }
     policy = {
         **POLICY,
-        "groups": {"leads": ["arn:aws:iam::123456789012:role/lead-*"]},
+        "groups": {"leads": [LEADS]},
         "statement": [*POLICY["statement"], counting],
     }
     book = runbook(find_orders(), count_orders())
