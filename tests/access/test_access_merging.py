@@ -58,6 +58,20 @@ def test_conditions_of_another_key_or_operator_stay_apart(other: dict[str, Any])
     assert minimised([first, other]) == [first, other]
 
 
+def test_conditions_that_differ_in_two_keys_stay_apart() -> None:
+    """Blue admins and red users are not red admins."""
+    first, other = (
+        allow(
+            Condition={
+                "StringEquals": {"aws:PrincipalTag/role": role, "aws:PrincipalTag/team": team}
+            }
+        )
+        for role, team in (("admin", "blue"), ("user", "red"))
+    )
+
+    assert minimised([first, other]) == [first, other]
+
+
 def test_more_statements_than_a_session_policy_ever_holds_are_left_as_they_are() -> None:
     """To compare each with each would take long, for a document that does not fit anyway."""
     many = [allow(Resource=f"{ORDERS}-{number}") for number in range(401)]

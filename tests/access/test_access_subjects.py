@@ -319,6 +319,7 @@ def test_approvers_see_where_a_call_goes_unless_it_is_dynamodb_itself() -> None:
     ("one", "other"),
     [
         ({0, 8}, {8, 0}),
+        ([0, 8], (0, 8)),
         (frozenset({"a", "b"}), {"b", "a"}),
         ({"NS": [1, 2]}, {"NS": [2, 1]}),
         ({"N": "many"}, {"N": "many"}),
@@ -335,6 +336,7 @@ def test_odd_values_have_a_hash_that_stays(one: Any, other: Any) -> None:
     ("one", "other"),
     [
         ({"a", "b"}, {"a", "c"}),
+        ([0, 8], [8, 0]),
         ({"N": "many"}, {"N": "few"}),
         (datetime.date(2026, 11, 21), datetime.date(2026, 11, 22)),
         (float("inf"), float("-inf")),
@@ -343,6 +345,24 @@ def test_odd_values_have_a_hash_that_stays(one: Any, other: Any) -> None:
 def test_odd_values_that_differ_have_another_hash(one: Any, other: Any) -> None:
     """Nothing that a request holds is left out."""
     assert subject({"Value": one}) != subject({"Value": other})
+
+
+@pytest.mark.parametrize(
+    ("attribute", "shown"),
+    [
+        ({"S": "hunter2"}, "<string, 7 characters>"),
+        ({"B": b"hunter2"}, "<binary, 7 bytes>"),
+        ({"SS": ["hunter2"]}, "<string set, 1 elements>"),
+        ({"N": "4711"}, "<number>"),
+        ({"BOOL": True}, "<boolean>"),
+        ({"S": 4711}, "<string>"),
+    ],
+)
+def test_an_attribute_shows_as_its_type_and_size(attribute: Any, shown: str) -> None:
+    """A number without its size, which would be half of it."""
+    summary = summary_of_call(make_call({"Key": {"pk": attribute}}), ())
+
+    assert summary.facts == (("Key.pk", shown),)
 
 
 def test_a_summary_tells_how_much_it_does_not_show() -> None:

@@ -21,7 +21,7 @@ from dynaguard.access.summaries import Summary
 from dynaguard.access.ticket_book import TicketBook
 from dynaguard.access.tickets import Demand, Terms, Ticket
 from dynaguard.access.webhook_config import Target, Webhooks, read_webhooks
-from dynaguard.access.webhook_server import MAX_CONNECTIONS, DecisionServer, Desk
+from dynaguard.access.webhook_server import MAX_CONNECTIONS, DecisionServer, Desk, make_server
 from dynaguard.access.webhook_signing import WINDOW_S, Nonces
 from dynaguard.access.webhooks import Notifier, body_of, make_notifier
 from dynaguard.errors import ConfigurationError
@@ -224,8 +224,7 @@ def test_a_forked_child_is_not_stuck_with_a_lock_that_its_parent_held() -> None:
 @pytest.fixture
 def server() -> Iterator[DecisionServer]:
     """A server on a free port of loopback, with nobody who could decide."""
-    desk = Desk(deciding_of(MemoryStore()), Webhooks(), document())
-    server = DecisionServer(("127.0.0.1", 0), desk)
+    server = make_server(deciding_of(MemoryStore()), Webhooks(), document(), ("127.0.0.1", 0))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
