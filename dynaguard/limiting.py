@@ -84,17 +84,14 @@ class Limiting:
             return
         self._stop(passage, excess.boundary, str(excess), _how_to_go_on(excess))
 
-    def book(self, passage: Passage, outcome: Outcome) -> None:
-        """Books what a call has used, however it ended. Never raises."""
-        asked, call = passage.asked, passage.call
-        if asked is None:
-            return
+    def book(self, passage: Passage, asked: Asked, outcome: Outcome) -> None:
+        """Books what a call has used that asked for something, however it ended. Never raises."""
         used = Used()
         try:
             used = _used_by(passage, asked, outcome)
         except Exception as err:  # noqa: BLE001 - the call is over; what it took is given back
             _log.warning("what a task used was not booked (%s)", type(err).__name__)
-        self.usages.end(call.scope.boundaries, asked, used)
+        self.usages.end(passage.call.scope.boundaries, asked, used)
 
     def _stop(self, passage: Passage, boundary: Boundary, reason: str, how: str) -> None:
         """Refuses a call, or notes that it would have been refused."""

@@ -82,13 +82,13 @@ class Recording:
         audit, span, accounting = self._audit, passage.span, self._accounting
         telemetry = self._telemetry
         is_booked = accounting is not None and accounting.is_booking(passage)
-        is_counted = passage.asked is not None
-        is_kept = is_booked or is_counted or audit.is_on or telemetry.is_logging
+        asked = passage.asked
+        is_kept = is_booked or asked is not None or audit.is_on or telemetry.is_logging
         if not (is_kept or (span is not None and span.is_watched)):
             return
         outcome = passage.outcome(status, error_code, self._monotonic())
-        if is_counted:
-            self._limiting.book(passage, outcome)
+        if asked is not None:
+            self._limiting.book(passage, asked, outcome)
         if is_booked and accounting is not None:
             outcome = accounting.book(passage, outcome)
         try:

@@ -70,9 +70,12 @@ class Boundaries:
         principal: Principal,
         lookup_for: LookupFor,
     ) -> bool:
-        """Whether the statements of a boundary allow one authorisation, for certain."""
+        """Whether the statements of a boundary allow one authorisation, for certain.
+
+        A boundary without statements allows nothing by itself.
+        """
         if boundary.statements is None:
-            return True
+            return False
         try:
             policy = self._policy(boundary.statements)
         except (PolicySyntaxError, ValueError):

@@ -217,14 +217,15 @@ class DynamoDbStore:
 
     def _call(self, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """A read, tried again where that may help."""
-        for attempt in range(ATTEMPTS):
+        attempt = 0
+        while True:
             try:
                 return self._calls(operation, params)
             except TableCallError as err:
                 if attempt == ATTEMPTS - 1 or err.code not in TRANSIENT:
                     raise explained(err.code, self.name) from err
             self._wait(attempt)
-        raise AssertionError  # the last attempt returns or raises
+            attempt += 1
 
     def _wait(self, attempt: int) -> None:
         """Waits before a further attempt: twice as long each time, less some share by chance."""

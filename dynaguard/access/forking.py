@@ -34,7 +34,7 @@ def pause_for_forks(pausable: Pausable) -> None:
 @functools.cache
 def _watch_forks() -> None:
     """Asks to be told of forks, once per process."""
-    if hasattr(os, "register_at_fork"):
+    if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
         os.register_at_fork(
             before=_before,
             after_in_parent=functools.partial(_after, is_child=False),

@@ -92,11 +92,18 @@ class Notifier:
                 )
                 try:
                     self._thread.start()
-                except RuntimeError:  # the interpreter is ending
+                except RuntimeError:  # the interpreter is ending, or there are too many
                     self._thread = None
-                    self.dropped += 1
+                    self._drop_one()
                     return
                 atexit.register(self.flush, _AT_EXIT_S)
+
+    def _drop_one(self) -> None:
+        """Takes out what no thread will post, so that nobody waits for it."""
+        with suppress(queue.Empty):
+            self._waiting.get_nowait()
+            self._waiting.task_done()
+            self.dropped += 1
 
     def flush(self, timeout_s: float) -> bool:
         """Waits until all is posted, some seconds at most; whether it is."""

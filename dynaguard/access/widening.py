@@ -103,12 +103,10 @@ class Grants:
         return Claimed(decision, held)
 
     def is_still_granted(self, decision: Decision) -> bool:
-        """Whether the grants behind a decision still hold: for further attempts of its call.
+        """Whether the grants behind a decision, one at least, still hold: for further attempts.
 
         A use that the call took stays its own, even if it was the last.
         """
-        if not decision.grants:
-            return True
         snapshot, now_s = self.book.current(), self.book.clock.for_end_s()
         if snapshot is None:
             return False

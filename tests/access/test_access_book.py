@@ -423,3 +423,12 @@ def test_a_document_with_numbers_past_all_bounds_hides_no_other(desk: Desk) -> N
 
     assert desk.allows()
     assert list(desk.book.unreadable) == [bad.id]
+
+
+def test_a_use_that_is_told_before_anything_was_read_is_read_with_the_rest(desk: Desk) -> None:
+    """As in a child that was just forked: there is nothing known yet that could be wrong."""
+    given = desk.give()
+
+    desk.book.spend(given.id)
+
+    assert desk.allows()

@@ -12,11 +12,15 @@ import boto3
 import pytest
 
 import dynaguard
+from dynaguard.access.boundaries import Boundaries
+from dynaguard.access.clock import StrictClock
 from dynaguard.boundary import Boundary
+from dynaguard.call import Authorization, Principal
 from dynaguard.runbooks.binding import bind
 from dynaguard.runbooks.reading import read_runbook
 from dynaguard.scope import ScopeManager
 
+ORDERS = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders"
 TABLE = "arn:aws:dynamodb:eu-west-1:*:table/orders"
 READ_ONE = json.dumps(
     [{"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": TABLE}],
@@ -249,3 +253,56 @@ def test_no_presigned_url_outlives_a_boundary(dynamodb: Any) -> None:
                 dynamodb.generate_presigned_url, ClientMethod="get_item", Params=params
             )
             assert dynamodb.get_item(**params) == {"Answered": True}
+
+
+def test_a_trusted_runbook_that_names_no_call_opens_none(dynamodb: Any) -> None:
+    """It opens what its statements name; without statements that is nothing, not everything."""
+    guard = dynaguard.install(DENY_ALL)
+    _trust(guard, {"get-order": {"sha256": "ab" * 32}})
+
+    with _within(_task(runbook_sha256="ab" * 32)):
+        reason = _reason(dynamodb.get_item, TableName="orders", Key={"order_id": {"S": "A-1"}})
+
+    assert reason == "no statement allows it"
+
+
+@pytest.mark.parametrize("text", ["{", "7", '[{"Effect": "Allow"}]', '["a"]'])
+def test_statements_that_cannot_be_read_allow_nothing(dynamodb: Any, text: str) -> None:
+    """Whatever the policy allows, and whatever `on_error` says."""
+    dynaguard.install(ALLOW_ALL, on_error="allow")
+
+    with _within(_task(statements=text)):
+        reason = _reason(dynamodb.get_item, TableName="orders", Key={"order_id": {"S": "A-1"}})
+
+    assert reason.endswith("no step of it needs `GetItem` like this")
+
+
+@pytest.mark.parametrize("text", ["{", "7", "[7]", "[{}]", '[{"service": "dynamodb"}]'])
+def test_templates_that_cannot_be_read_allow_nothing(dynamodb: Any, text: str) -> None:
+    """Whatever the policy allows, and whatever `on_error` says."""
+    dynaguard.install(ALLOW_ALL, on_error="allow")
+
+    with _within(_task(templates=text)):
+        reason = _reason(dynamodb.get_item, TableName="orders", Key={"order_id": {"S": "A-1"}})
+
+    assert reason.endswith("its templates cannot be read")
+
+
+def test_a_process_of_many_tasks_keeps_no_boundary_for_ever() -> None:
+    """What is read of boundaries is dropped when there is too much; then it is read again."""
+    boundaries = Boundaries(StrictClock())
+    needs = [Authorization("dynamodb:GetItem", f"{ORDERS}-{number}") for number in range(300)]
+    tasks = [
+        _task(
+            statements=json.dumps([{"Effect": "Allow", "Action": "*", "Resource": each.resource}])
+        )
+        for each in needs
+    ]
+
+    def allowed(task: Boundary, need: Authorization) -> bool:
+        return boundaries.allows(task, need, Principal(), lambda *_: lambda _: ())
+
+    assert all(allowed(task, need) for task, need in zip(tasks, needs, strict=True))
+    assert len(boundaries._policies) <= 256
+    assert allowed(tasks[0], needs[0])
+    assert not allowed(tasks[0], needs[1])

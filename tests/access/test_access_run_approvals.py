@@ -211,3 +211,31 @@ def test_a_run_that_no_approver_of_the_policy_approved_is_not_approved(
     assert not approvals.is_run_approved(ticket.id, bound().subject_sha256, ETL, TERMS)
     with pytest.raises(TicketError, match="not by who may approve it"):
         approvals.runs.claim(ticket.id, bound().subject_sha256, ETL)
+
+
+def test_an_approval_by_a_clock_that_runs_ahead_is_none(
+    approvals: Approvals, store: MemoryStore, clock: Clock
+) -> None:
+    """Here it would be one of an hour from now; nothing begins, and nothing goes on."""
+    fast = Clock(clock.now_s + 3600)
+    asking = Asking(TicketBook(store, StrictClock(fast.time, fast.time)), monotonic=fast.time)
+    ticket = approved(Approvals(asking, document()), store, fast)
+
+    with pytest.raises(TicketError, match="is from the future: set the clocks right"):
+        approvals.runs.claim(ticket, "ab" * 32, ETL)
+    assert not approvals.is_run_approved(ticket, "ab" * 32, ETL)
+
+
+def test_a_process_of_many_runs_keeps_no_ticket_for_ever(
+    approvals: Approvals, store: MemoryStore, clock: Clock
+) -> None:
+    """What is remembered is dropped when there is too much; then it is looked up again."""
+    subjects = [f"{number:0>64x}" for number in range(300)]
+    tickets = [approvals.ask_for_run(bound(each), ETL, TERMS, "").id for each in subjects]
+    for ticket in tickets:
+        approve(store, ticket, clock=clock.time)
+
+    assert all(map(approvals.is_run_approved, tickets, subjects, [ETL] * 300))
+
+    assert len(approvals.runs._recent) <= 256
+    assert approvals.is_run_approved(tickets[0], subjects[0], ETL)

@@ -523,3 +523,44 @@ def test_a_thread_that_never_comes_out_is_told(
         store.close()
 
     assert store.get("grant", "g-1") == grant()
+
+
+def test_a_reader_that_holds_up_a_commit_is_waited_for(path: Path) -> None:
+    """Where the file system knows no WAL: the change is undone, and made anew when it is gone."""
+    other = sqlite3.connect(path, isolation_level=None)
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        other.execute("COMMIT")
+
+    store = SqliteStore(path, sleep=nap)
+    store.add(grant())
+    assert store._connection is not None
+    store._connection.execute("PRAGMA journal_mode = DELETE")
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM records").fetchall()
+
+    assert store.add(grant("g-2"))
+
+    assert len(naps) == 1
+    assert store.records("grant", after_epoch_s=0) == [grant(), grant("g-2")]
+    other.close()
+    store.close()
+
+
+def test_another_process_than_opened_it_is_refused(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's locks do not pass to a child; what the parent has open stays open."""
+    store.add(grant())
+    parent = os.getpid()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: parent + 1)
+        for use in (lambda: store.get("grant", "g-1"), lambda: store.add(grant("g-2"))):
+            with pytest.raises(AccessStoreError, match=r"forked while it was in use.*`spawn`"):
+                use()
+
+    assert store.get("grant", "g-1") == grant()
+    assert store.get("grant", "g-2") is None

@@ -313,3 +313,84 @@ def test_approvers_see_where_a_call_goes_unless_it_is_dynamodb_itself() -> None:
         ("endpoint", "http://ec2-1-2-3-4.eu-west-1.compute.amazonaws.com:8000"),
     )
     assert summary_of_call(make_call({}), ()).facts == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({0, 8}, {8, 0}),
+        ([0, 8], (0, 8)),
+        (frozenset({"a", "b"}), {"b", "a"}),
+        ({"NS": [1, 2]}, {"NS": [2, 1]}),
+        ({"N": "many"}, {"N": "many"}),
+        (datetime.date(2026, 11, 21), datetime.date(2026, 11, 21)),
+        (float("inf"), Decimal("Infinity")),
+    ],
+)
+def test_odd_values_have_a_hash_that_stays(one: Any, other: Any) -> None:
+    """What DynamoDB would refuse is still the same request when it is made again."""
+    assert subject({"Value": one}) == subject({"Value": other})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"a", "b"}, {"a", "c"}),
+        ([0, 8], [8, 0]),
+        ({"N": "many"}, {"N": "few"}),
+        (datetime.date(2026, 11, 21), datetime.date(2026, 11, 22)),
+        (float("inf"), float("-inf")),
+    ],
+)
+def test_odd_values_that_differ_have_another_hash(one: Any, other: Any) -> None:
+    """Nothing that a request holds is left out."""
+    assert subject({"Value": one}) != subject({"Value": other})
+
+
+@pytest.mark.parametrize(
+    ("attribute", "shown"),
+    [
+        ({"S": "hunter2"}, "<string, 7 characters>"),
+        ({"B": b"hunter2"}, "<binary, 7 bytes>"),
+        ({"SS": ["hunter2"]}, "<string set, 1 elements>"),
+        ({"N": "4711"}, "<number>"),
+        ({"BOOL": True}, "<boolean>"),
+        ({"S": 4711}, "<string>"),
+    ],
+)
+def test_an_attribute_shows_as_its_type_and_size(attribute: Any, shown: str) -> None:
+    """A number without its size, which would be half of it."""
+    summary = summary_of_call(make_call({"Key": {"pk": attribute}}), ())
+
+    assert summary.facts == (("Key.pk", shown),)
+
+
+def test_a_summary_tells_how_much_it_does_not_show() -> None:
+    """Of a large request the approver sees the beginning and a count of the rest."""
+    needs = tuple(Authorization("dynamodb:PutItem", f"arn:{n:0>3}") for n in range(23))
+    params = {f"name{n:0>3}": n for n in range(45)}
+
+    summary = summary_of_call(make_call(params), needs)
+
+    assert summary.resources[0] == ("dynamodb:PutItem", "arn:000")
+    assert summary.resources[20:] == (("further", "3 more"),)
+    assert summary.facts[0] == ("permissions needed", "23")
+    assert len(summary.facts) == 41
+    assert summary.facts[40] == ("further", "6 more")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (b"hunter2", "<binary, 7 bytes>"),
+        (memoryview(b"hunter2"), "<binary, 7 bytes>"),
+        (["hunter2"], "<list, 1 elements>"),
+        ({"hunter2", "b"}, "<list, 2 elements>"),
+        (io.BytesIO(b"hunter2"), "<object>"),
+    ],
+)
+def test_a_value_shows_as_its_type_and_size(value: Any, shown: str) -> None:
+    """Whatever it is."""
+    summary = summary_of_call(make_call({"Body": value}, service="s3"), ())
+
+    assert summary.facts == (("Body", shown),)

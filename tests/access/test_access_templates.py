@@ -211,3 +211,9 @@ def test_odd_parameters_are_refused_and_break_nothing(value: Any) -> None:
     assert templates.mismatch(_call(value)) is not None
     assert templates.mismatch(_call({"TableName": "t", "Item": value})) is not None
     assert templates.mismatch(_call({"TableName": "t", "Item": {1: object()}})) is not None
+
+
+def test_what_no_request_holds_makes_no_template() -> None:
+    """The error names its type, never its value."""
+    with pytest.raises(TypeError, match=r"no request holds a value of type complex$"):
+        literal({"Limit": [complex(4711, 0)]})

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -364,3 +365,86 @@ def test_killed_between_approval_and_use_the_approval_is_there(
     assert used.uses_left == 0
     with pytest.raises(TicketError, match="is used up"):
         book.change(done.stdout, lambda each: tickets.claim(each, clock.now_s))
+
+
+class Overtaken(MemoryStore):
+    """A store in which somebody else is a moment earlier, so many times."""
+
+    def __init__(self, times: int, earlier: Callable[[], object]) -> None:
+        super().__init__()
+        self.times = times
+        self._earlier = earlier
+
+    def add(self, record: StoredRecord) -> bool:
+        """After somebody else."""
+        self._let_go_first()
+        return super().add(record)
+
+    def replace(self, record: StoredRecord) -> bool:
+        """After somebody else."""
+        self._let_go_first()
+        return super().replace(record)
+
+    def _let_go_first(self) -> None:
+        if self.times > 0:
+            self.times -= 1
+            left, self.times = self.times, 0
+            self._earlier()
+            self.times = left
+
+
+def test_who_asks_a_moment_later_gets_the_ticket_of_who_was_first(clock: Clock) -> None:
+    """The same question at once from two processes is one ticket."""
+    others: list[Ticket] = []
+    store = Overtaken(1, lambda: others.append(book.ask(draft(clock))[0]))
+    book = TicketBook(store, StrictClock(clock.time, clock.time))
+
+    ticket, is_new = book.ask(draft(clock))
+
+    assert not is_new
+    assert [ticket] == others == book.tickets()
+
+
+def test_who_follows_an_ended_ticket_a_moment_later_gets_the_one_that_stands(
+    clock: Clock,
+) -> None:
+    """Two processes that find the same ended ticket do not both put a new one in its place."""
+    others: list[Ticket] = []
+    store = Overtaken(0, lambda: others.append(book.ask(draft(clock))[0]))
+    book = TicketBook(store, StrictClock(clock.time, clock.time))
+    first, _ = book.ask(draft(clock))
+    clock.now_s += 601
+    store.times = 1
+
+    ticket, is_new = book.ask(draft(clock))
+
+    assert not is_new
+    assert [ticket] == others == book.tickets()
+    assert [each.id for each in book.tickets(with_ended=True)] == [first.id, ticket.id]
+
+
+def test_a_question_that_is_overtaken_again_and_again_ends_in_an_error(clock: Clock) -> None:
+    """Bounded; whoever asks may ask again."""
+
+    class Refusing(MemoryStore):
+        def add(self, record: StoredRecord) -> bool:
+            return False  # somebody else's, who takes it away again
+
+    book = TicketBook(Refusing(), StrictClock(clock.time, clock.time))
+
+    with pytest.raises(AccessStoreError, match=r"was overtaken .* times, try again"):
+        book.ask(draft(clock))
+
+
+def test_a_ticket_that_may_be_used_any_number_of_times_is_not_written_by_a_use(
+    book: TicketBook, store: MemoryStore, clock: Clock
+) -> None:
+    """There is nothing to count."""
+    ticket, _ = book.ask(draft(clock, uses=None))
+    approve(store, ticket.id, clock=clock.time)
+    store.uses.clear()
+
+    used = book.change(ticket.id, lambda each: tickets.claim(each, clock.now_s))
+
+    assert used.state_at(clock.now_s) is TicketState.APPROVED
+    assert store.uses == ["get"]

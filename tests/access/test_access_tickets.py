@@ -178,6 +178,13 @@ def test_its_text_gives_the_same_ticket() -> None:
     assert read_ticket(ticket_text(ticket)) == ticket
 
 
+def decision_dict(**changes: Any) -> dict[str, Any]:
+    """An approval as a ticket's text has it, and what was written into it."""
+    ticket = tickets.decide(make(), answer("ann"), NOW)
+    (data,) = json.loads(ticket_text(ticket))["decisions"]
+    return {**data, **changes}
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -191,6 +198,13 @@ def test_its_text_gives_the_same_ticket() -> None:
         ("subject_sha256", "cd" * 32),
         ("terms", {"demands": [], "timeout_s": 1, "duration_s": 1, "uses": 1}),
         ("decisions", [{}]),
+        ("decisions", [decision_dict(is_approval="yes")]),
+        ("decisions", [decision_dict(why=["because"])]),
+        ("decisions", [decision_dict(groups="leads")]),
+        ("requester", {"name": 7, "arn": None, "acting_as": None, "account": None}),
+        ("requester", {"name": "etl", "arn": 7, "acting_as": None, "account": None}),
+        ("summary", {"title": "t", "resources": [], "facts": [["Key.pk"]]}),
+        ("summary", {"title": "t", "resources": {"a": "b"}, "facts": []}),
     ],
 )
 def test_a_text_that_was_tampered_with_is_no_ticket(name: str, value: Any) -> None:

@@ -15,8 +15,13 @@ import dynaguard
 from dynaguard.access.changes import note_change
 from dynaguard.access_change import AccessChange
 from dynaguard.boundary import Boundary
+from dynaguard.call import Outcome, Principal, Status
 from dynaguard.cli.commands import cli
 from dynaguard.errors import CapacityLimitReached, PolicyDenied
+from dynaguard.hooks.clients import ClientRegistry
+from dynaguard.lasting import Lasting
+from dynaguard.limiting import Limiting
+from dynaguard.passage import Passage
 from dynaguard.scope import Priority, Scope, ScopeManager
 
 KEY = {"pk": {"S": "1"}}
@@ -198,6 +203,68 @@ def test_what_a_presigned_url_is_used_for_cannot_be_counted(client: Any) -> None
         client.generate_presigned_url("get_item", {"TableName": "orders", "Key": KEY})
 
 
+def test_in_the_mode_observe_a_presigned_url_is_made_and_recorded(
+    client: Any, tmp_path: Path
+) -> None:
+    """What would have been refused."""
+    path = tmp_path / "audit.jsonl"
+    dynaguard.install(audit=path, mode="observe")
+
+    with in_task(max_items=5):
+        url = client.generate_presigned_url("get_item", {"TableName": "orders", "Key": KEY})
+
+    assert url.startswith("https://")
+    (line,) = lines_of(path)
+    assert (line["decision"]["verdict"], line["decision"]["is_enforced"]) == ("deny", False)
+    assert "uses of a presigned URL cannot be counted" in line["decision"]["reason"]
+
+
+def test_a_read_that_aws_refuses_counts_no_items(client: Any, wire: Any) -> None:
+    """Nothing was read."""
+    wire.answer({"__type": "ResourceNotFoundException", "message": "no such table"}, 400)
+    wire.answer({"Items": [KEY], "Count": 1, "ScannedCount": 1})
+    dynaguard.install()
+
+    with in_task(max_items=1, max_pages=1):
+        with pytest.raises(ClientError):
+            client.query(**QUERY)
+        assert client.query(**QUERY)["Count"] == 1
+        with pytest.raises(CapacityLimitReached):
+            client.query(**QUERY)
+
+
+def test_an_agent_at_its_limit_is_told_to_go_on_in_another_task(client: Any, wire: Any) -> None:
+    """It has no document whose limits somebody could raise."""
+    wire.answer({"Items": [KEY], "Count": 1, "ScannedCount": 1})
+    dynaguard.install()
+    boundary = Boundary("agent", "triage", "t1", max_pages=1)
+
+    with ScopeManager(lambda _: Scope(task="t1", boundaries=(boundary,))):
+        client.query(**QUERY)
+        with pytest.raises(CapacityLimitReached, match="in another task, or give it more `max_p"):
+            client.query(**QUERY)
+
+
+def test_an_answer_that_cannot_be_counted_gives_back_what_the_call_took(
+    client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The call is over; its task goes on, and the log says what is missing."""
+    limiting = Limiting(lambda *_: PolicyDenied("refused"), is_enforcing=True)
+    call = ClientRegistry().facts_of(client).call("GetItem", {"TableName": "orders"}, None)
+    boundary = Boundary("agent", "triage", "t1", max_items=1)
+    call = call._replace(scope=Scope(task="t1", boundaries=(boundary,)))
+    passage, later = Passage(call, Principal(), 0.0), Passage(call, Principal(), 0.0)
+    limiting.check(passage)
+    assert passage.asked is not None
+    unreadable: Any = ("many",)
+
+    limiting.book(passage, passage.asked, Outcome(Status.OK, attempts=1, capacity=unreadable))
+
+    limiting.check(later)
+    assert later.asked is not None
+    assert "what a task used was not booked (AttributeError)" in caplog.text
+
+
 def test_a_denied_call_takes_nothing_of_a_limit(client: Any, wire: Any, policy: Any) -> None:
     """Neither does one that a later step refuses."""
     dynaguard.install(policy())
@@ -317,6 +384,29 @@ def test_in_the_mode_observe_an_end_is_only_recorded(
 
     (line,) = lines_of(path)
     assert (line["decision"]["verdict"], line["decision"]["is_enforced"]) == ("deny", False)
+
+
+def test_what_a_signal_handler_raises_while_a_call_is_looked_at_is_the_applications(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A time limit for one; it is no failure of dynaguard's, and no reason to stop at."""
+
+    def handler(*_: object) -> None:
+        raise TimeoutError
+
+    class Interrupted:
+        ended = handler
+
+    failures: list[None] = []
+    watching: Any = Interrupted()
+    lasting = Lasting(watching, handler, handler, lambda: failures.append(None))
+    monkeypatch.setattr("signal.getsignal", lambda _number: handler)
+    passage: Any = None
+
+    with pytest.raises(TimeoutError):
+        lasting.repeats_no_more(passage)
+
+    assert failures == []
 
 
 def test_a_failure_to_look_again_counts_as_an_end(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -639,3 +640,20 @@ def test_an_approval_counts_wherever_the_policys_file_lies(
     delete(client)
 
     assert len(wire.sent) == 1
+
+
+def test_a_call_that_asks_for_an_approval_tells_the_webhooks(
+    client: Any, installed: Any, tmp_path: Path
+) -> None:
+    """Nobody listens at that address, and the call is refused as ever."""
+    path = tmp_path / "webhooks.toml"
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        path.write_text(f'[[out]]\nurl = "http://127.0.0.1:{deaf.getsockname()[1]}/hook"\n')
+        guard = installed(approval_webhooks=path)
+
+        ticket_of(client)
+
+        notifier = guard.rooms.access.approvals.asking._notify
+        notifier.close(10)
+    assert notifier.failures == 1
