@@ -144,6 +144,10 @@ class Authorising:
         def lookup_for(authorization: Authorization, who: Principal) -> ContextLookup:
             return context.lookup_for(call, who, authorization)
 
+        if policy is not None and access.is_idle and not call.scope.boundaries:
+            decision = passage.decision = decide(policy, call, principal, needs, lookup_for)
+            return decision
+
         def decided(allowance: Allowance | None) -> Decision:
             if policy is None:
                 decision = Decision(Verdict.UNGOVERNED, needs)

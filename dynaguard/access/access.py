@@ -32,9 +32,14 @@ class Access:
         grants: The grants of the store; None without one.
         approvals: Has people asked where an approval is required; None where nobody can be.
         thresholds: What goes without an approval; None where every statement wants one at once.
+
+    Attributes:
+        is_idle: Whether nothing widens the policy's answer, whatever the call.
     """
 
-    __slots__ = ("_runbooks", "approvals", "boundaries", "grants", "store", "thresholds")
+    __slots__ = (
+        *("_runbooks", "approvals", "boundaries", "grants", "is_idle", "store", "thresholds"),
+    )
 
     def __init__(
         self,
@@ -50,6 +55,7 @@ class Access:
         self.store = store
         self.grants = grants
         self.thresholds = thresholds
+        self.is_idle = grants is None and thresholds is None and not runbooks
         self._runbooks = runbooks
 
     def widen_for(
