@@ -77,6 +77,13 @@ def test_digests_stand_for_their_value_alone(params: Mapping[str, Any]) -> None:
     assert not _allows(wanted, {"Item": {**params["Item"], "new": {"S": "x"}}}, salt="salt")
 
 
+@pytest.mark.parametrize("mark", ["$sha256", "$pbkdf2"])
+@pytest.mark.parametrize("value", [object(), {"N": "no number"}], ids=["kind", "number"])
+def test_what_has_no_digest_is_no_value_of_a_parameter(mark: str, value: Any) -> None:
+    """A call with it is refused, not broken."""
+    assert not _allows({"Item": {mark: ["00"]}}, {"Item": value}, salt="salt")
+
+
 def _leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Paths of all values that have no parts."""
     if isinstance(value, dict):
