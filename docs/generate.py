@@ -1,4 +1,4 @@
-"""Writes the parts of the reference, and the schema, that come from tables in the code.
+"""Writes the parts of the reference, and the schemas, that come from tables in the code.
 
 A page holds `<!-- generated: NAME -->` and `<!-- end of NAME -->`; what stands between them is
 replaced. `python docs/generate.py` writes, `--check` only compares (exit code 1: a page is old).
@@ -90,14 +90,37 @@ PARTS = (
 )
 
 
-SCHEMA = DOCS.parent / "dynaguard" / "policy" / "policy.schema.json"
-"""The schema of policy documents, which editors read."""
+@dataclass(frozen=True, slots=True)
+class SchemaFile:
+    """A JSON Schema that editors read.
+
+    Attributes:
+        file: Relative to the root.
+        module: Where the function is.
+        function: Takes nothing, gives the schema.
+    """
+
+    file: str
+    module: str
+    function: str
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return DOCS.parent / self.file
+
+    def text(self) -> str:
+        """The schema as the code has it now."""
+        schema = getattr(importlib.import_module(self.module), self.function)()
+        return json.dumps(schema, indent=2) + "\n"
 
 
-def schema_text() -> str:
-    """The schema as its file has it."""
-    schema = importlib.import_module("dynaguard.policy.schema").policy_schema()
-    return json.dumps(schema, indent=2) + "\n"
+SCHEMAS = (
+    SchemaFile("dynaguard/policy/policy.schema.json", "dynaguard.policy.schema", "policy_schema"),
+    SchemaFile(
+        "dynaguard/runbooks/runbook.schema.json", "dynaguard.runbooks.schema", "runbook_schema"
+    ),
+)
 
 
 def with_part(page: str, part: Part) -> str:
@@ -117,10 +140,12 @@ def with_part(page: str, part: Part) -> str:
 def outdated(*, write: bool = False) -> list[str]:
     """The pages whose text differs from what the code gives; written on demand."""
     found = []
-    if not SCHEMA.exists() or SCHEMA.read_text(encoding="utf-8") != schema_text():
-        found.append("../dynaguard/policy/policy.schema.json")
-        if write:
-            SCHEMA.write_text(schema_text(), encoding="utf-8")
+    for schema in SCHEMAS:
+        text = schema.text()
+        if not schema.path.exists() or schema.path.read_text(encoding="utf-8") != text:
+            found.append(f"../{schema.file}")
+            if write:
+                schema.path.write_text(text, encoding="utf-8")
     for part in PARTS:
         path = DOCS / part.page
         old = path.read_text(encoding="utf-8")

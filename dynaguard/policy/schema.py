@@ -51,12 +51,12 @@ def policy_schema() -> Schema:
             "iam": _iam(),
             "native": _native(),
             "statement": _statement(),
-            "principal": _principal(),
+            "principal": principals(),
             "condition": _condition(),
             "values": described("Values by condition key.", mapping(SCALARS)),
-            "table": _table(),
-            "mask": _mask(),
-            "budget": _budget(),
+            "table": table_keys(),
+            "mask": mask(),
+            "budget": budget(),
             "capacity_limit": _capacity_limit(),
             "approval": approval(),
             "threshold": threshold(),
@@ -66,7 +66,7 @@ def policy_schema() -> Schema:
     }
 
 
-def _one_or_several(name: str) -> Schema:
+def one_or_several(name: str) -> Schema:
     """A definition, or a list of it."""
     reference = {"$ref": f"#/$defs/{name}"}
     return {"anyOf": [reference, {"type": "array", "items": reference}]}
@@ -78,7 +78,7 @@ def _iam() -> Schema:
         {
             "Version": {"enum": ["2012-10-17", "2008-10-17"]},
             "Id": {},
-            "Statement": _one_or_several("statement"),
+            "Statement": one_or_several("statement"),
         },
         required=("Statement",),
     )
@@ -95,6 +95,7 @@ def _native() -> Schema:
     }
     return closed(
         {
+            "$schema": described("Address of the schema, for editors.", {}),
             "version": described("Of the format.", {"const": 1}),
             "revision": described(
                 "Free text that `dynaguard status` shows.", {"type": ["string", "integer", "null"]}
@@ -123,13 +124,13 @@ def _native() -> Schema:
                 mapping({"$ref": "#/$defs/principal"}),
             ),
             "tables": described("Key schemas by table name.", mapping({"$ref": "#/$defs/table"})),
-            "statement": _one_or_several("statement"),
-            "mask": _one_or_several("mask"),
+            "statement": one_or_several("statement"),
+            "mask": one_or_several("mask"),
             "detectors": described(
                 "Regular expressions of values that `detect` finds, by name.", mapping(TEXT)
             ),
-            "budget": _one_or_several("budget"),
-            "capacity_limit": _one_or_several("capacity_limit"),
+            "budget": one_or_several("budget"),
+            "capacity_limit": one_or_several("capacity_limit"),
             "runbooks": described(
                 "Runbooks that the document trusts, by name.",
                 runbooks(),
@@ -191,9 +192,14 @@ def _statement() -> Schema:
     }
 
 
-def _principal() -> Schema:
+def principals() -> Schema:
     """Identities: `*`, ARN patterns, accounts, groups."""
-    named = closed({"Group": TEXTS, "AWS": TEXTS})
+    named = closed(
+        {
+            "Group": described("Names of groups.", TEXTS),
+            "AWS": described("ARN patterns and account ids.", TEXTS),
+        }
+    )
     return {"anyOf": [*TEXTS["anyOf"], {**named, "minProperties": 1}]}
 
 
@@ -209,7 +215,7 @@ def _condition() -> Schema:
     return closed({name: {"$ref": "#/$defs/values"} for name in names})
 
 
-def _table() -> Schema:
+def table_keys() -> Schema:
     """A table's key schema and those of its indexes."""
     key = {
         "anyOf": [
@@ -218,24 +224,32 @@ def _table() -> Schema:
         ]
     }
     several = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 4}]}
-    multiple = closed({"partition": several, "sort": several}, required=("partition",))
+    multiple = closed(
+        {
+            "partition": described("Attributes of the partition key.", several),
+            "sort": described("Attributes of the sort key.", several),
+        },
+        required=("partition",),
+    )
     return closed(
         {
             "key": described('`["pk", "sk"]`.', key),
-            "indexes": mapping({"anyOf": [*key["anyOf"], multiple]}),
+            "indexes": described(
+                "Key schemas by index name.", mapping({"anyOf": [*key["anyOf"], multiple]})
+            ),
         },
         required=("key",),
     )
 
 
-def _mask() -> Schema:
+def mask() -> Schema:
     """What answers do not show: attributes of tables, or secrets of other services."""
     principal = {"$ref": "#/$defs/principal"}
     path = {"anyOf": [TEXT, {"type": "array"}]}
     custom = {"type": "string", "pattern": f"^{CUSTOM}[a-z][a-z0-9-]*$"}
     schema = closed(
         {
-            "Sid": {"type": "string"},
+            "Sid": described("Its name in messages and records.", {"type": "string"}),
             "tables": described("Table name patterns.", TEXTS),
             "operations": described("`Query`, wildcards allowed; left out, all.", TEXTS),
             "attributes": described(
@@ -249,7 +263,10 @@ def _mask() -> Schema:
             ),
             "services": described("IAM prefixes of services whose secrets to mask.", TEXTS),
             "except": described("Services that `services` leaves out.", TEXTS),
-            "with": {"anyOf": [{"enum": list(STRATEGIES)}, custom]},
+            "with": described(
+                "What stands in place of the value.",
+                {"anyOf": [{"enum": list(STRATEGIES)}, custom]},
+            ),
             "unless": described("Identities that see the plain value.", principal),
             "only": described("The only identities that do not.", principal),
             "unseal": described(
@@ -275,11 +292,11 @@ def _mask() -> Schema:
     return {**schema, "oneOf": [of_tables, of_services]}
 
 
-def _budget() -> Schema:
+def budget() -> Schema:
     """How much a job may retry."""
     return closed(
         {
-            "Sid": {"type": "string"},
+            "Sid": described("Its name in messages and records.", {"type": "string"}),
             "job": described("Job name patterns.", TEXTS),
             "tables": described("Table name patterns.", TEXTS),
             "retry_ratio": described(
@@ -318,7 +335,10 @@ def _budget() -> Schema:
             "measure_capacity": described(
                 "Ask every answer for the capacity that it consumed.", {"type": "boolean"}
             ),
-            "Mode": {"enum": ["enforce", "observe"]},
+            "Mode": described(
+                "`observe` records what it would do and does nothing.",
+                {"enum": ["enforce", "observe"]},
+            ),
         }
     )
 
@@ -328,7 +348,7 @@ def _capacity_limit() -> Schema:
     units = {"type": "number", "exclusiveMinimum": 0, "maximum": 1e15}
     schema = closed(
         {
-            "Sid": {"type": "string"},
+            "Sid": described("Its name in messages and records.", {"type": "string"}),
             "job": described("Job name patterns.", TEXTS),
             "tables": described(
                 "Table name patterns; the tables that match share the limit.", TEXTS
@@ -339,7 +359,10 @@ def _capacity_limit() -> Schema:
                 "Share of them at which the run is warned of.",
                 {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
             ),
-            "Mode": {"enum": ["enforce", "observe"]},
+            "Mode": described(
+                "`observe` records what it would do and does nothing.",
+                {"enum": ["enforce", "observe"]},
+            ),
         }
     )
     return {**schema, "anyOf": [{"required": ["read_units"]}, {"required": ["write_units"]}]}

@@ -63,7 +63,7 @@ def runbook() -> Schema:
             "may_run": described("Who may run it.", {"$ref": "#/$defs/principal"}),
             "approval": described(
                 "Whose approval a run needs.",
-                _with_one_form(closed(_of_people()), tuple(DURATIONS)),
+                approval_of_run(),
             ),
         },
         required=("sha256",),
@@ -74,8 +74,16 @@ def access_requests() -> Schema:
     """Who approves access that is asked for; a group at least."""
     least: Schema = {"minItems": 1}
     named = [{"required": [name], "properties": {name: least}} for name in ("any_of", "all_of")]
-    schema = _with_one_form(closed(_of_people()), tuple(DURATIONS))
-    return {**schema, "anyOf": named}
+    return {**approval_of_run(), "anyOf": named}
+
+
+def approval_of_run(**more: Schema) -> Schema:
+    """What an approval takes that is given once, as a whole.
+
+    Args:
+        more: Further keys of the table.
+    """
+    return _with_one_form(closed({**_of_people(), **more}), tuple(DURATIONS))
 
 
 def runbooks() -> Schema:

@@ -15,8 +15,8 @@ from dynaguard.runbooks.model import CallTemplate
 from dynaguard.runbooks.references import Known
 
 CALL_KEYS: Final = ("call", "params", "pages", "items", "region")
-_MOST_PAGES: Final = 100_000
-_MOST_ITEMS: Final = 100_000_000
+MOST_PAGES: Final = 100_000
+MOST_ITEMS: Final = 100_000_000
 
 
 def check_call(
@@ -35,8 +35,8 @@ def check_call(
         return None
     model = models.operation_model(*operation)
     params = _params(findings, table.get("params", {}), model, (*path, "params"), known)
-    pages = _count(findings, table, (*path, "pages"), _MOST_PAGES)
-    items = _count(findings, table, (*path, "items"), _MOST_ITEMS)
+    pages = _count(findings, table, (*path, "pages"), MOST_PAGES)
+    items = _count(findings, table, (*path, "items"), MOST_ITEMS)
     if pages is not None and not models.paging_members(*operation):
         findings.add((*path, "pages"), f"`{operation[1]}` has no pages, remove `pages`")
     region = table.get("region")

@@ -12,12 +12,12 @@ from dynaguard.runbooks.numbers import text, whole
 from dynaguard.runbooks.references import Known, is_reference, read_reference
 
 COMPARISONS: Final = ("equals", "not_equals", "at_most", "at_least", "exists", "absent")
-_WITHOUT_VALUE: Final = ("exists", "absent")
-_ORDERED: Final = ("at_most", "at_least")
+WITHOUT_VALUE: Final = ("exists", "absent")
+ORDERED: Final = ("at_most", "at_least")
 _METRIC_KEYS: Final = ("namespace", "name", "dimensions", "statistic", "window_s")
 STATISTICS: Final = ("Average", "Maximum", "Minimum", "SampleCount", "Sum")
-_LONGEST_WINDOW_S: Final = 86_400
-_PERIOD_S: Final = 60
+LONGEST_WINDOW_S: Final = 86_400
+PERIOD_S: Final = 60
 
 
 def check_check(findings: Findings, value: Any, path: Path_, known: Known) -> Check | None:
@@ -32,7 +32,7 @@ def check_check(findings: Findings, value: Any, path: Path_, known: Known) -> Ch
     return Check(
         subject,
         cast(Comparison, comparison),
-        None if comparison in _WITHOUT_VALUE else wanted,
+        None if comparison in WITHOUT_VALUE else wanted,
         text(findings, table, (*path, "message")),
     )
 
@@ -60,7 +60,7 @@ def _comparison(findings: Findings, table: Mapping[str, Any], path: Path_) -> st
         findings.add(path, f"must compare once, write one of {listed}")
         return None
     name = found[0]
-    if name in _WITHOUT_VALUE and table[name] is not True:
+    if name in WITHOUT_VALUE and table[name] is not True:
         findings.add((*path, name), f"takes no value, write `{name} = true`")
     return name
 
@@ -69,7 +69,7 @@ def _value(findings: Findings, value: Any, path: Path_, known: Known) -> Any:
     """What is compared with."""
     if is_reference(value):
         return read_reference(findings, value, path, known)
-    is_ordered = path[-1] in _ORDERED
+    is_ordered = path[-1] in ORDERED
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_ordered and not is_number:
         findings.add(path, f"must be a number, this is {kind_of(value)}")
@@ -85,9 +85,9 @@ def _metric(findings: Findings, value: Any, path: Path_, known: Known) -> Metric
     for name in ("namespace", "name"):
         if not table.get(name):
             findings.add(path, f"`{name}` is missing")
-    window_s = whole(findings, table, (*path, "window_s"), least=_PERIOD_S, most=_LONGEST_WINDOW_S)
-    if window_s is not None and window_s % _PERIOD_S:
-        findings.add((*path, "window_s"), f"must be a multiple of {_PERIOD_S}")
+    window_s = whole(findings, table, (*path, "window_s"), least=PERIOD_S, most=LONGEST_WINDOW_S)
+    if window_s is not None and window_s % PERIOD_S:
+        findings.add((*path, "window_s"), f"must be a multiple of {PERIOD_S}")
     choice = findings.choice(table.get("statistic", "Sum"), (*path, "statistic"), STATISTICS)
     return MetricQuery(
         namespace=text(findings, table, (*path, "namespace")),

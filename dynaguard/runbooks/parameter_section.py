@@ -14,11 +14,11 @@ from dynaguard.runbooks.model import Parameter, ParameterType
 from dynaguard.runbooks.parameters import converted
 from dynaguard.runbooks.patterns import PatternError, compile_pattern
 
-_TYPES: Final = tuple(each.value for each in ParameterType)
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+TYPES: Final = tuple(each.value for each in ParameterType)
+PARAMETER_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _COMMON: Final = ("type", "description", "default", "required")
 _TEXTS: Final = (ParameterType.STRING, ParameterType.SECRET, ParameterType.ARN)
-_BOUNDED: Final = (ParameterType.NUMBER, ParameterType.DATE, ParameterType.LIST)
+BOUNDED: Final = (ParameterType.NUMBER, ParameterType.DATE, ParameterType.LIST)
 
 
 def check_parameters(findings: Findings, value: Any) -> tuple[Parameter, ...]:
@@ -26,13 +26,13 @@ def check_parameters(findings: Findings, value: Any) -> tuple[Parameter, ...]:
     found = []
     for name, entry in findings.table(value, ("parameters",)).items():
         path: Path_ = ("parameters", name)
-        if not _NAME.fullmatch(name):
+        if not PARAMETER_NAME.fullmatch(name):
             findings.add(path, f"`{name}` is no name, use letters, digits, `-` and `_`")
         table = findings.table(entry, path)
         if "type" not in table:
-            findings.add(path, f"`type` is missing, it is one of {', '.join(_TYPES)}")
+            findings.add(path, f"`type` is missing, it is one of {', '.join(TYPES)}")
             continue
-        kind = findings.choice(table["type"], (*path, "type"), _TYPES)
+        kind = findings.choice(table["type"], (*path, "type"), TYPES)
         if kind is not None:
             found.append(_parameter(findings, name, ParameterType(kind), table))
     return tuple(found)
@@ -44,7 +44,7 @@ def _parameter(
     """One entry."""
     path: Path_ = ("parameters", name)
     inner = _elements(findings, table, path) if kind is ParameterType.LIST else kind
-    findings.check_keys(table, path, _keys(kind, inner))
+    findings.check_keys(table, path, parameter_keys(kind, inner))
     minimum, maximum = _bounds(findings, table, path, kind)
     is_required = table.get("required", "default" not in table)
     if not isinstance(is_required, bool):
@@ -67,18 +67,18 @@ def _parameter(
     return parameter
 
 
-def _keys(kind: ParameterType, inner: ParameterType) -> tuple[str, ...]:
+def parameter_keys(kind: ParameterType, inner: ParameterType) -> tuple[str, ...]:
     """The keys that an entry may have."""
     keys: tuple[str, ...] = _COMMON
     keys += ("elements",) if kind is ParameterType.LIST else ()
-    keys += ("minimum", "maximum") if kind in _BOUNDED else ()
+    keys += ("minimum", "maximum") if kind in BOUNDED else ()
     keys += ("pattern",) if inner in _TEXTS else ()
     return keys + (("choices",) if inner is ParameterType.ENUM else ())
 
 
 def _elements(findings: Findings, table: Mapping[str, Any], path: Path_) -> ParameterType:
     """The type of a list's elements."""
-    choices = tuple(each for each in _TYPES if each != ParameterType.LIST)
+    choices = tuple(each for each in TYPES if each != ParameterType.LIST)
     kind = findings.choice(table.get("elements", "string"), (*path, "elements"), choices)
     return ParameterType(kind or "string")
 
@@ -124,7 +124,7 @@ def _bounds(
     findings: Findings, table: Mapping[str, Any], path: Path_, kind: ParameterType
 ) -> tuple[Any, Any]:
     """`minimum` and `maximum`, of the type's own form."""
-    if kind not in _BOUNDED:
+    if kind not in BOUNDED:
         return None, None
     found = []
     for name in ("minimum", "maximum"):

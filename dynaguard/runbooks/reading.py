@@ -51,11 +51,11 @@ KEYS: Final = (
     "lint",
 )
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_ROLE: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}", re.ASCII)
-_LINK: Final = re.compile(r"https?://[^\s<>]{1,1000}")
+ROLE: Final = re.compile(r"arn:aws(?:-[a-z]+)*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}", re.ASCII)
+LINK: Final = re.compile(r"https?://[^\s<>]{1,1000}")
 _TAG: Final = re.compile(r"[\w\s.:/=+@-]{1,128}")
-_DAY_S: Final = 86_400
-_MOST: Final = 10**12
+DAY_S: Final = 86_400
+MOST: Final = 10**12
 
 
 def read_runbook(source: str | os.PathLike[str] | Mapping[str, Any]) -> Runbook:
@@ -165,7 +165,7 @@ class _Reader:
     def _link(self) -> str | None:
         """Address of a page."""
         link = self._data.get("link")
-        if link is None or (isinstance(link, str) and _LINK.fullmatch(link)):
+        if link is None or (isinstance(link, str) and LINK.fullmatch(link)):
             return link
         self._findings.add(("link",), "must be an address that begins with `https://`")
         return None
@@ -191,10 +191,10 @@ class _Reader:
         table = self._findings.table(self._data.get("access", {}), path)
         self._findings.check_keys(table, path, ("role", "session_duration_s", "tags", "approval"))
         role = table.get("role")
-        if role is not None and not (isinstance(role, str) and _ROLE.fullmatch(role)):
+        if role is not None and not (isinstance(role, str) and ROLE.fullmatch(role)):
             self._findings.add((*path, "role"), "must be the ARN of one role")
         duration_s = whole(
-            self._findings, table, (*path, "session_duration_s"), least=900, most=_DAY_S // 2
+            self._findings, table, (*path, "session_duration_s"), least=900, most=DAY_S // 2
         )
         terms = None
         if "approval" in table:
@@ -224,13 +224,13 @@ class _Reader:
         table = findings.table(self._data.get("limits", {}), path)
         names = ("duration_s", "items", "pages", "read_units", "write_units")
         findings.check_keys(table, path, names)
-        duration_s = seconds(findings, table, (*path, "duration_s"), most=_DAY_S)
+        duration_s = seconds(findings, table, (*path, "duration_s"), most=DAY_S)
         return RunLimits(
             duration_s=duration_s or RunLimits().duration_s,
-            max_items=whole(findings, table, (*path, "items"), most=_MOST),
-            max_pages=whole(findings, table, (*path, "pages"), most=_MOST),
-            read_units=seconds(findings, table, (*path, "read_units"), most=_MOST),
-            write_units=seconds(findings, table, (*path, "write_units"), most=_MOST),
+            max_items=whole(findings, table, (*path, "items"), most=MOST),
+            max_pages=whole(findings, table, (*path, "pages"), most=MOST),
+            read_units=seconds(findings, table, (*path, "read_units"), most=MOST),
+            write_units=seconds(findings, table, (*path, "write_units"), most=MOST),
         )
 
     def _ignored(self) -> frozenset[str]:

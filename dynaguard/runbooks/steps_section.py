@@ -28,10 +28,10 @@ from dynaguard.runbooks.numbers import seconds, text, whole
 from dynaguard.runbooks.references import Known, is_reference, read_reference
 from dynaguard.runbooks.terms_section import check_terms
 
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_TARGET: Final = re.compile(r"(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)?:[A-Za-z_]\w*", re.ASCII)
+STEP_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+TARGET: Final = re.compile(r"(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)?:[A-Za-z_]\w*", re.ASCII)
 _COMMON: Final = ("name", "description", "retries")
-_KEYS_BY_KIND: Final[Mapping[str, tuple[str, ...]]] = {
+KEYS_BY_KIND: Final[Mapping[str, tuple[str, ...]]] = {
     "call": CALL_KEYS,
     "check": ("check",),
     "pause": ("pause",),
@@ -39,9 +39,9 @@ _KEYS_BY_KIND: Final[Mapping[str, tuple[str, ...]]] = {
     "python": ("python", "calls"),
     "approval": ("approval",),
 }
-_IN_LOOPS: Final = ("call", "check")
-_LONGEST_PAUSE_S: Final = 3600.0
-_MOST_LOOPS: Final = 1_000_000
+KINDS_IN_LOOPS: Final = ("call", "check")
+LONGEST_PAUSE_S: Final = 3600.0
+MOST_LOOPS: Final = 1_000_000
 
 
 class StepsChecker:
@@ -70,15 +70,15 @@ class StepsChecker:
 
     def _step(self, path: Path_, table: Mapping[str, Any], known: Known) -> Step | None:
         """One step."""
-        kinds = [kind for kind in _KEYS_BY_KIND if kind in table]
+        kinds = [kind for kind in KEYS_BY_KIND if kind in table]
         if len(kinds) != 1:
-            listed = ", ".join(f"`{kind}`" for kind in _KEYS_BY_KIND)
-            self._findings.check_keys(table, path, {*_COMMON, *sum(_KEYS_BY_KIND.values(), ())})
+            listed = ", ".join(f"`{kind}`" for kind in KEYS_BY_KIND)
+            self._findings.check_keys(table, path, {*_COMMON, *sum(KEYS_BY_KIND.values(), ())})
             self._findings.add(path, f"must do one thing, write one of {listed}")
             return None
         kind = kinds[0]
-        self._findings.check_keys(table, path, (*_COMMON, *_KEYS_BY_KIND[kind]))
-        if known.is_looped and kind not in _IN_LOOPS:
+        self._findings.check_keys(table, path, (*_COMMON, *KEYS_BY_KIND[kind]))
+        if known.is_looped and kind not in KINDS_IN_LOOPS:
             self._findings.add((*path, kind), "does not stand in a loop, calls and checks do")
         name = self._name(table, path)
         retries = self._findings.choice(
@@ -99,7 +99,7 @@ class StepsChecker:
     def _name(self, table: Mapping[str, Any], path: Path_) -> str:
         """The name, unique in the runbook."""
         name = table.get("name")
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not STEP_NAME.fullmatch(name):
             self._findings.add(
                 (*path, "name"),
                 "every step has a name: a letter, then letters, digits, `-` and `_`, at most 64",
@@ -131,10 +131,10 @@ class StepsChecker:
         if isinstance(value, str):
             return Pause(None, value)
         if not isinstance(value, Mapping):
-            found = seconds(self._findings, table, place, most=_LONGEST_PAUSE_S)
+            found = seconds(self._findings, table, place, most=LONGEST_PAUSE_S)
             return Pause(found or 1.0)
         self._findings.check_keys(value, place, ("seconds", "message"))
-        length = seconds(self._findings, value, (*place, "seconds"), most=_LONGEST_PAUSE_S)
+        length = seconds(self._findings, value, (*place, "seconds"), most=LONGEST_PAUSE_S)
         return Pause(length, text(self._findings, value, (*place, "message")))
 
     def _loop(self, table: Mapping[str, Any], path: Path_, known: Known) -> Loop | None:
@@ -142,7 +142,7 @@ class StepsChecker:
         place = (*path, "loop")
         loop = self._findings.table(table["loop"], place)
         self._findings.check_keys(loop, place, ("over", "at_most"))
-        most = whole(self._findings, loop, (*place, "at_most"), most=_MOST_LOOPS)
+        most = whole(self._findings, loop, (*place, "at_most"), most=MOST_LOOPS)
         if "at_most" not in loop:
             self._findings.add(place, "`at_most` is missing, write how many items at most")
         items = self._items(loop.get("over"), (*place, "over"), known)
@@ -176,7 +176,7 @@ class StepsChecker:
     def _python(self, table: Mapping[str, Any], path: Path_, known: Known) -> PythonStep:
         """`python = ":function"` and the calls that it may make."""
         target = table["python"]
-        if not isinstance(target, str) or not _TARGET.fullmatch(target):
+        if not isinstance(target, str) or not TARGET.fullmatch(target):
             self._findings.add(
                 (*path, "python"), "must be `module:function`, or `:function` of a Python runbook"
             )

@@ -22,6 +22,7 @@ VALIDATOR = jsonschema.Draft202012Validator(schema.policy_schema())
 VECTORS = Path(__file__).parent.parent / "vectors"
 FULL = {
     **tomllib.loads(DESIGN_EXAMPLE),
+    "$schema": "./policy.schema.json",
     "policies": [],
     "revision": "7",
     "context": {"aws:PrincipalTag/team": ["blue"], "aws:MultiFactorAuthPresent": True},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import tomllib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -58,6 +59,14 @@ call = "dynamodb:DeleteItem"
 TableName = "orders"
 Key = { customer_id = { "$param" = "customer_id" }, order_id = { "$item" = "order_id" } }
 """
+
+
+@pytest.fixture(scope="module")
+def schema_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where documents are written, beside the file of their Python step."""
+    found = tmp_path_factory.mktemp("runbooks")
+    (found / "steps.py").write_text("def compute(run):\n    return 1\n")
+    return found
 
 
 @pytest.fixture
