@@ -27,6 +27,7 @@ from dynaguard.telemetry.attributes import (
     target_attributes,
     target_key,
 )
+from dynaguard.telemetry.series import Series
 
 MAX_PARTS: Final = 1024
 """Most parts that are kept; then all are forgotten and the next are made anew."""
@@ -42,14 +43,36 @@ _plain_fields = operator.itemgetter(
 _PLAIN_FIELDS: Final = _plain_fields(_PLAIN)
 
 
+class Part:
+    """What recurs of a call: attributes of its span, and the series that it counts in.
+
+    Attributes:
+        attributes: Those of the span that recur, once a span asked for them; not to be changed.
+        is_plain: Whether the outcome is nothing but plain, and is among them.
+        decided: The series of its decision, once it was counted.
+        timed: The series of its duration, where it ended well, once it was measured.
+        masked: The series of masks, by all of `MaskedValues` but the count.
+        owners: Objects whose addresses are in the key under which it is kept.
+    """
+
+    __slots__ = ("attributes", "decided", "is_plain", "masked", "owners", "timed")
+
+    def __init__(self, *, is_plain: bool, owners: tuple[object, ...]) -> None:
+        self.attributes: Attributes | None = None
+        self.is_plain = is_plain
+        self.decided: Series | None = None
+        self.timed: Series | None = None
+        self.masked: dict[tuple[object, ...], Series] = {}
+        self.owners = owners
+
+
 class Descriptions:
     """Describes the calls of one guard. Thread-safe: two threads may make one part twice."""
 
     __slots__ = ("_parts",)
 
     def __init__(self) -> None:
-        # Each entry keeps the objects alive whose addresses are in its key.
-        self._parts: dict[Hashable, tuple[Attributes, object, object]] = {}
+        self._parts: dict[Hashable, Part] = {}
 
     def of(
         self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
@@ -58,11 +81,32 @@ class Descriptions:
 
         Cost: one look-up and one copy for a call that went well; linear in its authorisations.
         """
+        part = self.part(call, principal, decision, outcome)
+        return self.completed(part, call, principal, decision, outcome)
+
+    def part(
+        self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
+    ) -> Part:
+        """What recurs of a call that ended."""
         is_plain = _plain_fields(outcome) == _PLAIN_FIELDS
-        described = self._recurring(call, principal, decision, outcome if is_plain else None)
-        described = described.copy()
+        return self._part(call, principal, decision, outcome if is_plain else None)
+
+    def completed(
+        self,
+        part: Part,
+        call: Call,
+        principal: Principal,
+        decision: Decision | None,
+        outcome: Outcome,
+    ) -> Attributes:
+        """All attributes of a call that ended, by the part that was found for it."""
+        recurring = part.attributes
+        if recurring is None:
+            plain = outcome if part.is_plain else None
+            recurring = part.attributes = _recurring(call, principal, decision, plain)
+        described = recurring.copy()
         described[names.CORRELATION_ID] = call.correlation_id  # in place of the first call's
-        if not is_plain:
+        if not part.is_plain:
             described.update(outcome_attributes(call, outcome))
         else:
             if outcome.request_id is not None:
@@ -78,32 +122,36 @@ class Descriptions:
 
     def of_start(self, call: Call, principal: Principal, decision: Decision | None) -> Attributes:
         """All attributes of a call that was decided and has not ended."""
-        recurring = self._recurring(call, principal, decision, None)
+        part = self._part(call, principal, decision, None)
+        if part.attributes is None:
+            part.attributes = _recurring(call, principal, decision, None)
         return {
-            **recurring,
+            **part.attributes,
             names.CORRELATION_ID: call.correlation_id,
             **request_attributes(call),
         }
 
-    def _recurring(
+    def _part(
         self,
         call: Call,
         principal: Principal,
         decision: Decision | None,
         outcome: Outcome | None,
-    ) -> Attributes:
-        """Scope, identity, target, decision and a plain outcome; not to be changed.
+    ) -> Part:
+        """Scope, identity, target, decision and a plain outcome.
 
         Kept unless the decision has more to say than its verdict, statement and what let it.
         """
         if decision is None or decision.reason or decision.observed:
-            return _recurring(call, principal, decision, outcome)
+            return Part(is_plain=outcome is not None, owners=())
         target = target_key(call, decision)
         if target is None:
-            return _recurring(call, principal, decision, outcome)
+            return Part(is_plain=outcome is not None, owners=())
         scope, statement = call.scope, decision.statement
         key = (
             call.service,
+            call.operation,
+            call.endpoint_url,
             id(principal),
             id(statement),
             decision.verdict,
@@ -121,13 +169,13 @@ class Descriptions:
             outcome and (outcome.http_status, outcome.attempts),
             target,
         )
-        entry = self._parts.get(key)
-        if entry is None:
+        part = self._parts.get(key)
+        if part is None:
             if len(self._parts) >= MAX_PARTS:
                 self._parts.clear()
-            made = _recurring(call, principal, decision, outcome)
-            entry = self._parts[key] = (made, principal, statement)
-        return entry[0]
+            part = Part(is_plain=outcome is not None, owners=(principal, statement))
+            self._parts[key] = part
+        return part
 
 
 def _recurring(

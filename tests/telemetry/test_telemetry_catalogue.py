@@ -28,7 +28,14 @@ from tests.audit.audit_cases import (
 )
 
 ON_SPANS = {each.name for each in catalogue.CONVENTIONAL + catalogue.OWN}
-NOT_SENT = {"RPC_SYSTEM", "AWS_API", "AWS_DYNAMODB", "ERROR_TYPE_OTHER", "OTEL_METRIC_OVERFLOW"}
+NOT_SENT = {
+    "AWS_API",
+    "AWS_DYNAMODB",
+    "ERROR_TYPE_OTHER",
+    "HANDOVER_METRIC",
+    "OTEL_METRIC_OVERFLOW",
+    "RPC_SYSTEM",
+}
 METRICS = catalogue.METRICS + catalogue.ACCESS + catalogue.CONSUMPTION
 EVENTS = {"ACCESS_EVENT", "APPROVAL_EVENT", "ATTEMPT_EVENT", "CALL_EVENT"}
 
