@@ -56,12 +56,6 @@ _READ_OPTIONS: Final = (
 )
 
 
-def span_name(service_id: str, operation: str, members: int) -> str:
-    """`DynamoDB.GetItem`; with two or more members `BATCH DynamoDB.BatchGetItem`."""
-    name = f"{service_id}.{operation}"
-    return f"BATCH {name}" if members >= _LEAST_BATCH else name
-
-
 def batch_size(call: Call) -> int:
     """The number of members of a batch or transaction; 0 for every other call.
 
@@ -74,22 +68,27 @@ def batch_size(call: Call) -> int:
     return len(members) if isinstance(members, list | tuple) else 0
 
 
-def start_attributes(call: Call, service_id: str) -> Attributes:
-    """What samplers may look at: what is known before the call is decided.
+def span_start(call: Call, service_id: str) -> tuple[str, Attributes]:
+    """A span's name, and what samplers may look at: what is known before the call is decided.
 
-    The same for every call of one kind, and remembered: callers must not change it.
+    The name is `DynamoDB.GetItem`; with two or more members `BATCH DynamoDB.BatchGetItem`. The
+    attributes are the same for every call of one kind: callers must not change them.
+
+    Cost: one look-up, but for batches, whose members are counted.
     """
-    return _start_attributes(
-        call.service, service_id, call.operation, call.region, call.endpoint_url
-    )
+    kind = (call.service, service_id, call.operation, call.region, call.endpoint_url)
+    name, attributes = _span_start(*kind)
+    if call.operation in BATCHES and batch_size(call) >= _LEAST_BATCH:
+        name = f"BATCH {name}"
+    return name, attributes
 
 
 @functools.lru_cache(maxsize=1024)
-def _start_attributes(
+def _span_start(
     service: str, service_id: str, operation: str, region: str | None, endpoint_url: str | None
-) -> Attributes:
-    """The same, by what it depends on."""
-    return {
+) -> tuple[str, Attributes]:
+    """The same, by what it depends on, for all but batches."""
+    return f"{service_id}.{operation}", {
         names.RPC_SYSTEM_NAME: names.AWS_API,
         names.RPC_METHOD: f"{service_id}/{operation}",
         **_place_attributes(service, operation, region, endpoint_url),
@@ -214,15 +213,13 @@ def request_attributes(call: Call) -> Attributes:
     """
     if call.service != "dynamodb" or not isinstance(call.params, Mapping):
         return {}
-    members = batch_size(call)
-    if members >= _LEAST_BATCH:
-        return {names.DB_OPERATION_BATCH_SIZE: members}
-    if call.operation not in _READS:
-        return {}
     params = call.params
-    if call.operation == "GetItem":
+    if call.operation == "GetItem":  # the most frequent one first
         consistent = params.get("ConsistentRead")
         return {names.AWS_DYNAMODB_CONSISTENT_READ: consistent} if type(consistent) is bool else {}
+    if call.operation not in _READS:
+        members = batch_size(call)
+        return {names.DB_OPERATION_BATCH_SIZE: members} if members >= _LEAST_BATCH else {}
     given = [(name, kind, params.get(key)) for key, name, kind in _READ_OPTIONS]
     return {name: value for name, kind, value in given if type(value) is kind}
 
@@ -290,8 +287,11 @@ def response_code(outcome: Outcome) -> str | None:
 
 def target_key(call: Call, decision: Decision) -> Hashable:
     """What `target_attributes` depends on beside the service; None where that is not cheap."""
-    if decision.authorizations:
-        return tuple([(need.table_name, need.index_name) for need in decision.authorizations])
+    needs = decision.authorizations
+    if len(needs) == 1:
+        return (needs[0].table_name, needs[0].index_name)
+    if needs:
+        return tuple([(need.table_name, need.index_name) for need in needs])
     table = given_table(call)
     index = call.params.get("IndexName") if table is not None else None
     is_plain = table is not None and (index is None or type(index) is str)

@@ -17,7 +17,6 @@ from dynaguard.telemetry import names
 from dynaguard.telemetry.attributes import (
     TELLING_REQUESTS,
     Attributes,
-    add,
     decision_attributes,
     identity_attributes,
     masked_count,
@@ -111,9 +110,11 @@ class Descriptions:
         else:
             if outcome.request_id is not None:
                 described[names.AWS_REQUEST_ID] = outcome.request_id
-            if call.service == "dynamodb":
-                add(described, names.DB_RESPONSE_RETURNED_ROWS, outcome.item_count)
-                add(described, names.AWS_DYNAMODB_SCANNED_COUNT, outcome.scanned_count)
+            if call.service == "dynamodb":  # written out, as it is on the path of every call
+                if outcome.item_count is not None:
+                    described[names.DB_RESPONSE_RETURNED_ROWS] = outcome.item_count
+                if outcome.scanned_count is not None:
+                    described[names.AWS_DYNAMODB_SCANNED_COUNT] = outcome.scanned_count
             if outcome.masked:
                 described[names.MASKED_COUNT] = masked_count(outcome)
         if call.operation in TELLING_REQUESTS:

@@ -25,7 +25,7 @@ from dynaguard.telemetry.series import Series
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Observation
 
-MAX_WAITING_CALLS: Final = 32
+MAX_WAITING_CALLS: Final = 64
 """Most calls whose measurements wait."""
 
 NO_TRACE: Final = trace.set_span_in_context(trace.INVALID_SPAN, Context())

@@ -22,11 +22,7 @@ from dynaguard.call import Call, Decision, Outcome, Principal
 from dynaguard.interruption import came_from_handler
 from dynaguard.telemetry import names
 from dynaguard.telemetry.access import AccessMetrics
-from dynaguard.telemetry.attributes import (
-    batch_size,
-    span_name,
-    start_attributes,
-)
+from dynaguard.telemetry.attributes import span_start
 from dynaguard.telemetry.counting import CallMetrics
 from dynaguard.telemetry.describing import Descriptions
 from dynaguard.telemetry.logs import CallLogs
@@ -112,9 +108,8 @@ class Telemetry:
                 self._tracer = trace.get_tracer(_SCOPE_NAME)  # the real one: one step less
         if context and context.get(_SUPPRESS_INSTRUMENTATION_KEY):
             return self._idle  # an exporter's own call: its span would be exported, and so on
-        name = span_name(service_id, call.operation, batch_size(call))
+        name, attributes = span_start(call, service_id)
         # By position: name, context, kind, attributes.
-        attributes = start_attributes(call, service_id)
         span = self._tracer.start_span(name, None, SpanKind.CLIENT, attributes)
         here = span.get_span_context()
         if not here.is_valid or here == current.get_span_context():

@@ -65,12 +65,28 @@ def test_batches_are_dynamodbs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "name"),
-    [(0, "DynamoDB.GetItem"), (1, "DynamoDB.GetItem"), (2, "BATCH DynamoDB.GetItem")],
+    ("operation", "keys", "name"),
+    [
+        ("GetItem", [], "DynamoDB.GetItem"),
+        ("BatchGetItem", [], "DynamoDB.BatchGetItem"),
+        ("BatchGetItem", [{}], "DynamoDB.BatchGetItem"),
+        ("BatchGetItem", [{}, {}], "BATCH DynamoDB.BatchGetItem"),
+    ],
 )
-def test_names_a_span_by_service_and_operation(members: int, name: str) -> None:
+def test_names_a_span_by_service_and_operation(operation: str, keys: list[Any], name: str) -> None:
     """A batch of one is no batch."""
-    assert attributes.span_name("DynamoDB", "GetItem", members) == name
+    call = call_of(operation, {"RequestItems": {"a": {"Keys": keys}}})
+
+    assert attributes.span_start(call, "DynamoDB")[0] == name
+
+
+def test_batches_of_one_kind_are_named_one_by_one() -> None:
+    """What is remembered of the kind has no members."""
+    calls = [call_of("BatchGetItem", {"RequestItems": {"a": {"Keys": [{}] * n}}}) for n in (2, 1)]
+
+    found = [attributes.span_start(call, "DynamoDB")[0] for call in calls]
+
+    assert found == ["BATCH DynamoDB.BatchGetItem", "DynamoDB.BatchGetItem"]
 
 
 @pytest.mark.parametrize(
@@ -93,14 +109,14 @@ def test_the_server_is_read_from_the_endpoint(
     """What is no URL gives no attribute."""
     call = CALL._replace(endpoint_url=endpoint_url)
 
-    found = attributes.start_attributes(call, "DynamoDB")
+    found = attributes.span_start(call, "DynamoDB")[1]
 
     assert (found.get(names.SERVER_ADDRESS), found.get(names.SERVER_PORT)) == server
 
 
 def test_a_span_starts_with_what_samplers_ask_for() -> None:
     """System, operation, place."""
-    assert attributes.start_attributes(CALL, "DynamoDB") == {
+    assert attributes.span_start(CALL, "DynamoDB")[1] == {
         "rpc.system.name": "aws-api",
         "rpc.method": "DynamoDB/GetItem",
         "db.system.name": "aws.dynamodb",
@@ -116,7 +132,7 @@ def test_another_service_is_no_database() -> None:
     call = call_of("GetObject", service="s3")
     error = Outcome(Status.ERROR, "NoSuchKey", 404, item_count=3)
     found = {
-        **attributes.start_attributes(call, "S3"),
+        **attributes.span_start(call, "S3")[1],
         **attributes.target_attributes(call, PRINCIPAL, DECISION),
         **attributes.outcome_attributes(call, error),
     }
@@ -419,7 +435,7 @@ def test_attributes_hold_no_item_value_and_nothing_that_an_exporter_refuses(
     if is_dynamodb:
         call = call._replace(service="dynamodb")
     found: dict[str, Any] = {
-        **attributes.start_attributes(call, "DynamoDB"),
+        **attributes.span_start(call, "DynamoDB")[1],
         **attributes.scope_attributes(call),
         **attributes.identity_attributes(principal),
         **attributes.target_attributes(call, principal, decision),

@@ -101,7 +101,7 @@ def test_spans_bear_what_is_described(
     if is_dynamodb:
         call = call._replace(service="dynamodb")
 
-    found = attributes.start_attributes(call, "X") | Descriptions().of(
+    found = attributes.span_start(call, "X")[1] | Descriptions().of(
         call, principal, decision, outcome
     )
 
@@ -114,7 +114,7 @@ def test_types_are_as_described() -> None:
     described = {each.name: each.kind for each in catalogue.CONVENTIONAL + catalogue.OWN}
     outcome = OUTCOME._replace(unprocessed_count=1, budget_refusal="spent")
 
-    found = attributes.start_attributes(CALL, "DynamoDB") | Descriptions().of(
+    found = attributes.span_start(CALL, "DynamoDB")[1] | Descriptions().of(
         CALL, PRINCIPAL, DENIAL, outcome
     )
 
