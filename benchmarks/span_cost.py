@@ -29,10 +29,12 @@ from benchmarks.pairing import cpu_per_call_us
 from benchmarks.stub import GET_ITEM, make_client
 from dynaguard.hooks.installation import Installation
 from dynaguard.hooks.lifecycle import current
+from dynaguard.telemetry.handover import MAX_WAITING_CALLS
 from dynaguard.telemetry.telemetry import Telemetry
 
 BAR: Final = 0.6
-CALLS_PER_SAMPLE: Final = 40
+CALLS_PER_SAMPLE: Final = MAX_WAITING_CALLS
+"""As many as measurements wait for, so that every sample has one handover to the SDK."""
 ROUNDS: Final = 120
 BARRED: Final = "recording span and metrics"
 """The variant that the bar is for."""

@@ -27,7 +27,8 @@ from dynaguard.telemetry import names
 if TYPE_CHECKING:
     from dynaguard.budgets.load import Cause
 
-Attributes = dict[str, str | bool | int | float | list[str]]
+Attributes = dict[str, str | bool | int | float | tuple[str, ...]]
+"""Names and values. INVARIANT: a value is of just these types, so that nobody has to check it."""
 
 MAX_REASONS: Final = 10
 """Most reasons of one throttle that an event names."""
@@ -123,10 +124,12 @@ def attempt_attributes(
     }
     found = list(dict.fromkeys(causes))[:MAX_REASONS]
     if found:
-        attributes[names.THROTTLE_REASONS] = [each.reason or each.limit.value for each in found]
-        attributes[names.THROTTLE_RESOURCES] = [
-            each.resource if each.resource.startswith("arn:") else "" for each in found
-        ]
+        attributes[names.THROTTLE_REASONS] = tuple(
+            [each.reason or each.limit.value for each in found]
+        )
+        attributes[names.THROTTLE_RESOURCES] = tuple(
+            [each.resource if each.resource.startswith("arn:") else "" for each in found]
+        )
     return attributes
 
 
@@ -143,7 +146,7 @@ def scope_attributes(call: Call) -> Attributes:
     add(attributes, names.RUNBOOK, scope.runbook)
     add(attributes, names.TASK, scope.task)
     if scope.boundaries:
-        attributes[names.BOUNDARIES] = [each.name for each in scope.boundaries]
+        attributes[names.BOUNDARIES] = tuple([each.name for each in scope.boundaries])
     return attributes
 
 
@@ -175,10 +178,10 @@ def decision_attributes(decision: Decision | None) -> Attributes:
         attributes[names.SECURITY_RULE_NAME] = decision.statement.sid
         attributes[names.SECURITY_RULE_RULESET_NAME] = decision.statement.source
     if decision.observed:
-        attributes[names.DECISION_OBSERVED] = [ref.sid for ref in decision.observed]
+        attributes[names.DECISION_OBSERVED] = tuple([ref.sid for ref in decision.observed])
     add(attributes, names.DECISION_REASON, decision.reason or None)
     if decision.grants:
-        attributes[names.GRANT_ID] = [grant.id for grant in decision.grants]
+        attributes[names.GRANT_ID] = tuple([grant.id for grant in decision.grants])
         attributes[names.BREAK_GLASS] = any(grant.is_break_glass for grant in decision.grants)
     if decision.approval is not None:
         attributes[names.APPROVAL_TICKET] = decision.approval.ticket
@@ -194,7 +197,7 @@ def target_attributes(call: Call, principal: Principal, decision: Decision | Non
         return {}
     needs = decision.authorizations if decision else ()
     needs = needs or authorizations(call, principal.account_id)
-    tables = [readable_arn(table) for table in tables_of(needs)]
+    tables = tuple([readable_arn(table) for table in tables_of(needs)])
     indexes = {need.index_name for need in needs if need.index_name is not None}
     attributes: Attributes = {}
     if tables:
@@ -245,7 +248,7 @@ def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
     if outcome.unprocessed_count:
         attributes[names.UNPROCESSED_COUNT] = outcome.unprocessed_count
     if outcome.warnings:
-        attributes[names.QUERY_WARNINGS] = list(outcome.warnings)
+        attributes[names.QUERY_WARNINGS] = outcome.warnings
     if call.service == "dynamodb":
         add(attributes, names.AWS_DYNAMODB_SCANNED_COUNT, outcome.scanned_count)
         add(attributes, names.DB_RESPONSE_STATUS_CODE, response_code(outcome))
@@ -327,7 +330,7 @@ def _members_of_table(request: object) -> int:
     return len(members) if isinstance(members, list | tuple) else 0
 
 
-def _capacity_texts(capacity: tuple[ConsumedCapacity, ...]) -> list[str]:
+def _capacity_texts(capacity: tuple[ConsumedCapacity, ...]) -> tuple[str, ...]:
     """One text per table as the conventions write it: JSON with the API's own keys.
 
     What indexes consumed is in the table's sum; the audit record has it apart.
@@ -337,17 +340,13 @@ def _capacity_texts(capacity: tuple[ConsumedCapacity, ...]) -> list[str]:
         units = units_by_table.setdefault(each.table, [0.0, 0.0, 0.0])
         for at, more in enumerate((each.total_units, each.read_units, each.write_units)):
             units[at] += more
-    return [
-        json.dumps(
-            {
-                "TableName": table,
-                "CapacityUnits": total_units,
-                "ReadCapacityUnits": read_units,
-                "WriteCapacityUnits": write_units,
-            }
-        )
-        for table, (total_units, read_units, write_units) in units_by_table.items()
-    ]
+    names_of_units = ("CapacityUnits", "ReadCapacityUnits", "WriteCapacityUnits")
+    return tuple(
+        [
+            json.dumps({"TableName": table, **dict(zip(names_of_units, units, strict=True))})
+            for table, units in units_by_table.items()
+        ]
+    )
 
 
 def add(attributes: Attributes, name: str, value: str | int | None) -> None:

@@ -199,7 +199,7 @@ def test_a_denial_says_why() -> None:
         "dynaguard.decision": "implicit_deny",
         "dynaguard.decision.is_enforced": True,
         "dynaguard.decision.reason": "no statement allows it",
-        "dynaguard.decision.observed": ["EtlReadsOrders"],
+        "dynaguard.decision.observed": ("EtlReadsOrders",),
     }
 
 
@@ -213,7 +213,7 @@ def test_one_table_is_the_collection() -> None:
     need = NEED._replace(index_name="by_status")
 
     assert attributes.target_attributes(CALL, PRINCIPAL, Decision(Verdict.ALLOW, (need,))) == {
-        "aws.dynamodb.table_names": ["orders"],
+        "aws.dynamodb.table_names": ("orders",),
         "db.collection.name": "orders",
         "aws.dynamodb.index_name": "by_status",
     }
@@ -226,7 +226,7 @@ def test_several_tables_are_none() -> None:
     call = call_of("TransactGetItems", {"TransactItems": [{}, {}, {}]})
 
     assert attributes.target_attributes(call, PRINCIPAL, decision) == {
-        "aws.dynamodb.table_names": ["orders", "customers"],
+        "aws.dynamodb.table_names": ("orders", "customers"),
     }
     assert attributes.request_attributes(call) == {"db.operation.batch.size": 3}
 
@@ -302,8 +302,8 @@ def test_an_attempt_tells_its_throttle_reasons() -> None:
         "dynaguard.attempt.number": 2,
         "dynaguard.wait_s": 0.123457,
         "error.type": "_OTHER",
-        "dynaguard.throttle.reasons": [reason, "account"],
-        "dynaguard.throttle.resources": [index, ""],
+        "dynaguard.throttle.reasons": (reason, "account"),
+        "dynaguard.throttle.resources": (index, ""),
     }
     many = [Cause(Limit.RESOURCE, f"arn:{number}") for number in range(100)]
     assert len(attributes.attempt_attributes(1, "X", 0.0, many)[names.THROTTLE_REASONS]) == 10  # type: ignore[arg-type]
@@ -334,13 +334,13 @@ def test_a_good_end_has_no_error() -> None:
         "aws.request_id": "REQ1",
         "http.response.status_code": 200,
         "aws.dynamodb.scanned_count": 20,
-        "dynaguard.query.warnings": ["filter"],
+        "dynaguard.query.warnings": ("filter",),
         "db.response.returned_rows": 1,
         "dynaguard.budget.bucket": "job `nightly` on `table/orders` (read)",
         "dynaguard.budget.rate": 12.25,
         "dynaguard.budget.throttle_ratio": 0.5,
         "dynaguard.budget.tokens_left": 9.5,
-        "aws.dynamodb.consumed_capacity": [
+        "aws.dynamodb.consumed_capacity": (
             json.dumps(
                 {
                     "TableName": "orders",
@@ -348,8 +348,8 @@ def test_a_good_end_has_no_error() -> None:
                     "ReadCapacityUnits": 0.5,
                     "WriteCapacityUnits": 0.0,
                 }
-            )
-        ],
+            ),
+        ),
     }
 
 
@@ -431,7 +431,7 @@ def test_durations_are_split_as_the_conventions_say() -> None:
 def test_attributes_hold_no_item_value_and_nothing_that_an_exporter_refuses(
     call: Any, principal: Any, decision: Any, outcome: Any, is_dynamodb: bool
 ) -> None:
-    """Text, numbers, booleans and lists of text."""
+    """Text, numbers, booleans and tuples of text."""
     if is_dynamodb:
         call = call._replace(service="dynamodb")
     found: dict[str, Any] = {
@@ -448,7 +448,7 @@ def test_attributes_hold_no_item_value_and_nothing_that_an_exporter_refuses(
 
     assert CANARY not in json.dumps(found)
     for value in found.values():
-        parts = value if isinstance(value, list) else [value]
+        parts = value if isinstance(value, tuple) else [value]
         assert all(isinstance(part, str | bool | int | float) for part in parts)
 
 

@@ -110,7 +110,7 @@ def test_spans_bear_what_is_described(
 
 def test_types_are_as_described() -> None:
     """Of a call that has nearly all of them."""
-    kinds = {str: "string", int: "int", float: "double", bool: "boolean", list: "string[]"}
+    kinds = {str: "string", int: "int", float: "double", bool: "boolean", tuple: "string[]"}
     described = {each.name: each.kind for each in catalogue.CONVENTIONAL + catalogue.OWN}
     outcome = OUTCOME._replace(unprocessed_count=1, budget_refusal="spent")
 
