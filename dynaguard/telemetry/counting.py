@@ -14,7 +14,7 @@ from opentelemetry.metrics import Histogram, Meter, MeterProvider
 from dynaguard.call import Call, Decision, Outcome, Principal, Status
 from dynaguard.telemetry import names
 from dynaguard.telemetry.access import AccessMetrics
-from dynaguard.telemetry.handover import HANDOVER, Handover, tell_now
+from dynaguard.telemetry.handover import HANDOVER, Handover, Measured, tell_now
 from dynaguard.telemetry.measures import (
     budget_measure,
     decision_measure,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from dynaguard.telemetry.describing import Part
+    from dynaguard.telemetry.handover import Counts
 
 _SCOPE_NAME: Final = "dynaguard"
 _DURATION_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
@@ -127,46 +128,51 @@ class CallMetrics:
             context: What it ran in.
             is_timed: Whether its duration is ours to measure.
 
-        Cost: for a call like one before four look-ups and an append, and its share of a handover.
+        Cost: for a call like the one before an append, and its share of a handover.
         """
-        measured = self._measured(part, call, principal, decision, outcome)
+        timed: Series | None = None
         if is_timed and call.service == "dynamodb" and outcome.attempts:
-            measured.append((self._timed(part, call, decision, outcome), outcome.elapsed_s))
-        for series, _ in measured:
-            if not series.is_told:  # for its reader it begins now, and not at the next handover
-                tell_now(measured, context, self._note_failure)
-                break
+            timed = self._timed(part, call, decision, outcome)
+        is_new = timed is not None and not timed.is_told
+        counted = part.counted
+        if counted is None or part.counted_masks != outcome.masked:
+            counted = self._counted(part, call, principal, decision, outcome)
+            is_new = is_new or any(not series.is_told for series, _ in counted)
+        measured = Measured(counted, timed, outcome.elapsed_s, context, self._note_failure)
+        if is_new:  # for its reader a series begins now, and not at the next handover
+            tell_now(measured)
         else:
-            self._handover.put(measured, context, self._note_failure)
+            self._handover.put(measured)
         if outcome.throttles or outcome.wait_s or outcome.budget_refusal or outcome.attempts > 1:
             self._count_trouble(call, outcome, principal, decision)
         if decision is not None:
             self.access.count(call, principal, decision)
 
-    def _measured(
+    def _counted(
         self,
         part: Part,
         call: Call,
         principal: Principal,
         decision: Decision | None,
         outcome: Outcome,
-    ) -> list[tuple[Series, float]]:
-        """The decision and what was masked."""
-        measured: list[tuple[Series, float]] = []
+    ) -> Counts:
+        """What the decision and what was masked count; the part remembers it."""
+        counted: list[tuple[Series, int]] = []
         if decision is not None:
-            decided = part.decided
-            if decided is None:
-                decided = self._decisions.series(decision_measure(call, principal, decision))
-                part.decided = decided
-            measured.append((decided, 1))
+            if part.decided is None:
+                measure = decision_measure(call, principal, decision)
+                part.decided = self._decisions.series(measure)
+            counted.append((part.decided, 1))
         for masked in outcome.masked:
-            # All but the count, which is the last.
-            series = part.masked.get(masked[:-1])
+            way = masked[:-1]  # all but the count
+            series = part.masked.get(way)
             if series is None:
-                series = self._masked_values.series(masked_measure(call, principal, masked))
-                part.masked[masked[:-1]] = series
-            measured.append((series, masked.value_count))
-        return measured
+                measure = masked_measure(call, principal, masked)
+                series = part.masked[way] = self._masked_values.series(measure)
+            counted.append((series, masked.value_count))
+        part.counted_masks = outcome.masked
+        part.counted = found = tuple(counted)
+        return found
 
     def _timed(
         self, part: Part, call: Call, decision: Decision | None, outcome: Outcome

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Hashable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dynaguard.call import Call, Decision, Outcome, Principal, Status
 from dynaguard.telemetry import names
@@ -26,7 +26,11 @@ from dynaguard.telemetry.attributes import (
     target_attributes,
     target_key,
 )
-from dynaguard.telemetry.series import Series
+
+if TYPE_CHECKING:
+    from dynaguard.call import MaskedValues
+    from dynaguard.telemetry.handover import Counts
+    from dynaguard.telemetry.series import Series
 
 MAX_PARTS: Final = 1024
 """Most parts that are kept; then all are forgotten and the next are made anew."""
@@ -49,19 +53,32 @@ class Part:
         attributes: Those of the span that recur, once a span asked for them; not to be changed.
         is_plain: Whether the outcome is nothing but plain, and is among them.
         decided: The series of its decision, once it was counted.
-        timed: The series of its duration, where it ended well, once it was measured.
         masked: The series of masks, by all of `MaskedValues` but the count.
+        counted: What the last such call counted, by these.
+        counted_masks: The masks of that call.
+        timed: The series of its duration, where it ended well, once it was measured.
         owners: Objects whose addresses are in the key under which it is kept.
     """
 
-    __slots__ = ("attributes", "decided", "is_plain", "masked", "owners", "timed")
+    __slots__ = (
+        "attributes",
+        "counted",
+        "counted_masks",
+        "decided",
+        "is_plain",
+        "masked",
+        "owners",
+        "timed",
+    )
 
     def __init__(self, *, is_plain: bool, owners: tuple[object, ...]) -> None:
         self.attributes: Attributes | None = None
         self.is_plain = is_plain
         self.decided: Series | None = None
-        self.timed: Series | None = None
         self.masked: dict[tuple[object, ...], Series] = {}
+        self.counted: Counts | None = None
+        self.counted_masks: tuple[MaskedValues, ...] = ()
+        self.timed: Series | None = None
         self.owners = owners
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -31,8 +31,26 @@ MAX_WAITING_CALLS: Final = 64
 NO_TRACE: Final = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 """A context without a trace. An empty one would not do: the SDK takes it for none given."""
 
-Measured = Iterable[tuple[Series, float]]
+Counts = tuple[tuple["Series", int], ...]
 NoteFailure = Callable[[Exception], None]
+
+
+class Measured(NamedTuple):
+    """The measurements of one call.
+
+    Attributes:
+        counts: What it adds to counters; the same object for calls that count the same.
+        timed: The series of its duration, or None.
+        elapsed_s: The duration.
+        context: What it ran in.
+        note_failure: Is told of what an instrument raises.
+    """
+
+    counts: Counts
+    timed: Series | None
+    elapsed_s: float
+    context: Context
+    note_failure: NoteFailure
 
 
 class Handover:
@@ -46,20 +64,15 @@ class Handover:
 
     def __init__(self, max_waiting_calls: int = MAX_WAITING_CALLS) -> None:
         self._max_waiting_calls = max_waiting_calls
-        self._waiting: deque[tuple[Measured, Context, NoteFailure]] = deque()
+        self._waiting: deque[Measured] = deque()
         renew_after_fork(self)
 
-    def put(self, measured: Measured, context: Context, note_failure: NoteFailure) -> None:
+    def put(self, measured: Measured) -> None:
         """Takes the measurements of one call.
-
-        Args:
-            measured: Series and values.
-            context: What they were measured in.
-            note_failure: Is told of what an instrument raises.
 
         Cost: one append; every `max_waiting_calls` calls all are given.
         """
-        self._waiting.append((measured, context or NO_TRACE, note_failure))
+        self._waiting.append(measured)
         if len(self._waiting) >= self._max_waiting_calls:
             self.give()
 
@@ -70,23 +83,24 @@ class Handover:
         one sum: an exemplar tells what one call counted, and which.
         """
         waiting = self._waiting
-        sums: dict[Series, float] = {}
-        lasts: dict[Series, tuple[float, Context, NoteFailure]] = {}
+        calls: dict[int, int] = {}  # how many counted the same, by its address
+        lasts: dict[int, Measured] = {}  # keeps these addresses taken
         while waiting:
             try:
-                measured, context, note_failure = waiting.popleft()
+                measured = waiting.popleft()
             except IndexError:  # another thread was faster
                 break
-            for series, value in measured:
-                if series.is_summed:
-                    sums[series] = sums.get(series, 0) + value
-                    lasts[series] = (value, context, note_failure)
-                else:
-                    _tell(series, value, context, note_failure)
-        for series, (value, context, note_failure) in lasts.items():
-            _tell(series, value, context, note_failure)
-            if sums[series] > value:
-                _tell(series, sums[series] - value, NO_TRACE, note_failure)
+            same = id(measured.counts)
+            calls[same] = calls.get(same, 0) + 1
+            lasts[same] = measured
+            if measured.timed is not None:
+                _tell(measured.timed, measured.elapsed_s, measured.context, measured.note_failure)
+        for same, last in lasts.items():
+            others = calls[same] - 1
+            for series, value in last.counts:
+                _tell(series, value, last.context, last.note_failure)
+                if others:
+                    _tell(series, value * others, NO_TRACE, last.note_failure)
 
     def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         """What a reader calls before it collects: gives, and observes nothing itself."""
@@ -98,15 +112,18 @@ class Handover:
         self._waiting.clear()
 
 
-def tell_now(measured: Measured, context: Context, note_failure: NoteFailure) -> None:
+def tell_now(measured: Measured) -> None:
     """Hands over the measurements of one call at once; one that fails leaves the others alone."""
-    for series, value in measured:
-        _tell(series, value, context or NO_TRACE, note_failure)
+    context, note_failure = measured.context, measured.note_failure
+    for series, value in measured.counts:
+        _tell(series, value, context, note_failure)
+    if measured.timed is not None:
+        _tell(measured.timed, measured.elapsed_s, context, note_failure)
 
 
 def _tell(series: Series, value: float, context: Context, note_failure: NoteFailure) -> None:
     try:
-        series.tell(value, context)
+        series.tell(value, context or NO_TRACE)
     except Exception as err:  # noqa: BLE001 - observation never breaks a call
         note_failure(err)
 
