@@ -35,6 +35,7 @@ _SCOPE_NAME: Final = "dynaguard"
 _DURATION_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 """Advice of the conventions for `db.client.operation.duration`."""
 _ABSENT: Final = object()
+_FAILED: Final = frozenset({Status.ERROR, Status.DENIED})
 
 
 class CallMetrics:
@@ -178,7 +179,7 @@ class CallMetrics:
         self, part: Part, call: Call, decision: Decision | None, outcome: Outcome
     ) -> Series:
         """The series of durations; of calls that failed, whose codes differ, it is looked for."""
-        if outcome.status is Status.ERROR or outcome.status is Status.DENIED:
+        if outcome.status in _FAILED:
             return self._duration.series(duration_measure(call, decision, outcome))
         if part.timed is None:
             part.timed = self._duration.series(duration_measure(call, decision, outcome))

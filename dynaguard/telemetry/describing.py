@@ -98,7 +98,8 @@ class Descriptions:
         Cost: one look-up and one copy for a call that went well; linear in its authorisations.
         """
         part = self.part(call, principal, decision, outcome)
-        return self.completed(part, call, principal, decision, outcome)
+        recurring = self.recurring(part, call, principal, decision, outcome)
+        return recurring | self.own(part, call, outcome)
 
     def part(
         self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
@@ -107,7 +108,7 @@ class Descriptions:
         is_plain = _plain_fields(outcome) == _PLAIN_FIELDS
         return self._part(call, principal, decision, outcome if is_plain else None)
 
-    def completed(
+    def recurring(
         self,
         part: Part,
         call: Call,
@@ -115,28 +116,31 @@ class Descriptions:
         decision: Decision | None,
         outcome: Outcome,
     ) -> Attributes:
-        """All attributes of a call that ended, by the part that was found for it."""
-        recurring = part.attributes
-        if recurring is None:
+        """The attributes of a part that was found for a call that ended; not to be changed."""
+        found = part.attributes
+        if found is None:
             plain = outcome if part.is_plain else None
-            recurring = part.attributes = _recurring(call, principal, decision, plain)
-        described = recurring.copy()
-        described[names.CORRELATION_ID] = call.correlation_id  # in place of the first call's
+            found = part.attributes = _recurring(call, principal, decision, plain)
+        return found
+
+    def own(self, part: Part, call: Call, outcome: Outcome) -> Attributes:
+        """The attributes that are the call's own; they go over those that recur."""
+        own: Attributes = {names.CORRELATION_ID: call.correlation_id}
         if not part.is_plain:
-            described.update(outcome_attributes(call, outcome))
+            own.update(outcome_attributes(call, outcome))
         else:
             if outcome.request_id is not None:
-                described[names.AWS_REQUEST_ID] = outcome.request_id
+                own[names.AWS_REQUEST_ID] = outcome.request_id
             if call.service == "dynamodb":  # written out, as it is on the path of every call
                 if outcome.item_count is not None:
-                    described[names.DB_RESPONSE_RETURNED_ROWS] = outcome.item_count
+                    own[names.DB_RESPONSE_RETURNED_ROWS] = outcome.item_count
                 if outcome.scanned_count is not None:
-                    described[names.AWS_DYNAMODB_SCANNED_COUNT] = outcome.scanned_count
+                    own[names.AWS_DYNAMODB_SCANNED_COUNT] = outcome.scanned_count
             if outcome.masked:
-                described[names.MASKED_COUNT] = masked_count(outcome)
+                own[names.MASKED_COUNT] = masked_count(outcome)
         if call.operation in TELLING_REQUESTS:
-            described.update(request_attributes(call))
-        return described
+            own.update(request_attributes(call))
+        return own
 
     def of_start(self, call: Call, principal: Principal, decision: Decision | None) -> Attributes:
         """All attributes of a call that was decided and has not ended."""

@@ -129,7 +129,7 @@ class CallSpan:
         Cost: without a recording span and without a meter's SDK one look at an instrument.
         """
         telemetry, span = self._telemetry, self._span
-        is_metering = telemetry.is_metering
+        is_metering = telemetry.metrics.is_taken
         if self._is_finished or (span is None and not is_metering):
             return
         self._is_finished = span is not None  # the idle one serves every call
@@ -178,9 +178,9 @@ class CallSpan:
         """Puts everything that is known on a span that records. A peer's keeps its own status."""
         telemetry, span = self._telemetry, cast(Span, self._span)
         try:
-            span.set_attributes(
-                telemetry.descriptions.completed(part, call, principal, decision, outcome)
-            )
+            descriptions = telemetry.descriptions
+            recurring = descriptions.recurring(part, call, principal, decision, outcome)
+            span.set_attributes(recurring | descriptions.own(part, call, outcome))
             if self.is_owned and outcome.status in _FAILED:
                 # A denial's reason holds names only; an error's message may hold values.
                 is_denial = outcome.status is Status.DENIED and decision is not None

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dynaguard.access_change import AccessChange
 
 _SCOPE_NAME: Final = "dynaguard"
+_CLIENT: Final = SpanKind.CLIENT
 _ABSENT: Final = object()
 _log: Final = logging.getLogger("dynaguard.telemetry")
 
@@ -110,7 +111,7 @@ class Telemetry:
             return self._idle  # an exporter's own call: its span would be exported, and so on
         name, attributes = span_start(call, service_id)
         # By position: name, context, kind, attributes.
-        span = self._tracer.start_span(name, None, SpanKind.CLIENT, attributes)
+        span = self._tracer.start_span(name, None, _CLIENT, attributes)
         here = span.get_span_context()
         if not here.is_valid or here == current.get_span_context():
             return self._idle  # a tracer that does nothing hands on what is there
