@@ -115,7 +115,7 @@ class CallSpan:
         try:
             if self.is_recording:
                 described = self._telemetry.descriptions.of_start(call, principal, decision)
-                cast(Span, self._span).set_attributes(described)
+                self._telemetry.setter.put(cast(Span, self._span), described, {})
         except Exception as err:  # noqa: BLE001 - observation never breaks a call
             self._telemetry.note_failure(err)
 
@@ -180,7 +180,7 @@ class CallSpan:
         try:
             descriptions = telemetry.descriptions
             recurring = descriptions.recurring(part, call, principal, decision, outcome)
-            span.set_attributes(recurring | descriptions.own(part, call, outcome))
+            telemetry.setter.put(span, recurring, descriptions.own(part, call, outcome))
             if self.is_owned and outcome.status in _FAILED:
                 # A denial's reason holds names only; an error's message may hold values.
                 is_denial = outcome.status is Status.DENIED and decision is not None

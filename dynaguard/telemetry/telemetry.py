@@ -22,6 +22,7 @@ from dynaguard.call import Call, Decision, Outcome, Principal
 from dynaguard.interruption import came_from_handler
 from dynaguard.telemetry import names
 from dynaguard.telemetry.access import AccessMetrics
+from dynaguard.telemetry.attribute_setter import AttributeSetter
 from dynaguard.telemetry.attributes import span_start
 from dynaguard.telemetry.counting import CallMetrics
 from dynaguard.telemetry.describing import Descriptions
@@ -49,6 +50,7 @@ class Telemetry:
         failure_count: Failures caught since it was made.
         descriptions: What spans and log records say.
         metrics: What is counted.
+        setter: Puts attributes on spans.
     """
 
     __slots__ = (
@@ -59,6 +61,7 @@ class Telemetry:
         "descriptions",
         "failure_count",
         "metrics",
+        "setter",
     )
 
     def __init__(
@@ -70,6 +73,7 @@ class Telemetry:
     ) -> None:
         self.failure_count = 0
         self.descriptions = Descriptions()
+        self.setter = AttributeSetter()
         self._logs = logs
         self._tracer = trace.get_tracer(_SCOPE_NAME, tracer_provider=tracer_provider)
         self._is_late = isinstance(self._tracer, trace.ProxyTracer)
