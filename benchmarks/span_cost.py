@@ -27,8 +27,10 @@ import dynaguard
 from benchmarks.call_cost import policy_document
 from benchmarks.pairing import cpu_per_call_us
 from benchmarks.stub import GET_ITEM, make_client
+from dynaguard.call import NO_CREDENTIALS, UNKNOWN_PRINCIPAL, Call, Outcome, Status
 from dynaguard.hooks.installation import Installation
 from dynaguard.hooks.lifecycle import current
+from dynaguard.scope import EMPTY_SCOPE
 from dynaguard.telemetry.handover import MAX_WAITING_CALLS
 from dynaguard.telemetry.telemetry import Telemetry
 
@@ -78,6 +80,7 @@ class SpanCost:
         peers_attribute_count: Attributes on the peer's.
         measurement_count: What a call gives to instruments of metrics.
         peer_of_bare: What the peer adds, of a bare call's CPU.
+        api_only_of_bare: What a span's start and end cost without an SDK, in a loop, of it.
         by_variant: Every sort of telemetry.
     """
 
@@ -90,6 +93,7 @@ class SpanCost:
     peers_attribute_count: int
     measurement_count: int
     peer_of_bare: float
+    api_only_of_bare: float
     by_variant: Mapping[str, Extra]
 
     def __str__(self) -> str:
@@ -242,8 +246,22 @@ def _figures(taken: list[dict[str, float]], counts: tuple[int, int, int]) -> Spa
         statistics.median(peers),
         *counts,
         statistics.median(of_bare),
+        _api_only_us() / statistics.median(each[_BARE] for each in taken),
         by_variant,
     )
+
+
+def _api_only_us() -> float:
+    """A span's start and end without an SDK, in microseconds; in a loop, it is next to nothing."""
+    telemetry, outcome = Telemetry(), Outcome(Status.OK)
+    arguments = ("dynamodb", "GetItem", GET_ITEM, "us-east-1", "aws", None)
+    call = Call(*arguments, NO_CREDENTIALS, EMPTY_SCOPE, "bench")
+
+    def observe() -> None:
+        span = telemetry.start(call, service_id="DynamoDB")
+        span.finish(call, UNKNOWN_PRINCIPAL, None, outcome)
+
+    return cpu_per_call_us(observe, 20_000)
 
 
 def _counts(
@@ -278,4 +296,5 @@ if __name__ == "__main__":
     print(f"{cost.measurement_count} measurements; the peer adds {cost.peer_of_bare:.3f} to bare")
     for label, extra in cost.by_variant.items():
         print(f"{label:<28} {extra}  {extra.of_bare:+.3f} of bare, {extra.extra_us:.1f} us")
+    print(f"without an SDK {cost.api_only_of_bare:.4f} of bare, in a loop")
     print(f"bar of `{BARRED}`: {BAR}")

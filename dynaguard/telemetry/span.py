@@ -54,8 +54,23 @@ class CallSpan:
 
     @property
     def is_watched(self) -> bool:
-        """Whether anybody takes what `finish()` would tell."""
-        return self._span is not None or self._telemetry.is_metering
+        """Whether anybody takes what `finish()` would tell. Never raises."""
+        return self._telemetry.metrics.is_taken or self.is_recording
+
+    def release_unwatched(self) -> bool:
+        """Ends a span that nobody watches, instead of `finish()`. Never raises.
+
+        A span that a sampler dropped was current all the same, for spans below and in headers.
+
+        Returns:
+            Whether nobody watches; False: nothing was done, `finish()` is to be called.
+        """
+        if self.is_watched:
+            return False
+        if self._token is not None and not self._is_finished:
+            self._is_finished = True
+            self._end()
+        return True
 
     @property
     def is_recording(self) -> bool:
