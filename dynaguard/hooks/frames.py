@@ -23,6 +23,7 @@ class Frame:
         passage: What it gave, unless it refused.
         is_signing: Whether botocore is signing a request of it just now.
         signed: Passage of the request that was signed last and is sent next.
+        user_agent: What built the User-Agent last, from which features, and the text.
         headers_to_sign: Signer, URL, all headers, and those of them that were selected last.
     """
 
@@ -34,6 +35,7 @@ class Frame:
         "passage",
         "signed",
         "started_s",
+        "user_agent",
     )
 
     def __init__(self, client: Any, started_s: float) -> None:
@@ -42,6 +44,7 @@ class Frame:
         self.is_decided = self.is_signing = False
         self.passage: Passage | None = None
         self.signed: Passage | None = None
+        self.user_agent: tuple[object, frozenset[str], str] | None = None
         self.headers_to_sign: tuple[object, str, list[tuple[str, Any]], Any] | None = None
 
 

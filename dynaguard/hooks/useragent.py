@@ -3,7 +3,7 @@
 botocore builds it when it prepares a request and again on every attempt, from the same parts each
 time: a fifth of the CPU of a small call. In guarded calls the text is kept for as long as nothing
 that goes into it has changed: the client's settings, those of its session, and the features of
-botocore (`m/...`) that client and call have used.
+botocore (`m/...`) that client and call have used; within a call the features alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import weakref
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore import useragent
@@ -20,6 +21,7 @@ from dynaguard.hooks.frames import LEFT_ALONE, current_frame
 if TYPE_CHECKING:
     from dynaguard.hooks.patching import Patch
 
+_NO_FEATURES: Final[AbstractSet[str]] = frozenset()
 MAX_TEXTS: Final = 16
 """Texts that are kept per client, one for each set of features that its calls have used."""
 _customise: Final[Any] = getattr(useragent, "modify_components", None)
@@ -53,7 +55,7 @@ class _Text:
 
 def to_string(wrapped: Callable[..., str], patch: Patch) -> Callable[..., str]:
     """Makes what stands in place of `UserAgentString.to_string`; the same text comes out."""
-    get_context = _get_context()
+    get_features = _feature_reader()
     texts_by_creator: weakref.WeakKeyDictionary[Any, dict[frozenset[str], _Text]]
     texts_by_creator = weakref.WeakKeyDictionary()
 
@@ -61,27 +63,43 @@ def to_string(wrapped: Callable[..., str], patch: Patch) -> Callable[..., str]:
         frame = current_frame.get()
         if frame is None or frame is LEFT_ALONE or more or options or not patch.is_active:
             return wrapped(creator, *more, **options)
-        context = get_context()
-        features = frozenset(context.features) if context is not None else frozenset()
-        texts = texts_by_creator.setdefault(creator, {})
+        features = get_features()
+        last = frame.user_agent
+        if last is not None and last[0] is creator and last[1] == features:
+            return last[2]
+        features = frozenset(features)
+        texts = texts_by_creator.get(creator)
+        if texts is None:
+            texts = texts_by_creator[creator] = {}
         kept = texts.get(features)
         if kept is not None and kept.holds(vars(creator)):
-            return kept.text
-        text = wrapped(creator)
-        if not _IS_CUSTOMISED:
-            if len(texts) >= MAX_TEXTS:
-                texts.clear()
-            texts[features] = _Text(creator, text)
+            text = kept.text
+        else:
+            text = wrapped(creator)
+            _keep(texts, features, _Text(creator, text))
+        frame.user_agent = (creator, features, text)
         return text
 
     return user_agent
 
 
-def _get_context() -> Callable[[], Any]:
-    """botocore's context of a call; older versions know none."""
+def _keep(texts: dict[frozenset[str], _Text], features: frozenset[str], text: _Text) -> None:
+    """Keeps a text; a full memory is dropped whole first."""
+    if _IS_CUSTOMISED:
+        return
+    if len(texts) >= MAX_TEXTS:
+        texts.clear()
+    texts[features] = text
+
+
+def _feature_reader() -> Callable[[], AbstractSet[str]]:
+    """Gives the features that the running call has used; older versions know none."""
     if importlib.util.find_spec("botocore.context") is None:
-        return lambda: None
+        return lambda: _NO_FEATURES
     from botocore.context import get_context
 
-    found: Callable[[], Any] = get_context
-    return found
+    def features() -> AbstractSet[str]:
+        context = get_context()
+        return context.features if context is not None else _NO_FEATURES
+
+    return features

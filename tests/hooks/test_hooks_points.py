@@ -13,7 +13,7 @@ from dynaguard.hooks.points import SYNC_POINTS, TIME_SAVING_POINTS
 
 @pytest.mark.smoke
 @pytest.mark.parametrize(
-    "point", (*SYNC_POINTS, *TIME_SAVING_POINTS), ids=lambda point: point.label
+    "point", [*SYNC_POINTS, *TIME_SAVING_POINTS], ids=lambda point: point.label
 )
 def test_every_point_is_there_in_the_installed_botocore(point: object) -> None:
     """The installed botocore has each method with the parameters that the wrappers read."""
