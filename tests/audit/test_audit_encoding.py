@@ -14,7 +14,15 @@ from dynaguard.audit import encoding
 from dynaguard.audit.chain import Chain
 from dynaguard.audit.encoding import Encoder, encode_record
 from dynaguard.audit.record import WriterFacts, build_record
-from dynaguard.call import Principal, StatementRef
+from dynaguard.call import (
+    BudgetState,
+    ConsumedCapacity,
+    MaskedValues,
+    Outcome,
+    Principal,
+    StatementRef,
+    Status,
+)
 from dynaguard.scope import Scope
 from tests.audit.audit_cases import (
     DECISION,
@@ -89,19 +97,55 @@ def test_the_fast_encoding_is_the_plain_one(values: list[dict[str, Any]]) -> Non
         assert in_order(line) == in_order(encode_record(record(**each)))
 
 
+SMOOTH = Outcome(Status.OK, None, 200, "REQ1", 1, elapsed_s=0.0125, item_count=1)
+MASKED = MaskedValues("orders", "email", "redact", None, 1)
+CHANGES = (
+    {"status": Status.ERROR},
+    {"error_code": "Other"},
+    {"http_status": 500},
+    {"request_id": "REQ2"},
+    {"attempts": 2},
+    {"throttles": 1},
+    {"wait_s": 0.5},
+    {"elapsed_s": 1.5},
+    {"masked": (MASKED,)},
+    {"masked": (MASKED._replace(value_count=2),)},
+    {"capacity": (ConsumedCapacity("orders", 0.5, 0.0, 0.5),)},
+    {"item_count": None},
+    {"unprocessed_count": 1},
+    {"budget_refusal": "no tokens"},
+    {"budget": BudgetState("nightly", 1.5, 0.25, None)},
+    {"scanned_count": 4},
+    {"warnings": ("scan",)},
+)
+
+
+def test_outcomes_that_differ_in_anything_have_texts_that_do() -> None:
+    """Of an outcome without trouble the text is kept; each member counts all the same."""
+    fast = encoder()
+    assert {name for change in CHANGES for name in change} == set(Outcome._fields)
+
+    for outcome in (SMOOTH, *(SMOOTH._replace(**change) for change in CHANGES), SMOOTH):
+        values = record_values(outcome=outcome)
+        line = chain().link(fast.text(phase="outcome", time_ns=NOW_NS, **values))
+
+        assert in_order(line) == in_order(encode_record(record(outcome=outcome)))
+
+
 def test_what_the_encoder_keeps_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that never ends and a scope per request fill no memory."""
     monkeypatch.setattr(encoding, "MAX_PARTS", 3)
     fast = encoder()
     for number in range(10):
         principal = dataclasses.replace(PRINCIPAL, name=f"etl-{number}")
-        values = record_values(principal=principal)
+        values = record_values(principal=principal, outcome=SMOOTH._replace(item_count=number))
 
         line = chain().link(fast.text(phase="outcome", time_ns=NOW_NS, **values))
 
         assert json.loads(line)["identity"]["name"] == f"etl-{number}"
         assert len(fast._identities._entries) <= 3
         assert len(fast._middles) <= 3
+        assert len(fast._outcomes) <= 3
 
 
 def test_what_the_encoder_keeps_leads_to_no_item_value() -> None:
