@@ -29,6 +29,7 @@ from dynaguard.hooks.points import (
     OPTIONAL_POINTS,
     PAGING_POINT,
     SIGNED_HEADERS_POINT,
+    SIGNING_KEY_POINT,
     SYNC_POINTS,
     USER_AGENT_POINT,
     PatchPoint,
@@ -45,6 +46,7 @@ _OPTIONAL_WRAPPERS = {
     PAGING_POINT: paging.iterate_pages,
     USER_AGENT_POINT: useragent.to_string,
     SIGNED_HEADERS_POINT: signing.headers_to_sign,
+    SIGNING_KEY_POINT: signing.sign,
     HOST_POINT: signing.host_from_url,
     LIMITER_POINT: retries.on_sending_request,
 }

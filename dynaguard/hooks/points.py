@@ -109,8 +109,16 @@ USER_AGENT_POINT: Final = PatchPoint(
 SIGNED_HEADERS_POINT: Final = PatchPoint(
     "botocore.auth", "SigV4Auth", "headers_to_sign", ("request",), "selects headers once"
 )
+SIGNING_KEY_POINT: Final = PatchPoint(
+    "botocore.auth", "SigV4Auth", "_sign", ("key", "msg"), "keeps the signing keys of the day"
+)
 HOST_POINT: Final = PatchPoint("botocore.auth", None, "_host_from_url", ("url",), "keeps hosts")
-TIME_SAVING_POINTS: Final = (USER_AGENT_POINT, SIGNED_HEADERS_POINT, HOST_POINT)
+TIME_SAVING_POINTS: Final = (
+    USER_AGENT_POINT,
+    SIGNED_HEADERS_POINT,
+    SIGNING_KEY_POINT,
+    HOST_POINT,
+)
 """Save time and enforce nothing."""
 
 PAGING_POINT: Final = PatchPoint(

@@ -11,10 +11,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 import dynaguard
-from dynaguard.hooks.frames import Frame, current_frame
+from dynaguard.hooks.frames import LEFT_ALONE, Frame, current_frame
 from dynaguard.hooks.patching import Patch
-from dynaguard.hooks.points import HOST_POINT, SIGNED_HEADERS_POINT
-from dynaguard.hooks.signing import MAX_HOSTS, headers_to_sign, host_from_url
+from dynaguard.hooks.points import HOST_POINT, SIGNED_HEADERS_POINT, SIGNING_KEY_POINT
+from dynaguard.hooks.signing import MAX_HOSTS, MAX_KEYS, headers_to_sign, host_from_url, sign
 
 KEY = {"pk": {"S": "1"}}
 _AUTHORIZATION = re.compile(
@@ -185,3 +185,89 @@ def test_headers_are_selected_anew_after_a_change(
 
     assert selecting.count == 2
     assert selected.items() == signer.headers_to_sign(request).items()
+
+
+class Deriving:
+    """`_sign` within a frame, and what botocore's own was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bytes, str]] = []
+        patch = Patch(auth.SigV4Auth, SIGNING_KEY_POINT.name, sign)
+        patch.is_active = True
+        self.sign = sign(self._original, patch)
+
+    def _original(self, signer: Any, key: bytes, msg: str, hex: bool = False) -> Any:  # noqa: A002 - botocore's name
+        self.asked.append((key, msg))
+        return auth.SigV4Auth._sign(signer, key, msg, hex=hex)
+
+
+@pytest.fixture
+def deriving() -> Any:
+    """Derives keys as within a guarded call."""
+    token = current_frame.set(Frame(object(), 0.0))
+    yield Deriving()
+    current_frame.reset(token)
+
+
+def test_a_step_of_a_signing_key_is_derived_once(credentials: Credentials, deriving: Any) -> None:
+    """For the same key and text, whoever signs; another key or text is another step."""
+    signer = auth.SigV4Auth(credentials, "dynamodb", "eu-west-1")
+    steps = [(b"one", "20260101"), (b"one", "20260102"), (b"two", "20260101")]
+
+    found = [deriving.sign(signer, *step) for step in [*steps, *steps]]
+
+    assert deriving.asked == steps
+    assert found == [signer._sign(*step) for step in [*steps, *steps]]
+
+
+def test_a_signature_is_never_kept(credentials: Credentials, deriving: Any) -> None:
+    """It is asked for in hexadecimal."""
+    signer = auth.SigV4Auth(credentials, "dynamodb", "eu-west-1")
+
+    found = [deriving.sign(signer, b"key", "text", hex=True) for _ in range(2)]
+
+    assert len(deriving.asked) == 2
+    assert found == [signer._sign(b"key", "text", hex=True)] * 2
+
+
+def test_keys_of_calls_that_are_left_alone_are_not_kept(
+    credentials: Credentials, deriving: Any
+) -> None:
+    """A secret that dynaguard has nothing to do with stays where it is."""
+    signer = auth.SigV4Auth(credentials, "dynamodb", "eu-west-1")
+    token = current_frame.set(LEFT_ALONE)
+    for _ in range(2):
+        deriving.sign(signer, b"key", "text")
+    current_frame.reset(token)
+
+    assert len(deriving.asked) == 2
+
+
+def test_few_signing_keys_are_kept(credentials: Credentials, deriving: Any) -> None:
+    """A process that signs for many identities forgets them all, and begins again."""
+    signer = auth.SigV4Auth(credentials, "dynamodb", "eu-west-1")
+    for number in range(MAX_KEYS + 1):
+        deriving.sign(signer, b"%d" % number, "text")
+    deriving.asked.clear()
+
+    deriving.sign(signer, b"%d" % MAX_KEYS, "text")
+    deriving.sign(signer, b"0", "text")
+
+    assert deriving.asked == [(b"0", "text")]
+
+
+@pytest.mark.smoke
+def test_rotated_credentials_sign_with_their_own_key(
+    credentials: Credentials, make_client: Any, wire: Any
+) -> None:
+    """Even where the access key's id stays."""
+    client = make_client()
+    dynaguard.install()
+    client.get_item(TableName="orders", Key=KEY)
+    client._request_signer._credentials.secret_key = "another"
+    credentials.secret_key = "another"
+
+    client.get_item(TableName="orders", Key=KEY)
+
+    found, expected = signature_of(wire, credentials)
+    assert found == expected
