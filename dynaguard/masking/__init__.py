@@ -50,10 +50,11 @@ Imports nothing of botocore and knows its parsed answers only as nested dicts an
 from dynaguard.masking.cursors import CursorFault, CursorSeals, binding_of
 from dynaguard.masking.marker import MARKER, find_marker
 from dynaguard.masking.masks import Masks
-from dynaguard.masking.plans import MaskedRequest, MaskPlan, Plan
+from dynaguard.masking.plans import BegunPlan, MaskedRequest, MaskPlan, Plan
 
 __all__ = [
     "MARKER",
+    "BegunPlan",
     "CursorFault",
     "CursorSeals",
     "MaskPlan",

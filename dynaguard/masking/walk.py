@@ -50,6 +50,12 @@ class Sink:
         """Counts masked values."""
         self.counts[key] = self.counts.get(key, 0) + times
 
+    def count_text(self, key: MaskKey, text: str) -> None:
+        """Counts a string that is masked, and keeps it for messages."""
+        self.counts[key] = self.counts.get(key, 0) + 1
+        if self.plain is not None:
+            self.plain += plain_texts(text)
+
     def look_through(self, value: Any, slot: str, text: str, detections: DetectionSet) -> None:
         """Notes a text to be looked through: `value[slot]`, as DynamoDB JSON has it."""
         if self.findings is None:
@@ -165,8 +171,19 @@ def _mask_members(members: dict[str, Any], node: Node, sink: Sink) -> None:
     for name in list(members) if node.names is None else node.names:
         if name in members and isinstance(name, str):
             child = node.members[name]
-            if child is not None:
-                members[name] = mask_value(members[name], child, sink)
+            if child is None:
+                continue
+            value = members[name]
+            strategy = child.whole
+            # A string that is masked whole, as most are: what `mask_value` does with it, in half
+            # the time, of which much was the way through three functions.
+            if strategy is not None and type(value) is dict and len(value) == 1 and "S" in value:
+                text = value["S"]
+                if type(text) is str:
+                    sink.count_text(child.key, text)
+                    members[name] = {"S": strategy.mask_text(text)}
+                    continue
+            members[name] = mask_value(value, child, sink)
 
 
 def mask_elements(elements: list[Any], node: Node, sink: Sink) -> None:

@@ -155,7 +155,7 @@ def test_the_installed_botocore_agrees(operation: str) -> None:
 
 
 def test_a_botocore_that_reads_otherwise_switches_it_off(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Visibly: a warning once, and the state says so."""
 
@@ -169,7 +169,7 @@ def test_a_botocore_that_reads_otherwise_switches_it_off(
 
     with caplog.at_level(logging.WARNING, "dynaguard"):
         for _ in range(2):
-            fast.take(_model().operation_model("Query"), response, {})
+            fast.take(client, _model().operation_model("Query"), response, {})
 
     assert response["body"] == b'{"Items":[]}'
     assert fast.state == "off: this botocore reads answers otherwise"
@@ -205,10 +205,10 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     found: set[str] = set()
     real = fast_parsing.take_items
 
-    def watched(operation: str, response: Any, result: Any) -> bool:
-        done = real(operation, response, result)
-        found.update([operation] if done else [])
-        return done
+    def watched(operation: str, response: Any, result: Any) -> str | None:
+        member = real(operation, response, result)
+        found.update([operation] if member is not None else [])
+        return member
 
     monkeypatch.setattr(fast_parsing, "take_items", watched)
     return found
