@@ -115,6 +115,8 @@ class MaskPlan:
         if not isinstance(parsed, dict):
             return {}
         plain: list[str] | None = [] if has_messages(parsed) else None
+        if plain is None and not self._is_in(parsed):
+            return {}
         run = _Run(self, plain, begun.counts if begun is not None else {})
         for place in self.places:
             if begun is not None and place[0] == begun.member:
@@ -131,6 +133,13 @@ class MaskPlan:
         if plain is not None:
             self._scrub(parsed, request.params, plain)
         return counted
+
+    def _is_in(self, parsed: dict[str, Any]) -> bool:
+        """Whether an answer holds any place of items; those of most writes hold none."""
+        for place in self.places:
+            if place[0] in parsed:
+                return True
+        return self.seals is not None and CURSOR_MEMBER in parsed
 
     def _scrub(self, parsed: dict[str, Any], params: Mapping[str, Any], plain: list[str]) -> None:
         """Takes masked values out of the messages of an answer."""
