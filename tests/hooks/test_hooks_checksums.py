@@ -1,6 +1,6 @@
 """Answers damaged on the way: a guarded client notices them just as a bare one does.
 
-A server on loopback answers with DynamoDB's `x-amz-crc32`, right or wrong, so all of botocore runs.
+A server on loopback answers with DynamoDB's `x-amz-crc32`, right or wrong: all of botocore runs.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
@@ -30,7 +30,7 @@ MASKS = {
     "default": "allow",
     "mask": [{"tables": ["orders"], "attributes": ["email"], "with": "redact"}],
 }
-SUMS = {
+SUMS: Mapping[str, list[str | None]] = {
     "right": [RIGHT],
     "none": [None],
     "no number": ["x"],
@@ -92,7 +92,7 @@ def outcome(table: Table, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
 
     def make(case: str, **config: Any) -> tuple[int, Any]:
-        client = botocore.session.Session().create_client(
+        client: Any = botocore.session.Session().create_client(
             "dynamodb", endpoint_url=table.url, config=Config(**config)
         )
         table.sums = [RIGHT]

@@ -290,13 +290,15 @@ def test_masks_see_the_items(client: Any, wire: Any, taken: set[str]) -> None:
     assert item["order_id"] == {"S": "A-1"}
 
 
-@needs_event
-def test_a_wrong_checksum_is_still_noticed(make_client: Callable[..., Any], wire: Any) -> None:
-    """botocore's check of `x-amz-crc32` sees the whole body."""
-    client = make_client(retries={"mode": "legacy", "total_max_attempts": 2})
+@pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
+def test_a_wrong_checksum_is_still_noticed(
+    make_client: Callable[..., Any], wire: Any, waiting: Any, mode: str
+) -> None:
+    """botocore's check of `x-amz-crc32` sees the whole body, at every call of a client."""
+    client = make_client(retries={"mode": mode, "total_max_attempts": 2})
     good, real = {"Item": ITEM}, wire.send
     body = json.dumps(good).encode()
-    sums = iter((zlib.crc32(b"other"), zlib.crc32(body)))
+    sums = iter((zlib.crc32(body), zlib.crc32(b"other"), zlib.crc32(body)))
 
     def send(request: Any) -> Any:
         answer = real(request)
@@ -306,11 +308,12 @@ def test_a_wrong_checksum_is_still_noticed(make_client: Callable[..., Any], wire
     wire.send = send
     wire.answer(good)
     dynaguard.install(budget=False)
+    client.get_item(TableName="orders", Key={"order_id": {"S": "A-1"}})
 
     answer = client.get_item(TableName="orders", Key={"order_id": {"S": "A-1"}})
 
     assert answer["Item"]["order_id"] == {"S": "A-1"}
-    assert len(wire.sent) == 2
+    assert len(wire.sent) == 3
 
 
 @needs_event
