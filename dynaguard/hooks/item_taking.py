@@ -36,6 +36,8 @@ def _check_item(item: dict[str, Any], depth: int = 0) -> None:
     The most common types are asked for by name, which takes half the time of going through the
     members of a value; what is no mapping raises TypeError, and the answer is left to botocore.
     """
+    if depth > MAX_DEPTH:
+        raise _UnsureError
     for value in item.values():
         if len(value) != 1:
             raise _UnsureError
@@ -45,6 +47,8 @@ def _check_item(item: dict[str, Any], depth: int = 0) -> None:
         elif "N" in value:
             if type(value["N"]) is not str:
                 raise _UnsureError
+        elif "M" in value:
+            _check_item(value["M"], depth + 1)
         else:
             for kind, inner in value.items():
                 _READER_BY_KIND[kind](value, inner, depth)
@@ -63,8 +67,6 @@ def _check_list(_value: Any, inner: Any, depth: int) -> None:
 
 def _check_map(_value: Any, inner: Any, depth: int) -> None:
     """`M`: attribute values by name."""
-    if depth >= MAX_DEPTH:
-        raise _UnsureError
     _check_item(inner, depth + 1)
 
 
