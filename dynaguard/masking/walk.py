@@ -50,12 +50,6 @@ class Sink:
         """Counts masked values."""
         self.counts[key] = self.counts.get(key, 0) + times
 
-    def count_text(self, key: MaskKey, text: str) -> None:
-        """Counts a string that is masked, and keeps it for messages."""
-        self.counts[key] = self.counts.get(key, 0) + 1
-        if self.plain is not None:
-            self.plain += plain_texts(text)
-
     def look_through(self, value: Any, slot: str, text: str, detections: DetectionSet) -> None:
         """Notes a text to be looked through: `value[slot]`, as DynamoDB JSON has it."""
         if self.findings is None:
@@ -182,7 +176,9 @@ def _mask_members(members: dict[str, Any], node: Node, sink: Sink) -> None:
                 and len(value) == 1
                 and type(text := value.get("S")) is str
             ):
-                sink.count_text(child.key, text)
+                sink.counts[child.key] = sink.counts.get(child.key, 0) + 1
+                if sink.plain is not None:
+                    sink.plain += plain_texts(text)
                 members[name] = {"S": child.whole.mask_text(text)}
             else:
                 members[name] = mask_value(value, child, sink)
