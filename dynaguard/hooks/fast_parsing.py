@@ -114,6 +114,8 @@ _SAMPLE_ITEM: Final = {
     "list": {"L": [{"L": []}, {"B": "AA=="}, {"NULL": True}, {"M": {"N": {"N": "1"}}}]},
     "none": {"NULL": True},
     "truth": {"BOOL": False},
+    # Handed on as they are, although no service answers so.
+    "odd": {"L": [{"S": 1}, {"N": 1.5}, {"BOOL": "x"}, {"SS": [1, None]}, {"NS": [[]]}]},
 }
 _SAMPLE: Final[Mapping[str, Any]] = {
     "LastEvaluatedKey": {"text": {"S": "a"}},

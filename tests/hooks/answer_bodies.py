@@ -16,12 +16,22 @@ BASE64: Final = ("", "AA==", "AAEC/w==", "AB==", " AA==", "A\nA==", "AA==AA==")
 BROKEN_BASE64: Final = ("A", "AA=", "ä")
 LEAVES: Final = ("S", "N", "B", "SS", "NS", "BS", "NULL", "BOOL")
 MAX_DEPTH: Final = 4
+_MISSING: Final = object()
 
 ODD: Final[tuple[Any, ...]] = (
     *(None, None, None, {}, [], 1, 0, 1.5, True, False, "x", "S", "N", "", [None], ["S"]),
     *(10**400, float("nan"), float("inf"), -float("inf")),
-    *({"S": None}, {"S": 1}, {"S": True}, {"S": ["S"]}, {"X": "y"}, {"S": "a", "N": "1"}),
+    *(
+        {"S": None},
+        {"S": 1},
+        {"S": True},
+        {"S": ["S"]},
+        {"X": "y"},
+        {"S": "a", "N": "1"},
+        {"N": "1", "S": "a"},
+    ),
     *({"S": "a", "X": None}, {"__type": "x", "S": "a"}, {"NULL": None}, {"NULL": "x"}),
+    *({"N": None}, {"BOOL": None}, {"SS": None}, {"NS": "1"}, {"BS": None}, {"NULL": None}),
     *({"M": None}, {"M": []}, {"M": [{"S": "a"}]}, {"M": {"a": None}}, {"BOOL": 1}, {"B": None}),
     *({"L": None}, {"L": [None]}, {"L": {"S": "a"}}, {"L": "S"}, {"SS": "ab"}, {"SS": [1]}),
     *({"NS": {"a": 1}}, {"BS": "AA=="}, {"BS": {"AA==": 1}}, {"BS": [None]}),
@@ -97,6 +107,31 @@ def spoiled(value: Any, random: Random) -> Any:
         holder[name] = copy.deepcopy(random.choice(ODD))
     elif isinstance(holder, dict):
         del holder[last]
+    return value
+
+
+def every_spoiled(value: Any) -> Iterator[Any]:
+    """The answer with each odd value in the place of each part, or beside it; each part gone."""
+    for *way, last in filter(None, _paths(value)):
+        for odd in (_MISSING, *ODD):
+            changed = copy.deepcopy(value)
+            holder = changed
+            for step in way:
+                holder = holder[step]
+            if odd is _MISSING:
+                del holder[last]
+            else:
+                holder[last] = odd
+            yield changed
+            if isinstance(holder, dict) and odd is not _MISSING:
+                holder[last], holder["UnheardOf"] = value_at(value, (*way, last)), odd
+                yield changed
+
+
+def value_at(value: Any, path: tuple[Any, ...]) -> Any:
+    """The part at a place."""
+    for step in path:
+        value = value[step]
     return value
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynaguard.hooks.item_taking import MAX_DEPTH, OPERATIONS, take_items
-from tests.hooks.answer_bodies import answer, body, spoiled
+from tests.hooks.answer_bodies import answer, body, every_spoiled, spoiled
 
 ORDERED = sorted(OPERATIONS)
 RANDOMS = st.randoms(use_true_random=False)
@@ -70,6 +70,39 @@ def test_spoiled_answers_read_the_same(
         value = spoiled(value, random)
 
     assert reads_alike(operation, body(value, random), status)
+
+
+SMALL_ITEM = {
+    "s": {"S": "x"},
+    "n": {"N": "1"},
+    "b": {"B": "AA=="},
+    "sets": {"L": [{"SS": ["x"]}, {"NS": ["1"]}, {"BS": ["AA=="]}]},
+    "m": {"M": {"s": {"S": "x"}, "n": {"NULL": True}, "t": {"BOOL": False}}},
+}
+RESPONSES = {
+    "BatchGetItem": {"t": [SMALL_ITEM]},
+    "BatchExecuteStatement": [{"TableName": "t", "Item": SMALL_ITEM}],
+}
+
+
+@pytest.mark.parametrize("operation", ORDERED)
+def test_every_odd_value_in_every_place_reads_the_same(operation: str) -> None:
+    """One by one: in the place of each part of an answer, beside it, and without it."""
+    sound = {
+        "Item": SMALL_ITEM,
+        "Items": [SMALL_ITEM],
+        "Attributes": SMALL_ITEM,
+        "Responses": RESPONSES.get(operation, [{"Item": SMALL_ITEM}]),
+        "Count": 1,
+    }
+    members = shape_of(operation).members
+    bodies = [
+        json.dumps(each).encode()
+        for each in every_spoiled({name: sound[name] for name in sound if name in members})
+    ]
+
+    assert [data for data in bodies if not reads_alike(operation, data)] == []
+    assert any(read(operation, data, is_fast=True)[1] for data in bodies)
 
 
 BODIES = [
