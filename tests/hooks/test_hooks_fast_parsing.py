@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import signal
 import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -145,6 +146,30 @@ def test_deep_nesting_is_left_to_botocore() -> None:
     response = {"status_code": 200, "body": body}
 
     assert not take_items("GetItem", response, {})
+
+
+def test_a_time_limit_of_the_application_is_no_odd_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a signal handler raises while an answer is read reaches the application."""
+
+    class TimeLimitError(ValueError):
+        pass
+
+    def limit(*_: object) -> None:
+        raise TimeLimitError
+
+    def decode(text: str) -> tuple[Any, int]:
+        signal.raise_signal(signal.SIGUSR1)
+        return {}, len(text)
+
+    monkeypatch.setattr("dynaguard.hooks.item_taking._decode_json", decode)
+    before = signal.signal(signal.SIGUSR1, limit)
+    try:
+        with pytest.raises(TimeLimitError):
+            take_items("GetItem", {"status_code": 200, "body": b'{"Item":{}}'}, {})
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.mark.smoke
