@@ -76,33 +76,40 @@ def _grams(pattern: str, length: int) -> dict[str, int]:
     return place_by_gram
 
 
-class _Group:
-    """The patterns that agree in the first five parts of their ARN, filed by the sixth."""
+def _file(filed: dict[str, Numbers], key: str, number: int) -> None:
+    """Adds a statement to those of a pattern."""
+    held = filed.setdefault(key, number)
+    if held is not number:
+        if isinstance(held, int):
+            filed[key] = held = [held]
+        held.append(number)
 
-    __slots__ = ("_by_glob", "_by_head", "_by_text", "_grams", "_heads", "start")
+
+class _Group:
+    """The patterns that agree in the first five parts of their ARN, filed by the sixth.
+
+    Attributes:
+        start: These parts, with the colon behind them.
+        by_text: Statements by sixth parts without wildcards.
+    """
+
+    __slots__ = ("_by_glob", "_by_head", "_grams", "_heads", "by_text", "start")
 
     def __init__(self, start: str) -> None:
         self.start = start
-        self._by_text: dict[str, Numbers] = {}
+        self.by_text: dict[str, Numbers] = {}
         self._by_head: dict[int, dict[str, Numbers]] = {}
         self._by_glob: dict[str, Numbers] = {}
         self._heads: tuple[tuple[int, dict[str, Numbers]], ...] = ()
         self._grams: GramIndex | None = None
 
-    def file(self, last: str, number: int) -> None:
-        """Files one pattern by its sixth part."""
+    def file_wild(self, last: str, number: int) -> None:
+        """Files a pattern by its sixth part, where that has wildcards."""
         wild_at = last.find("*")
-        if wild_at < 0 and "?" not in last:
-            filed, key = self._by_text, last
-        elif wild_at == len(last) - 1 and "?" not in last:
-            filed, key = self._by_head.setdefault(wild_at, {}), last[:-1]
+        if wild_at == len(last) - 1 and "?" not in last:
+            _file(self._by_head.setdefault(wild_at, {}), last[:-1], number)
         else:
-            filed, key = self._by_glob, last
-        held = filed.setdefault(key, number)
-        if held is not number:
-            if isinstance(held, int):
-                filed[key] = held = [held]
-            held.append(number)
+            _file(self._by_glob, last, number)
 
     def finish(self) -> None:
         """Makes ready to be asked; nothing is filed after it."""
@@ -110,25 +117,25 @@ class _Group:
         if len(self._by_glob) > MAX_TRIED:
             self._grams = GramIndex(tuple(self._by_glob), GRAM_LENGTH)
 
-    def matching(self, last: str) -> Iterator[tuple[str, Numbers]]:
+    def matching(self, last: str) -> list[tuple[str, Numbers]]:
         """The sixth parts that match a text without marks, and whose they are."""
-        found = self._by_text.get(last)
-        if found is not None:
-            yield last, found
+        found = []
+        numbers = self.by_text.get(last)
+        if numbers is not None:
+            found.append((last, numbers))
         for length, by_head in self._heads:
-            if length > len(last):
-                break
-            found = by_head.get(last[:length])
-            if found is not None:
-                yield f"{last[:length]}*", found
-        globs = self._by_glob if self._grams is None else self._grams.candidates(last)
-        for glob in globs:
-            if glob_fits(glob, last):
-                yield glob, self._by_glob[glob]
+            head = last[:length]
+            if head in by_head:
+                found.append((f"{head}*", by_head[head]))
+        by_glob = self._by_glob
+        if by_glob:
+            globs = by_glob if self._grams is None else self._grams.candidates(last)
+            found += [(glob, by_glob[glob]) for glob in globs if glob_fits(glob, last)]
+        return found
 
     def possible(self, start: str) -> Iterator[tuple[str, Numbers]]:
         """The sixth parts that could match a text of which only the start is known."""
-        for text, numbers in self._by_text.items():
+        for text, numbers in self.by_text.items():
             if text.startswith(start):
                 yield text, numbers
         for length, by_head in self._heads:
@@ -176,6 +183,7 @@ class ResourceIndex:
         self._groups: dict[str, _Group] = {}
         self._groups_by_start: dict[str, tuple[tuple[_Group, Truth], ...]] = {}
         start, size, group = "\0", 0, _Group("")
+        by_text = group.by_text
         for number, text in patterns:
             # Neighbours mostly begin alike, which is cheaper to see than to split each.
             if not text.startswith(start):
@@ -186,7 +194,13 @@ class ResourceIndex:
                 size = len(text) - len(parts[-1])
                 start = text[:size]
                 group = self._groups.setdefault(start, _Group(start))
-            group.file(text[size:], number)
+                by_text = group.by_text
+            last = text[size:]
+            if "*" in last or "?" in last:
+                group.file_wild(last, number)
+            # In line, for this is most of an action's first use.
+            elif by_text.setdefault(last, number) is not number:
+                _file(by_text, last, number)
         for group in self._groups.values():
             group.finish()
 
@@ -207,12 +221,12 @@ class ResourceIndex:
         for number, text in self._odd:
             found.doubt(number, text)
         parts = resource.split(":", ARN_PARTS - 1)
-        last = parts[-1]
         if len(parts) < ARN_PARTS:
             # Its parts are not known: any pattern could be meant.
             if has_marks(resource):
                 self._doubt_possible(self._groups.values(), "", found)
             return found
+        last = parts[-1]
         groups = self._groups_of(resource[: len(resource) - len(last)])
         if has_marks(last):
             known = last.partition(UNKNOWN_CHAR)[0].partition(UNKNOWN_RUN)[0]
