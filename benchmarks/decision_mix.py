@@ -8,7 +8,7 @@ measured translates them into its own.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
@@ -144,7 +144,7 @@ def _condition(number: int) -> MixedCondition:
     return kinds[number % 6]
 
 
-def document_of(statements: list[MixedStatement]) -> PolicyDocument:
+def document_of(statements: Sequence[MixedStatement]) -> PolicyDocument:
     """The statements as dynaguard's document; made by hand, for the loader is not measured."""
     return PolicyDocument(
         "deny", None, tuple(_checked(number, each) for number, each in enumerate(statements))
@@ -174,7 +174,7 @@ def _checked(number: int, mixed: MixedStatement) -> Statement:
 
 
 def busy_requests(
-    statements: list[MixedStatement], count: int, tables: int = 10, seed: int = 2
+    statements: Sequence[MixedStatement], count: int, tables: int = 10, seed: int = 2
 ) -> list[Request]:
     """Requests for few tables, the first far more often than the last (Zipf).
 
@@ -189,7 +189,9 @@ def busy_requests(
     ]
 
 
-def fresh_requests(statements: list[MixedStatement], count: int, seed: int = 3) -> list[Request]:
+def fresh_requests(
+    statements: Sequence[MixedStatement], count: int, seed: int = 3
+) -> list[Request]:
     """Requests of which no two are for the same action and table: no memo knows them."""
     rng = random.Random(seed)
     targets: dict[tuple[str, str], None] = {}
@@ -200,7 +202,9 @@ def fresh_requests(statements: list[MixedStatement], count: int, seed: int = 3) 
     return [Request(action, resource, _context(rng)) for action, resource in targets]
 
 
-def _target(rng: random.Random, statements: list[MixedStatement], number: int) -> tuple[str, str]:
+def _target(
+    rng: random.Random, statements: Sequence[MixedStatement], number: int
+) -> tuple[str, str]:
     """An action on a table that a statement names or matches, mostly."""
     if rng.random() < 0.1:
         return f"dynamodb:{rng.choice(OPERATIONS)}", f"{ARN}unknown-{number:06d}-x"
@@ -222,7 +226,7 @@ def _context(rng: random.Random) -> dict[str, Value | list[str]]:
     }
 
 
-def shares(statements: list[MixedStatement]) -> Iterator[tuple[str, float]]:
+def shares(statements: Sequence[MixedStatement]) -> Iterator[tuple[str, float]]:
     """What part of the statements is of which kind, for the report."""
     for name, count in (
         ("deny", sum(each.effect == "Deny" for each in statements)),
