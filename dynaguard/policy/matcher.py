@@ -14,7 +14,6 @@ so that two threads can only store the same. A new document is a new `CompiledPo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from dynaguard.call import Authorization, ContextLookup, Principal, Ruling
@@ -105,16 +104,16 @@ class _ActionMemo:
             self.rulings[resource] = None
         return answer
 
-    def _open_statements(self, resource: str) -> Iterator[OpenStatement]:
+    def _open_statements(self, resource: str) -> list[OpenStatement]:
         """The statements that match a resource or may, in document order."""
         tests = self._resources.tests(resource)
-        for number in sorted(tests):
-            test = tests[number]
-            prepared = self._prepared[number]
-            if test is ALWAYS and number not in self._doubtful:
-                yield prepared
-            else:
-                yield self._open(prepared, test, is_for_action=number not in self._doubtful)
+        prepared, doubtful = self._prepared, self._doubtful
+        return [
+            prepared[number]
+            if tests[number] is ALWAYS and number not in doubtful
+            else self._open(prepared[number], tests[number], is_for_action=number not in doubtful)
+            for number in sorted(tests)
+        ]
 
     @staticmethod
     def _open(

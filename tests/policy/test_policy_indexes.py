@@ -35,6 +35,7 @@ from tests.policy.asking import ALL_ABSENT, ETL, TABLES
 
 # Few characters, so that much of it nearly matches.
 WORDS = st.text("ab/", max_size=6)
+LONG_WORDS = st.text("ab/", max_size=14)
 PIECES = st.one_of(WORDS, st.sampled_from(("*", "?", "*", "aab", "bba", ":")))
 GLOBS = st.lists(PIECES, max_size=5).map("".join)
 VARIABLES = st.sampled_from(
@@ -99,10 +100,10 @@ def test_shape_keeps_what_stands_around_variables() -> None:
 # --- characters in a row ----------------------------------------------------------------------
 
 
-@given(st.lists(GLOBS, max_size=12, unique=True), WORDS, st.integers(1, 3))
-def test_no_candidate_is_missed(patterns: list[str], text: str, length: int) -> None:
+@given(st.lists(GLOBS, max_size=12, unique=True), LONG_WORDS, st.integers(1, 3), st.integers(1, 4))
+def test_no_candidate_is_missed(patterns: list[str], text: str, length: int, stride: int) -> None:
     """Every pattern that matches is a candidate, wherever its characters stand."""
-    index = GramIndex(patterns, length)
+    index = GramIndex(patterns, length, stride)
 
     candidates = [*index.candidates(text)]
 
@@ -113,7 +114,7 @@ def test_no_candidate_is_missed(patterns: list[str], text: str, length: int) -> 
 
 def test_candidates_are_few() -> None:
     """Of many patterns only those are tried whose rarest characters the text holds."""
-    index = GramIndex([f"*-pii-{number:05d}-*" for number in range(1_000)], 5)
+    index = GramIndex([f"*-pii-{number:05d}-*" for number in range(1_000)], 5, 3)
 
     assert [*index.candidates("table/x-pii-00017-y")] == ["*-pii-00017-*"]
     assert [*index.candidates("table/x")] == []
