@@ -23,6 +23,7 @@ from dynaguard.policy.patterns import (
 )
 from dynaguard.policy.resource_index import GramIndex, ResourceIndex
 from dynaguard.policy.resources import (
+    ALWAYS,
     ActionResources,
     ResourceTest,
     arn_template,
@@ -175,9 +176,12 @@ def test_asks_what_every_pattern_would(statements: list[Statement], resource: st
         if test is not None:
             expected[number] = _content(test)
 
-    tests = ActionResources(index_statements(statements), range(len(statements))).tests(resource)
+    every = range(len(statements))
+    numbers, tests = ActionResources(index_statements(statements), every).find(resource)
 
-    assert {number: _content(test) for number, test in tests.items()} == expected
+    assert numbers == sorted(numbers)
+    asked = {number: _content(tests.get(number, ALWAYS)) for number in numbers}
+    assert asked == expected
 
 
 def _content(test: ResourceTest) -> tuple[object, ...]:

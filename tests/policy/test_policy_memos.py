@@ -70,6 +70,22 @@ def test_remembers_a_bounded_number_of_resources(monkeypatch: pytest.MonkeyPatch
     assert len(policy._rulings) <= 8
 
 
+def test_tables_under_the_same_statements_share_what_is_left_to_ask() -> None:
+    """What has to be asked is made once per set of statements, and asked anew each time."""
+    begins = ALLOW_GET | {"Resource": f"{TABLES}ord*"} | condition("Bool", "x", "true")
+    policy = CompiledPolicy(document_of(begins, begins | {"Resource": f"{TABLES}orders"}))
+    asked = [Authorization(GET.action, f"{TABLES}{name}") for name in ("ord1", "ord2", "orders")]
+
+    first, second, third = (policy.answer(each, ETL) for each in asked)
+
+    assert first is second
+    assert third is not first
+    for value, is_allowed in (("true", True), ("false", False)):
+        lookup = context({"x": (value,)})
+        allowed = [policy.rule(each, ETL, lookup).verdict.is_allowed for each in asked]
+        assert allowed == [is_allowed] * 3
+
+
 def test_statement_of_two_actions_is_shared() -> None:
     """The conditions of a statement are compiled once, not once per action."""
     both = ALLOW_GET | {"Action": ["dynamodb:GetItem", "s3:*"]} | condition("Bool", "x", "true")
