@@ -175,7 +175,9 @@ class ActionResources:
                 self._match(number, resource, doubtful[number], certain, tests)
         if self._closed_complements or self._open_complements:
             self._match_complements(resource, certain, tests)
-        return Matched(sorted({*certain, *tests}), tests)
+        if len(certain) > 1 or tests:
+            certain = sorted({*certain, *tests})
+        return Matched(certain, tests)
 
     def _open_patterns(self, resource: str) -> Iterator[tuple[int, list[str]]]:
         """The patterns with variables that have the shape of a resource, by statement."""
