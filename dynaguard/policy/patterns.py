@@ -328,6 +328,48 @@ def _parse_glob(pattern: str) -> Glob:
     return Glob(parse_wildcards(pattern))
 
 
+def glob_fits(pattern: str, text: str) -> bool:
+    """Whether a whole text without marks fits a pattern; case-sensitive.
+
+    For patterns that are mostly asked once: nothing is remembered, which costs less than a glob
+    to compile (0.7 against 4 us), but for patterns with `?`.
+    """
+    if "?" in pattern:
+        return _parse_glob(pattern).matches(text)
+    head, *middles = pattern.split("*")
+    if not middles:
+        return pattern == text
+    tail = middles.pop()
+    at, end = len(head), len(text) - len(tail)
+    if end < at or not text.startswith(head) or not text.endswith(tail):
+        return False
+    for middle in middles:
+        at = text.find(middle, at, end)
+        if at < 0:
+            return False
+        at += len(middle)
+    return True
+
+
+def arn_start_truth(pattern: str, start: str) -> Truth:
+    """Whether the first five parts of an ARN pattern match those of a resource.
+
+    Args:
+        pattern: Five parts, each with the colon behind it.
+        start: The same of the resource; marks included.
+    """
+    return all_of(
+        mine in (theirs, "*") if _is_plain(mine, theirs) else _parse_glob(mine).truth(theirs)
+        for mine, theirs in zip(pattern.split(":"), start.split(":"), strict=True)
+    )
+
+
+def _is_plain(pattern: str, text: str) -> bool:
+    """Whether a look tells: no wildcard but a lone `*`, and no marks."""
+    is_literal = "*" not in pattern and "?" not in pattern
+    return pattern == "*" or (is_literal and not has_marks(text))
+
+
 def text_matches(pattern: str, text: str) -> bool:
     """Whether a whole text fits a pattern with `*` and `?`; case-sensitive."""
     return _parse_glob(pattern).matches(text)
