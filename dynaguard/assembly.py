@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -26,9 +25,9 @@ from dynaguard.guard import Guard, Rooms
 from dynaguard.identity.lookup import Caller, IdentityLookup
 from dynaguard.identity.resolver import IdentityResolver
 from dynaguard.masking import CursorSeals, Masks
-from dynaguard.policy.loading import load_policy
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.model import PolicyDocument
+from dynaguard.policy.opening import PolicySource, open_policy
 from dynaguard.propagation.traces import trace_finder
 from dynaguard.scope import FindTrace, Scope
 from dynaguard.settings import (
@@ -49,8 +48,8 @@ if TYPE_CHECKING:
     from dynaguard.audit.sinks import Ship
     from dynaguard.audit.writer import Signs
     from dynaguard.budgets.coordination import Coordinator
+    from dynaguard.policy.bundle_format import Verifies
 
-PolicySource = str | os.PathLike[str] | Mapping[str, Any]
 LookUpCaller = Callable[[CredentialFacts, bool], Caller | None]
 """Gives the caller for credentials; whether to ask for the age of their key, too."""
 
@@ -97,15 +96,46 @@ def read_configuration(
     if not isinstance(policy, Mapping):
         found = find_policy(policy, environ, working_directory)
     source: PolicySource | None = policy if isinstance(policy, Mapping) else found
-    document = None if source is None else load_policy(source, environ=environ)
-    resolved = resolve_settings(
-        arguments,
-        environ,
-        {} if document is None else document.settings,
-        document_source="" if document is None else document.source,
-        line_by_name={} if document is None else document.settings_line_by_name,
-    )
+    key_file = without_document.settings.policy_verify_key_file
+    document = _open(source, environ, key_file)
+    resolved = without_document
+    if document is not None and document.settings:
+        resolved = resolve_settings(
+            arguments,
+            environ,
+            document.settings,
+            document_source=document.source,
+            document_folder=None if document.bundle is None else Path(document.bundle.path).parent,
+            line_by_name=document.settings_line_by_name,
+        )
     return Configuration(_with_policy(resolved, found), document)
+
+
+def _open(
+    source: PolicySource | None, environ: Mapping[str, str], key_file: Path | None
+) -> PolicyDocument | None:
+    """The document; None without one, which a key to check it with does not allow."""
+    if source is None and key_file is None:
+        return None
+    if source is None:
+        raise ConfigurationError(
+            "`policy_verify_key_file` is set and no policy is: name a signed bundle as `policy` "
+            "(DYNAGUARD_POLICY)"
+        )
+    verifier = None if key_file is None else policy_verifier(key_file)
+    return open_policy(source, environ=environ, verifier=verifier)
+
+
+def policy_verifier(key_file: Path) -> Verifies:
+    """What checks the signatures of bundles. Reads the key file.
+
+    Raises:
+        ConfigurationError: It holds no key that can be used.
+        MissingExtraError: `cryptography` is not installed.
+    """
+    from dynaguard.audit.signing import Verifier
+
+    return Verifier(key_file)
 
 
 def _with_policy(resolved: ResolvedSettings, found: FoundPolicy | None) -> ResolvedSettings:

@@ -68,6 +68,7 @@ OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("audit_mode", "required", "required", "required"),
     ("audit_fsync", "interval", "interval", "interval"),
     ("audit_max_bytes", 1_000_000, "1000000", 1_000_000),
+    ("policy_verify_key_file", "policy.pem", "policy.pem", Path("policy.pem")),
     ("audit_sign_key_file", "audit.pem", "audit.pem", Path("audit.pem")),
     ("audit_logs", True, "on", True),
     ("account_id", "012345678901", "012345678901", "012345678901"),
@@ -112,6 +113,7 @@ BY_DOCUMENT = [
     if row[0]
     not in {
         "policy",
+        "policy_verify_key_file",
         "audit_sign_key_file",
         "mask_key",
         "mask_key_file",

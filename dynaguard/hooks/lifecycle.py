@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from dynaguard.access.store import AccessStore
     from dynaguard.access.table_calls import TableCalls
-    from dynaguard.assembly import Configuration, PolicySource
+    from dynaguard.assembly import Configuration
     from dynaguard.budgets.coordination import Coordinator
     from dynaguard.guard import Guard
     from dynaguard.hooks.installation import Installation
+    from dynaguard.policy.opening import PolicySource
     from dynaguard.settings import Mode
 
 _ClientT = TypeVar("_ClientT")
@@ -47,6 +48,7 @@ _state = _State()
 def install(
     policy: PolicySource | None = None,
     *,
+    policy_verify_key_file: str | os.PathLike[str] | None = None,
     mode: Mode | str | None = None,
     on_error: Literal["deny", "allow"] | None = None,
     audit: str | os.PathLike[str] | None = None,
@@ -95,9 +97,11 @@ def install(
     the document's `[settings]`, then from the defaults; see the settings page for each.
 
     Args:
-        policy: Path of a TOML, JSON or YAML document, or the document as a mapping. Not given:
-            `DYNAGUARD_POLICY`, then `dynaguard.toml` in the working directory, then no policy
-            (nothing is denied).
+        policy: Path of a TOML, JSON or YAML document or of a bundle (`*.dgb`), or the document as
+            a mapping. Not given: `DYNAGUARD_POLICY`, then `dynaguard.toml` in the working
+            directory, then no policy (nothing is denied).
+        policy_verify_key_file: A file with the Ed25519 public key; with it, only a bundle that
+            is signed with that key is taken as policy.
         mode: `enforce`, `observe` or `off`.
         on_error: `deny` or `allow` a call when dynaguard itself fails.
         audit: A file, a folder (with a slash at its end), `stdout`, `s3://BUCKET/PREFIX`,

@@ -31,6 +31,8 @@ class PolicyStatus:
         digest: SHA-256 over all files read.
         version: Its `revision`, or None.
         statements, masks, budgets, capacity_limits: How many it has.
+        bundle: The bundle that it was read from: its `path`, `sha256`, `key_id` (None: not
+            signed) and `is_verified`; None where it was read from its source.
     """
 
     source: str
@@ -40,6 +42,7 @@ class PolicyStatus:
     masks: int
     budgets: int
     capacity_limits: int
+    bundle: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,7 @@ def _policy_status(document: PolicyDocument | None) -> PolicyStatus | None:
         masks=len(document.masks),
         budgets=len(document.budgets),
         capacity_limits=len(document.capacity_limits),
+        bundle=None if document.bundle is None else dataclasses.asdict(document.bundle),
     )
 
 

@@ -44,6 +44,7 @@ class Settings:
     """
 
     policy: Path | None = None
+    policy_verify_key_file: Path | None = None
     mode: Mode = Mode.ENFORCE
     on_error: Literal["deny", "allow"] = "deny"
     audit: str = "off"
@@ -166,6 +167,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Kind.PATH,
         f"The policy document. Without it, `{POLICY_FILE_NAME}` in the working directory; without "
         "that, nothing is denied.",
+        is_in_document=False,
+    ),
+    _row(
+        "policy_verify_key_file",
+        Kind.PATH,
+        "A file with the Ed25519 public key (PEM). With it, only a [bundle](../bundles.md) that "
+        "is signed with that key is taken as policy; a plain document, or none, is refused.",
         is_in_document=False,
     ),
     _row(
