@@ -5,19 +5,23 @@ builds the index over its statements' resources; the first call on a resource re
 to what is left to ask (`residual.py`) and remembers that, mostly a constant. From then on a
 decision is two look-ups, whatever the number of statements.
 
+Until a statement matches (or may), only its number and its texts are known here
+(`statement_index.py`); the document is asked for it, and its conditions are compiled, after that.
+
 Thread-safe without locks: memos are plain dictionaries whose entries depend on the document alone,
 so that two threads can only store the same. A new document is a new `CompiledPolicy`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from dynaguard.call import Authorization, ContextLookup, Principal, Ruling
+from dynaguard.policy.action_index import ActionIndex, Concern
 from dynaguard.policy.conditions import compile_condition
-from dynaguard.policy.model import PolicyDocument, Statement
-from dynaguard.policy.patterns import action_truth, has_marks
+from dynaguard.policy.model import PolicyDocument
 from dynaguard.policy.principals import PrincipalClause
 from dynaguard.policy.residual import (
     Answer,
@@ -28,60 +32,56 @@ from dynaguard.policy.residual import (
     know_nothing,
     reduce,
 )
-from dynaguard.policy.resources import (
-    ALWAYS,
-    ResourceIndex,
-    ResourcePattern,
-    Test,
-    match_resource,
-)
-from dynaguard.policy.truth import Truth, any_of, negated
+from dynaguard.policy.resources import ALWAYS, ActionResources, ResourceTest
+from dynaguard.policy.statement_index import StatementIndex, index_statements
 
 MAX_REMEMBERED: Final = 4096
-"""Resources that an action remembers, and actions that a policy does; dropped whole when full."""
+"""Resources that an action remembers, actions and prepared statements that a policy does; each
+memo is dropped whole when full."""
 
 
-class _Prepared:
-    """A statement of the document, its conditions compiled when an action first needs it."""
+class _PreparedStatements(dict[int, OpenStatement]):
+    """Statements whose action and resource match, by number: conditions compiled, once."""
 
-    __slots__ = ("patterns", "principal", "statement", "tests")
+    __slots__ = ("_document",)
 
-    def __init__(self, number: int, statement: Statement) -> None:
-        self.statement = statement
-        self.patterns = tuple(
-            ResourcePattern(number, text, has_variables=statement.has_variables)
-            for text in statement.resources
-        )
-        self.tests: tuple[Test, ...] = tuple(
-            compile_condition(condition, has_variables=statement.has_variables)
-            for condition in statement.conditions
-        )
-        self.principal = (
-            None
+    def __init__(self, document: PolicyDocument) -> None:
+        self._document = document
+
+    def __missing__(self, number: int) -> OpenStatement:
+        statement = self._document.statements[number]
+        prepared = OpenStatement(
+            statement,
+            principal=None
             if statement.principals is None
-            else PrincipalClause(statement.principals, statement.is_not_principal)
+            else PrincipalClause(statement.principals, statement.is_not_principal),
+            tests=tuple(
+                compile_condition(condition, has_variables=statement.has_variables)
+                for condition in statement.conditions
+            ),
         )
+        if len(self) >= MAX_REMEMBERED:
+            self.clear()
+        self[number] = prepared
+        return prepared
 
 
 class _ActionMemo(dict[str, Answer]):
-    """The answers of one action by resource; a miss goes through the index."""
+    """The answers of an action by resource; a miss goes through the index."""
 
-    __slots__ = ("_complements", "_default", "_doubtful", "_index", "_prepared")
+    __slots__ = ("_default", "_doubtful", "_prepared", "_resources")
 
     def __init__(
-        self, prepared: dict[int, _Prepared], doubtful: frozenset[int], default: Default
+        self,
+        prepared: _PreparedStatements,
+        resources: ActionResources,
+        doubtful: frozenset[int],
+        default: Default,
     ) -> None:
         self._prepared = prepared
+        self._resources = resources
         self._doubtful = doubtful
         self._default = default
-        # A `NotResource` matches nearly everything, so no index can leave it out.
-        self._complements = [n for n, each in prepared.items() if each.statement.is_not_resource]
-        self._index = ResourceIndex(
-            pattern
-            for each in prepared.values()
-            if not each.statement.is_not_resource
-            for pattern in each.patterns
-        )
 
     def __missing__(self, resource: str) -> Answer:
         answer = reduce(self._open_statements(resource), self._default)
@@ -91,108 +91,82 @@ class _ActionMemo(dict[str, Answer]):
         return answer
 
     def _open_statements(self, resource: str) -> Iterator[OpenStatement]:
-        """The statements that can match a resource, in document order."""
-        found = {number: list(self._prepared[number].patterns) for number in self._complements}
-        for pattern in self._index.candidates(resource):
-            found.setdefault(pattern.number, []).append(pattern)
-        for number in sorted(found):
-            left = self._open(number, resource, found[number])
-            if left is not None:
-                yield left
+        """The statements that match a resource or may, in document order."""
+        tests = self._resources.tests(resource)
+        for number in sorted(tests):
+            test = tests[number]
+            prepared = self._prepared[number]
+            if test is ALWAYS and number not in self._doubtful:
+                yield prepared
+            else:
+                yield self._open(prepared, test, is_for_action=number not in self._doubtful)
 
+    @staticmethod
     def _open(
-        self, number: int, resource: str, patterns: list[ResourcePattern]
-    ) -> OpenStatement | None:
-        """What is left to ask of one statement, or None where it cannot match."""
-        prepared = self._prepared[number]
-        test = match_resource(resource, patterns, is_negated=prepared.statement.is_not_resource)
-        if test is None:
-            return None
-        is_open = test.is_open
-        is_doubtful = number in self._doubtful
-        doubts: tuple[str, ...] = ("action",) if is_doubtful else ()
-        if not is_open and test is not ALWAYS:
-            is_doubtful = True
-            doubts += test.unknown_keys(know_nothing)
-        return OpenStatement(
-            prepared.statement,
-            is_doubtful,
-            doubts,
-            prepared.principal,
-            (test, *prepared.tests) if is_open else prepared.tests,
-        )
+        prepared: OpenStatement, test: ResourceTest, *, is_for_action: bool
+    ) -> OpenStatement:
+        """A statement of which the action or the resource leaves something to ask."""
+        doubts: tuple[str, ...] = () if is_for_action else ("action",)
+        if test.is_open:
+            return replace(
+                prepared,
+                is_doubtful=not is_for_action,
+                doubts=doubts,
+                tests=(test, *prepared.tests),
+            )
+        return replace(prepared, is_doubtful=True, doubts=doubts + test.unknown_keys(know_nothing))
 
 
 class _PolicyMemo(dict[str, _ActionMemo]):
-    """The memos of a policy by action; a miss builds the action's index."""
+    """The memos of a policy by action; a miss builds the action's index.
 
-    __slots__ = ("_by_action", "_by_wildcard", "_document", "_not_actions", "_prepared")
+    Actions that the same statements are for, share a memo.
+    """
 
-    def __init__(self, document: PolicyDocument) -> None:
+    __slots__ = ("_actions", "_by_concern", "_document", "_index", "_prepared")
+
+    def __init__(self, document: PolicyDocument, index: StatementIndex) -> None:
         self._document = document
-        self._prepared: dict[int, _Prepared] = {}
-        self._by_action: dict[str, list[int]] = {}
-        self._by_wildcard: dict[str, list[int]] = {}
-        self._not_actions: list[int] = []
-        for number, statement in enumerate(document.statements):
-            if statement.is_not_action:
-                self._not_actions.append(number)
-                continue
-            for pattern in statement.actions:
-                is_wild = "*" in pattern or "?" in pattern
-                groups = self._by_wildcard if is_wild else self._by_action
-                groups.setdefault(pattern.lower(), []).append(number)
+        self._index = index
+        self._actions = ActionIndex(index)
+        self._prepared = _PreparedStatements(document)
+        self._by_concern: dict[Concern, _ActionMemo] = {}
 
     def __missing__(self, action: str) -> _ActionMemo:
-        truth_by_number = dict(self._truths(action))
-        doubtful = frozenset(n for n, truth in truth_by_number.items() if truth is None)
-        prepared = {number: self._prepare(number) for number in sorted(truth_by_number)}
-        memo = _ActionMemo(prepared, doubtful, self._document.default)
+        concern = self._actions.concern_of(action)
+        memo = self._by_concern.get(concern)
+        if memo is None:
+            memo = self._make(concern)
         if len(self) >= MAX_REMEMBERED:
             self.clear()
-        self[action] = memo
+            self._by_concern.clear()
+        self[action] = self._by_concern[concern] = memo
         return memo
 
-    def _prepare(self, number: int) -> _Prepared:
-        """The prepared statement, shared by the actions that it is for."""
-        prepared = self._prepared.get(number)
-        if prepared is None:
-            prepared = _Prepared(number, self._document.statements[number])
-            self._prepared[number] = prepared
-        return prepared
-
-    def _truths(self, action: str) -> Iterator[tuple[int, Truth]]:
-        """The statements that are, or may be, for an action; a certain answer comes last."""
-        groups: list[tuple[Truth, Iterable[int]]] = []
-        tried = self._by_wildcard
-        if has_marks(action):
-            tried = {**self._by_action, **tried}
-        groups += [(action_truth(pattern, action), tried[pattern]) for pattern in tried]
-        groups.append((True, self._by_action.get(action.lower(), ())))
-        for number in self._not_actions:
-            named = any_of(
-                action_truth(pattern, action)
-                for pattern in self._document.statements[number].actions
-            )
-            groups.append((negated(named), (number,)))
-        for wanted in (None, True):
-            for truth, numbers in groups:
-                if truth is wanted:
-                    yield from ((number, truth) for number in numbers)
+    def _make(self, concern: Concern) -> _ActionMemo:
+        """The memo of actions that the same statements are for."""
+        numbers, doubtful = self._actions.numbers(concern)
+        resources = ActionResources(self._index, numbers)
+        return _ActionMemo(self._prepared, resources, doubtful, self._document.default)
 
 
 class CompiledPolicy:
     """A policy document, ready to decide.
 
     Args:
-        document: The checked document. O(statements) to compile: nothing is parsed yet.
+        document: The checked document. Its statements may be lazy where an index is given.
+        index: What has to be known of its statements beforehand; None: it is made from them.
+
+    Cost: O(statements) without an index, nothing is parsed yet; with one O(action patterns).
     """
 
     __slots__ = ("_document", "_memo")
 
-    def __init__(self, document: PolicyDocument) -> None:
+    def __init__(self, document: PolicyDocument, index: StatementIndex | None = None) -> None:
         self._document = document
-        self._memo = _PolicyMemo(document)
+        if index is None:
+            index = index_statements(document.statements)
+        self._memo = _PolicyMemo(document, index)
 
     @property
     def document(self) -> PolicyDocument:

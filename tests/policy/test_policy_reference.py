@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynaguard.call import Principal, Ruling, Verdict
-from dynaguard.policy import matcher, patterns, reference, residual, resources
+from dynaguard.policy import patterns, reference, residual, resource_index
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.model import PolicyDocument
 from tests.policy.random_policies import Request, random_document, random_request
@@ -131,17 +131,15 @@ def _plant_allowing_doubt(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(residual.Residual, "_ruled_by_allow", plant)
 
 
-def _plant_short_prefix(patch: pytest.MonkeyPatch) -> None:
-    """Prefixes are looked up one character short."""
+def _plant_long_head(patch: pytest.MonkeyPatch) -> None:
+    """What stands before a final `*` is looked up one character too long."""
+    real = resource_index._Group.finish
 
-    class Short(resources.ResourceIndex):
-        def candidates(self, resource: str) -> Iterator[resources.ResourcePattern]:
-            last = resource.split(":", 5)[-1]
-            for pattern in super().candidates(resource):
-                if not last or pattern.file_name()[0] != last[:-1]:
-                    yield pattern
+    def plant(self: resource_index._Group) -> None:
+        real(self)
+        self._heads = tuple((length + 1, by_head) for length, by_head in self._heads)
 
-    patch.setattr(matcher, "ResourceIndex", Short)
+    patch.setattr(resource_index._Group, "finish", plant)
 
 
 def _plant_remembered_condition(patch: pytest.MonkeyPatch) -> None:
@@ -208,7 +206,7 @@ def _plant_wild_value(patch: pytest.MonkeyPatch) -> None:
         _plant_lost_approval,
         _plant_sufficient_approval,
         _plant_allowing_doubt,
-        _plant_short_prefix,
+        _plant_long_head,
         _plant_remembered_condition,
         _plant_forgotten_group,
         _plant_unknown_as_match,
