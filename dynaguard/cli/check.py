@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -75,7 +75,11 @@ def _opened(policy: str, verify_key_file: Path | None) -> PolicyDocument:
         document_source=document.source,
         line_by_name=document.settings_line_by_name,
     )
-    return replace(document, statements=tuple(document.statements))
+    if document.bundle is not None:
+        from dynaguard.policy.bundle_reading import check_bundle
+
+        check_bundle(document)
+    return document
 
 
 def _print_result(

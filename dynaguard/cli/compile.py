@@ -11,7 +11,7 @@ import click
 from dynaguard.cli.output import counted, fail, output_option, print_json, reports_errors
 from dynaguard.cli.writing import write_whole
 from dynaguard.policy.bundle_format import SUFFIX, is_bundle_name
-from dynaguard.policy.bundle_reading import load_bundle
+from dynaguard.policy.bundle_reading import check_bundle, load_bundle
 from dynaguard.policy.bundle_writing import bundle_bytes
 from dynaguard.policy.model import PolicyDocument
 from dynaguard.policy.opening import open_policy
@@ -73,7 +73,9 @@ def _signer(key_file: Path | None) -> Any:
 
 def _check(path: Path, document: PolicyDocument) -> None:
     """Ends the command where a bundle does not give the document back, statement by statement."""
-    if load_bundle(path, environ={}) != document:
+    found = load_bundle(path, environ={})
+    check_bundle(found)
+    if found != document:
         fail(
             f"the bundle of `{document.source}` does not give the document back, so it was not "
             "written; that is a fault of dynaguard, please report it"

@@ -27,7 +27,7 @@ FORMAT: Final = 1
 MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_HEAD_BYTES: Final = 4096
 _HOW_TO_MAKE: Final = "make it with `dynaguard compile POLICY -o BUNDLE`"
-_AGAIN: Final = "compile its source again"
+AGAIN: Final = "compile the source again"
 _HEAD_KEYS: Final = frozenset({"bundle", "format", "bytes", "sha256", "key_id", "signature"})
 
 
@@ -58,13 +58,15 @@ class Frame:
     """A bundle whose digest holds.
 
     Attributes:
-        content: Everything after the first line.
-        sha256: Its digest, hexadecimal.
+        raw: The whole file. Nothing is cut out of it: a copy would take as much memory again.
+        start: Where the content begins, behind the first line.
+        sha256: The content's digest, hexadecimal.
         key_id: The key that it says it is signed with, or None.
         is_verified: Whether the signature was checked and holds.
     """
 
-    content: bytes
+    raw: bytes
+    start: int
     sha256: str
     key_id: str | None
     is_verified: bool
@@ -110,21 +112,21 @@ def read_frame(path: str | os.PathLike[str], verifier: Verifies | None) -> Frame
     """
     name = os.fspath(path)
     raw = _read_bytes(name)
-    line, newline, content = raw[:MAX_HEAD_BYTES].partition(b"\n")
-    head = _read_head(line, name) if newline else refuse(name, f"is no bundle, {_HOW_TO_MAKE}")
-    content = raw[len(line) + 1 :]
+    start = raw.find(b"\n", 0, MAX_HEAD_BYTES) + 1
+    head = _read_head(raw[:start], name)
+    content = memoryview(raw)[start:]
     if len(content) < head["bytes"]:
         there = f"{len(content)} of {head['bytes']} bytes are there"
-        refuse(name, f"the bundle is cut off ({there}), copy it again or {_AGAIN}")
+        refuse(name, f"the bundle is cut off ({there}), copy it again or {AGAIN}")
     if hashlib.sha256(content).hexdigest() != head["sha256"]:
         refuse(
             name,
             "the bundle is not as it was compiled (its digest does not hold), copy it again; "
-            f"to change the policy, change and {_AGAIN}",
+            "to change the policy, change its source and compile that again",
         )
     if verifier is not None:
         _check_signature(head, verifier, name)
-    return Frame(content, head["sha256"], head.get("key_id"), verifier is not None)
+    return Frame(raw, start, head["sha256"], head.get("key_id"), verifier is not None)
 
 
 def refuse(name: str, message: str, line: int = 0) -> NoReturn:
@@ -135,18 +137,19 @@ def refuse(name: str, message: str, line: int = 0) -> NoReturn:
 def _read_bytes(name: str) -> bytes:
     """The bytes of a regular file of bounded size."""
     try:
-        with open(name, "rb", opener=_open_without_blocking) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        # Unbuffered, the bytes are read once into their one place.
+        with open(name, "rb", buffering=0, opener=_open_without_blocking) as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
                 refuse(name, "this is no regular file, name a bundle")
-            raw = file.read(MAX_BYTES + 1)
+            if state.st_size > MAX_BYTES:
+                refuse(name, f"the bundle is larger than {MAX_BYTES >> 20} MiB, split the policy")
+            return file.readall()
     except PolicySyntaxError:
         raise  # it is a ValueError too
     except (OSError, ValueError) as err:
         reason = getattr(err, "strerror", None) or "no valid path"
         refuse(name, f"the file cannot be read ({reason})")
-    if len(raw) > MAX_BYTES:
-        refuse(name, f"the bundle is larger than {MAX_BYTES >> 20} MiB, split the policy")
-    return raw
 
 
 def _open_without_blocking(path: str, flags: int) -> int:
@@ -166,12 +169,12 @@ def _read_head(line: bytes, name: str) -> dict[str, Any]:
         refuse(
             name,
             f"the bundle is of format {_shown(head.get('format'))}, this dynaguard reads format "
-            f"{FORMAT}: use the dynaguard that it was compiled with, or {_AGAIN} with this one",
+            f"{FORMAT}: use the dynaguard that it was compiled with, or {AGAIN} with this one",
             1,
         )
     is_whole = isinstance(head.get("bytes"), int) and isinstance(head.get("sha256"), str)
     if not is_whole or not _HEAD_KEYS.issuperset(head):
-        refuse(name, f"the bundle's first line is damaged, {_AGAIN}", 1)
+        refuse(name, f"the bundle's first line is damaged, {AGAIN}", 1)
     return head
 
 

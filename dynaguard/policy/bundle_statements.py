@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
 from dynaguard.errors import PolicySyntaxError, Problem
 from dynaguard.policy.model import ApprovalTerms, PrincipalPattern, Statement
+
+if TYPE_CHECKING:
+    from dynaguard.policy.statement_index import StatementIndex
 
 _MAX_KEPT: Final = 65_536
 """Statements that are kept once they were read; beyond, all are let go, to bound memory."""
@@ -31,25 +33,25 @@ class StatementLines:
 
     Attributes:
         bundle: The bundle's file, for messages.
-        content: The bundle without its first line.
+        raw: The whole file.
         count: How many there are.
-        lengths: Where in the content the line with the lengths of their lines begins and ends.
-        start: Where the first statement's line begins.
+        starts: Gives where each statement's line begins, and where the last one ends.
         first_line: Line of the first statement in the file.
         sources: The documents' files that they came from.
         groups: Names of the document's groups.
         asking: Numbers of those that require an approval.
+        index: What the matcher has to know of them beforehand.
     """
 
     bundle: str
-    content: bytes
+    raw: bytes
     count: int
-    lengths: slice
-    start: int
+    starts: Callable[[], array[int]]
     first_line: int
     sources: tuple[str, ...]
     groups: tuple[str, ...]
     asking: tuple[int, ...]
+    index: StatementIndex
 
 
 class LazyStatements(Sequence[Statement]):
@@ -84,7 +86,7 @@ class LazyStatements(Sequence[Statement]):
         if found is None:
             number = range(len(self))[at]
             if self._starts is None:
-                self._starts = _starts(self._lines)
+                self._starts = self._lines.starts()
             found = _read_line(self._lines, self._starts, number)
             if len(self._read) >= _MAX_KEPT:
                 self._read.clear()
@@ -110,6 +112,11 @@ class LazyStatements(Sequence[Statement]):
         return tuple, (tuple(self),)
 
     @property
+    def statement_index(self) -> StatementIndex:
+        """What the matcher has to know of them beforehand."""
+        return self._lines.index
+
+    @property
     def asking(self) -> tuple[Statement, ...]:
         """Those that require an approval; the others are not read for it."""
         return tuple([self[number] for number in self._lines.asking])
@@ -120,30 +127,6 @@ def asking_statements(statements: Sequence[Statement]) -> tuple[Statement, ...]:
     if isinstance(statements, LazyStatements):
         return statements.asking
     return tuple([each for each in statements if each.approval is not None])
-
-
-def _starts(lines: StatementLines) -> array[int]:
-    """Where each statement's line begins, and where the last one ends.
-
-    Four bytes each: a list of numbers would take a third of what all the lines take.
-
-    Raises:
-        PolicySyntaxError: The lengths are not those of the lines.
-    """
-    try:
-        lengths = json.loads(lines.content[lines.lengths])
-        starts = array("I", accumulate(lengths, _next_start, initial=lines.start))
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        starts = array("I")
-    if len(starts) != lines.count + 1 or starts[-1] != len(lines.content):
-        message = "the lengths of its lines are wrong; compile the source again"
-        raise PolicySyntaxError([Problem(message, "", lines.bundle, lines.first_line - 1)])
-    return starts
-
-
-def _next_start(start: int, length: int) -> int:
-    """Where the next line begins, behind a line and its newline."""
-    return start + length + 1
 
 
 def _same(ours: object, theirs: object) -> bool:
@@ -221,7 +204,7 @@ def _read_line(lines: StatementLines, starts: array[int], number: int) -> Statem
         PolicySyntaxError: It is none; each problem names the bundle and its line.
     """
     try:
-        table = json.loads(lines.content[starts[number] : starts[number + 1]])
+        table = json.loads(lines.raw[starts[number] : starts[number + 1]])
         source, at_line = table.pop("at")
         place = _Place(lines.sources[source], at_line)
         is_literal = table.pop("is_literal", False) is True
