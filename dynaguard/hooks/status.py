@@ -30,7 +30,7 @@ class PolicyStatus:
         source: The file as named, or `<policy>`.
         digest: SHA-256 over all files read.
         version: Its `revision`, or None.
-        statements, masks, budgets, capacity_limits: How many it has.
+        statements, masks, budgets, capacity_limits, runbooks: How many it has.
         bundle: The bundle that it was read from: its `path`, `sha256`, `key_id` (None: not
             signed) and `is_verified`; None where it was read from its source.
     """
@@ -42,6 +42,7 @@ class PolicyStatus:
     masks: int
     budgets: int
     capacity_limits: int
+    runbooks: int
     bundle: Mapping[str, Any] | None = None
 
 
@@ -174,6 +175,7 @@ def _policy_status(document: PolicyDocument | None) -> PolicyStatus | None:
         masks=len(document.masks),
         budgets=len(document.budgets),
         capacity_limits=len(document.capacity_limits),
+        runbooks=len(document.runbooks),
         bundle=None if document.bundle is None else dataclasses.asdict(document.bundle),
     )
 
