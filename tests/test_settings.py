@@ -24,13 +24,13 @@ from tests.settings_cases import KEY, problems, resolve
 # A valid value of each setting that differs from its default, as an argument and in a variable.
 OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("policy", "p.toml", "p.toml", Path("p.toml")),
+    ("policy_verify_key_file", "policy.pem", "policy.pem", Path("policy.pem")),
     ("mode", "observe", "observe", Mode.OBSERVE),
     ("on_error", "allow", "allow", "allow"),
     ("audit", "stdout", "stdout", "stdout"),
     ("audit_mode", "required", "required", "required"),
     ("audit_fsync", "interval", "interval", "interval"),
     ("audit_max_bytes", 1_000_000, "1000000", 1_000_000),
-    ("policy_verify_key_file", "policy.pem", "policy.pem", Path("policy.pem")),
     ("audit_sign_key_file", "audit.pem", "audit.pem", Path("audit.pem")),
     ("audit_logs", True, "on", True),
     ("account_id", "012345678901", "012345678901", "012345678901"),
