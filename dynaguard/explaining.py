@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dynaguard.assembly import Configuration, read_configuration
+from dynaguard.assembly import read_configuration
 from dynaguard.aws.analysis import authorizations, service_prefix
 from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb.schemas import KeySchemas
@@ -24,6 +24,7 @@ from dynaguard.call import (
     Ruling,
     Verdict,
 )
+from dynaguard.configuration import Configuration
 from dynaguard.errors import ConfigurationError, readable_arn
 from dynaguard.identity.resolver import IdentityResolver
 from dynaguard.policy.bundle_statements import asking_statements

@@ -49,7 +49,10 @@ ROOMS = (
     "lasting",  # whether a call that has waited may still be sent; likewise
     "limiting",  # the limits of tasks' boundaries; likewise
     "recording",  # what calls and changes in access leave behind; likewise
+    "fitting",  # the parts of a guard, put together at its first call
     "guard",
+    "configuration",  # what settings and document say together
+    "building",  # the rooms of a guard, built at its first call
     "assembly",  # settings and documents made into a guard
     "explaining",  # the decision of a call that is not made
     "hooks",

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynaguard.access.store import AccessStore
-    from dynaguard.access.table_calls import TableCalls
-    from dynaguard.assembly import Configuration
     from dynaguard.budgets.coordination import Coordinator
+    from dynaguard.configuration import Configuration
     from dynaguard.guard import Guard
     from dynaguard.hooks.installation import Installation
     from dynaguard.policy.opening import PolicySource
@@ -187,9 +186,7 @@ def uninstall() -> None:
         if _state.end_receiving is not None:
             _state.end_receiving()
         if _state.guard is not None:
-            _state.guard.rooms.audit.close()
-            if _state.guard.rooms.access.store is not None:
-                _state.guard.rooms.access.store.close()
+            _state.guard.end()
         _state.end_receiving = None
         _state.configuration = _state.guard = _state.installation = None
         _state.depth = 0
@@ -263,40 +260,31 @@ def _install(
     )
     if _state.guard is not None:
         return _reuse(configuration, is_global=is_global)
-    from dynaguard.hooks.describing import describe_table
+    from dynaguard.hooks import late
     from dynaguard.hooks.installation import Installation
-    from dynaguard.hooks.shipping import ship_to
-    from dynaguard.hooks.sts import look_up_caller
 
     guard = build_guard(
         configuration,
         environ=os.environ,
-        lookup=look_up_caller,
-        describe=describe_table,
-        ship=ship_to,
-        table_calls=_table_calls,
+        lookup=late.look_up_caller,
+        describe=late.describe_table,
+        ship=late.ship_to,
+        table_calls=late.table_calls,
     )
     if not configuration.is_off:
         installation = Installation(guard, is_global=is_global)
         try:
             installation.apply()
         except BaseException:
-            guard.rooms.audit.close()
+            guard.end()
             raise
         _state.installation = installation
         settings = configuration.resolved.settings
         set_process_scope(process_scope(settings), find_trace(settings, os.environ))
-        _state.end_receiving = receive(guard.recording.note_change)
+        _state.end_receiving = receive(guard.note_change)
     guard.release = _release
     _state.configuration, _state.guard = configuration, guard
     return guard
-
-
-def _table_calls(region: str | None, endpoint_url: str | None) -> TableCalls:
-    """The calls of an access store in DynamoDB; imported only where there is one."""
-    from dynaguard.hooks.access_clients import table_calls
-
-    return table_calls(region, endpoint_url)
 
 
 def _reuse(configuration: Configuration, *, is_global: bool) -> Guard:
