@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from dynaguard.errors import ConfigurationError
 from dynaguard.settings import Mode, ResolvedSettings, Settings
+from dynaguard.values import dataclass
 
 if TYPE_CHECKING:
     from dynaguard.access.table_calls import MakeTableCalls

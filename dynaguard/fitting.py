@@ -16,6 +16,7 @@ from dynaguard.concealment import Concealment
 from dynaguard.lasting import Lasting
 from dynaguard.limiting import Limiting
 from dynaguard.loads import Loads
+from dynaguard.passage import Passage
 from dynaguard.recording import Recording
 from dynaguard.settings import Mode, Settings
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from dynaguard.consumption.consumption import Consumption
     from dynaguard.identity.resolver import IdentityResolver
     from dynaguard.masking import Masks
-    from dynaguard.passage import Passage
     from dynaguard.policy.matcher import CompiledPolicy
     from dynaguard.telemetry.telemetry import Telemetry
 
@@ -63,6 +63,7 @@ class Fitting(NamedTuple):
     """The parts of a guard that calls need; see the attributes of `Guard`."""
 
     rooms: Rooms
+    new_passage: type[Passage]
     schemas: KeySchemas | None
     attempts: Attempts
     accounting: Accounting | None
@@ -103,6 +104,7 @@ def fitting(
     )
     return Fitting(
         rooms=rooms,
+        new_passage=Passage,
         schemas=schemas,
         attempts=_attempts(rooms, settings, schemas, monotonic),
         accounting=accounting,

@@ -29,11 +29,9 @@ from dynaguard.errors import (
 )
 from dynaguard.forks import renew_after_fork
 from dynaguard.interruption import came_from_handler
-from dynaguard.passage import Passage
 from dynaguard.settings import Mode, ResolvedSettings
 
 if TYPE_CHECKING:
-    from dynaguard.access_change import AccessChange
     from dynaguard.accounting import Accounting
     from dynaguard.attempts import Attempts
     from dynaguard.audit.log import AuditLog
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
     from dynaguard.fitting import Fitting, OwnSteps, Rooms
     from dynaguard.lasting import Lasting
     from dynaguard.limiting import Limiting
+    from dynaguard.passage import Passage
     from dynaguard.policy.model import PolicyDocument
     from dynaguard.recording import Recording
     from dynaguard.telemetry.span import CallSpan
@@ -67,8 +66,7 @@ class Guard:
     Usable as a context manager: `with dynaguard.install(...):` uninstalls at the end, unless an
     outer `install()` is still in force.
 
-    A guard is complete from its first call on. Until then it is its settings and its document, so
-    that a process which makes no call does not import what calls need.
+    It is complete from its first call on: a process that makes none imports nothing for them.
 
     Attributes:
         resolved: The settings in force and where each came from.
@@ -81,7 +79,7 @@ class Guard:
         recording: What calls and changes in access leave behind.
         limiting: The limits of tasks' boundaries.
         lasting: Whether calls that have waited may still be sent.
-        schemas, authorising, entry_steps: For its own use.
+        new_passage, schemas, authorising, entry_steps: For its own use.
     """
 
     __slots__ = (
@@ -99,6 +97,7 @@ class Guard:
         "lasting",
         "limiting",
         "monotonic",
+        "new_passage",
         "recording",
         "release",
         "resolved",
@@ -113,6 +112,7 @@ class Guard:
     recording: Recording
     limiting: Limiting
     lasting: Lasting
+    new_passage: type[Passage]
     schemas: KeySchemas | None
     authorising: Authorising
     entry_steps: tuple[Callable[[Passage], None], ...]
@@ -216,7 +216,7 @@ class Guard:
             GuardFailure: dynaguard failed and `on_error` is `deny`.
         """
         self.counters.decisions += 1
-        passage = Passage(call, UNKNOWN_PRINCIPAL, started_s or self.monotonic())
+        passage = self.new_passage(call, UNKNOWN_PRINCIPAL, started_s or self.monotonic())
         passage.needs, passage.span, passage.may_wait = needs, span, may_wait
         try:
             passage.principal = self.rooms.resolver.resolve(
@@ -381,18 +381,15 @@ class Guard:
             identity=passage.principal.name,
         )
 
-    def note_change(self, change: AccessChange) -> None:
-        """Records a change in who may do what."""
-        self.recording.note_change(change)
-
     def leave(self, passage: Passage, status: Status, error_code: str | None = None) -> None:
-        """Records how the call ended, once: audit, log, then span and metrics."""
+        """Records how the call ended, once."""
         self.recording.leave(passage, status, error_code)
 
     def note_unsent(self, call: Call, started_s: float, error_code: str) -> None:
         """Records a call that failed before it could be decided, such as invalid parameters."""
         principal = self.rooms.resolver.resolve(call.credentials, call.scope)
-        self.leave(Passage(call, principal, started_s), Status.ERROR, error_code)
+        passage = self.new_passage(call, principal, started_s)
+        self.leave(passage, Status.ERROR, error_code)
 
     def _record_denial(self, passage: Passage, denial: PolicyDenied | GuardFailure) -> None:
         """Records a refusal in the deciding step itself: nothing later may be relied on."""

@@ -18,6 +18,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "dynaguard"
 ROOMS = (
+    "values",  # frozen values, made when they are first used
     "errors",
     "forks",  # objects whose locks a forked child makes anew
     "interruption",  # exceptions of the application's signal handlers

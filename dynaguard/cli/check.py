@@ -25,7 +25,7 @@ from dynaguard.settings import resolve_settings
 _SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
 
 
-@click.command("check")
+@click.command("check", short_help="Checks a policy document or a bundle.")
 @click.argument("policy", type=click.Path())
 @click.option(
     "--verify-key-file",

@@ -16,10 +16,10 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NoReturn, Protocol
 
 from dynaguard.errors import PolicySyntaxError, Problem
+from dynaguard.values import dataclass
 
 SUFFIX: Final = ".dgb"
 KIND: Final = "dynaguard policy"

@@ -14,11 +14,11 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, overload
 
 from dynaguard.errors import PolicySyntaxError, Problem
 from dynaguard.policy.model import ApprovalTerms, PrincipalPattern, Statement
+from dynaguard.values import dataclass
 
 if TYPE_CHECKING:
     from dynaguard.policy.statement_index import StatementIndex

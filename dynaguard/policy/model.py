@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from dynaguard.call import StatementRef
 from dynaguard.scope import Priority
+from dynaguard.values import dataclass
 
 Effect = Literal["Allow", "Deny", "RequireApproval"]
 

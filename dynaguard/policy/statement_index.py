@@ -8,11 +8,11 @@ that is no candidate is never made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from dynaguard.policy.bundle_statements import LazyStatements
 from dynaguard.policy.model import Statement
+from dynaguard.values import dataclass
 
 Resources = Sequence[str | Sequence[str]]
 """By number, the patterns of a statement: the text itself where there is one."""

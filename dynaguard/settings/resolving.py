@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -30,6 +30,7 @@ from dynaguard.settings.table import (
     Setting,
     Settings,
 )
+from dynaguard.values import dataclass
 
 _Source = Literal["argument", "environment", "document"]
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from dynaguard.scope import MAX_CORRELATION_ID_LENGTH, Priority
-from dynaguard.settings.carried import CarriedScope
+from dynaguard.values import dataclass
+
+if TYPE_CHECKING:
+    from dynaguard.settings.carried import CarriedScope
 
 ENV_PREFIX: Final = "DYNAGUARD_"
 POLICY_FILE_NAME: Final = "dynaguard.toml"
