@@ -6,27 +6,27 @@ Imported, with the rooms, when the first call asks its guard for them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dynaguard.accounting import Accounting
 from dynaguard.attempts import Attempts
 from dynaguard.authorising import Authorising
-from dynaguard.concealment import Concealment
 from dynaguard.lasting import Lasting
 from dynaguard.limiting import Limiting
 from dynaguard.loads import Loads
 from dynaguard.passage import Passage
 from dynaguard.recording import Recording
 from dynaguard.settings import Mode, Settings
+from dynaguard.values import dataclass
 
 if TYPE_CHECKING:
     from dynaguard.access.access import Access
+    from dynaguard.accounting import Accounting
     from dynaguard.audit.log import AuditLog
     from dynaguard.aws.context import ContextSource
     from dynaguard.aws.dynamodb.schemas import KeySchemas
     from dynaguard.budgets.budget import RetryBudgets
     from dynaguard.call import Decision
+    from dynaguard.concealment import Concealment
     from dynaguard.consumption.consumption import Consumption
     from dynaguard.identity.resolver import IdentityResolver
     from dynaguard.masking import Masks
@@ -83,13 +83,9 @@ def fitting(
     knows_schemas = rooms.policy is not None or consumption is not None
     schemas = rooms.context.schemas if knows_schemas else None
     is_enforcing = settings.mode is Mode.ENFORCE
-    accounting = (
-        Accounting(consumption, own.refusal, is_enforcing=is_enforcing)
-        if consumption is not None
-        else None
-    )
+    accounting = _accounting(consumption, own, is_enforcing=is_enforcing)
     limiting = Limiting(own.refusal, is_enforcing=is_enforcing)
-    concealment = Concealment(rooms.masks, own.refusal) if rooms.masks is not None else None
+    concealment = _concealment(rooms.masks, own)
     authorising = Authorising(
         rooms.resolver, rooms.policy, rooms.context, rooms.access, own.refuse, limiting.check
     )
@@ -115,6 +111,26 @@ def fitting(
         lasting=Lasting(authorising, own.refuse, own.record_denial, own.note_failure),
         entry_steps=_entry_steps(rooms, authorising, concealment, accounting, own),
     )
+
+
+def _accounting(
+    consumption: Consumption | None, own: OwnSteps, *, is_enforcing: bool
+) -> Accounting | None:
+    """What calls do to the books, where some are kept."""
+    if consumption is None:
+        return None
+    from dynaguard.accounting import Accounting
+
+    return Accounting(consumption, own.refusal, is_enforcing=is_enforcing)
+
+
+def _concealment(masks: Masks | None, own: OwnSteps) -> Concealment | None:
+    """What masks do to calls, where there are some."""
+    if masks is None:
+        return None
+    from dynaguard.concealment import Concealment
+
+    return Concealment(masks, own.refusal)
 
 
 def _attempts(

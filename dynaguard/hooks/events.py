@@ -14,7 +14,6 @@ from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
 from dynaguard.hooks.answers import read_answer, take_consumed
 from dynaguard.hooks.exemption import is_for_botocore
 from dynaguard.hooks.frames import CONTEXT_KEY, LEFT_ALONE, current_frame
-from dynaguard.hooks.sensitive import sensitive_model
 from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.masking.locations import ITEM_SERVICES
 
@@ -107,4 +106,6 @@ class EventHandlers:
         if service not in ITEM_SERVICES and is_for_botocore(service):
             passage.is_masked = True
             return
+        from dynaguard.hooks.sensitive import sensitive_model  # only where masks are
+
         self._installation.guard.mask(passage, parsed, lambda: sensitive_model(model))

@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -36,6 +35,7 @@ from dynaguard.policy.sections import (
     check_tables,
 )
 from dynaguard.policy.statements import StatementChecker
+from dynaguard.values import dataclass
 
 _KEYS: Final = (
     "$schema",
