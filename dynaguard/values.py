@@ -2,9 +2,9 @@
 
 The standard library's makes six methods for each class from text, at import: 0.4 ms a class, which
 was half of what importing dynaguard cost (3.11; 3.13 takes as long). Here a class gets its fields
-and slots at import, and its `__init__` with its first instance; comparing, hashing, printing and
-pickling read the fields. To everybody else it is a dataclass: `fields`, `replace`, `asdict` and
-type checkers see no difference.
+and slots at import, its `__init__` with its first instance, and what compares and hashes when it
+is first compared or hashed; all by the standard library, and as fast. To everybody else it is a
+dataclass: `fields`, `replace`, `asdict` and type checkers see no difference.
 
 Not for classes whose signature is documented, nor for ones that inherit fields.
 """
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
@@ -33,23 +32,22 @@ __all__ = ["dataclass"]
 def _value(cls: type[Any]) -> type[Any]:
     """The class as a value."""
     made: type[Any] = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(cls)
-    compared = [field.name for field in dataclasses.fields(made) if field.compare]
-    key: Callable[[Any], Any] = attrgetter(*compared) if compared else _nothing
-
-    def equals(self: Any, other: object) -> Any:
-        if other.__class__ is not self.__class__:
-            return NotImplemented
-        return key(self) == key(other)
 
     def first_init(self: Any, *args: Any, **options: Any) -> None:
-        made.__init__ = init = _init_of(made)
+        made.__init__ = init = _twin(made, frozen=True, eq=False).__init__
         init(self, *args, **options)
+
+    def first_equals(self: Any, other: object) -> Any:
+        return _compare(made).__eq__(self, other)
+
+    def first_hash(self: Any) -> int:
+        return int(_compare(made).__hash__(self))
 
     methods = {
         **_METHODS,
-        "__eq__": equals,
-        "__hash__": lambda self: hash(key(self)),
         "__init__": first_init,
+        "__eq__": first_equals,
+        "__hash__": first_hash,
     }
     for name, method in methods.items():
         # What the class says itself counts, as in a dataclass; what it inherits does not.
@@ -58,24 +56,24 @@ def _value(cls: type[Any]) -> type[Any]:
     return made
 
 
-def _nothing(_value: Any) -> tuple[()]:
-    """The key of values that have nothing to compare."""
-    return ()
+def _compare(made: type[Any]) -> Any:
+    """Gives a class what compares and hashes by its fields, unless it says so itself."""
+    twin = _twin(made, init=False, unsafe_hash=True)
+    for name in ("__eq__", "__hash__"):
+        if getattr(made, name).__name__.startswith("first_"):
+            setattr(made, name, getattr(twin, name))
+    return twin
 
 
-def _init_of(made: type[Any]) -> Callable[..., None]:
-    """The `__init__` of a frozen dataclass with these fields."""
+def _twin(made: type[Any], **options: bool) -> Any:
+    """A plain dataclass with the same fields, whose methods fit."""
     fields = dataclasses.fields(made)
     body: dict[str, Any] = {field.name: field for field in fields}
     body["__annotations__"] = {field.name: field.type for field in fields}
     body["__module__"] = made.__module__
     if hasattr(made, "__post_init__"):
         body["__post_init__"] = made.__post_init__
-    twin = type(made.__name__, (), body)
-    init: Callable[..., None] = dataclasses.dataclass(frozen=True, repr=False, eq=False)(
-        twin
-    ).__init__  # type: ignore[misc]
-    return init
+    return dataclasses.dataclass(repr=False, **options)(type(made.__name__, (), body))
 
 
 def _repr(self: Any) -> str:

@@ -10,11 +10,10 @@ import click
 
 from dynaguard.cli.output import counted, fail, output_option, print_json, reports_errors
 from dynaguard.cli.writing import write_whole
-from dynaguard.policy.bundle_format import SUFFIX, is_bundle_name
 from dynaguard.policy.bundle_reading import check_bundle, load_bundle
 from dynaguard.policy.bundle_writing import bundle_bytes
 from dynaguard.policy.model import PolicyDocument
-from dynaguard.policy.opening import open_policy
+from dynaguard.policy.opening import SUFFIX, is_bundle_name, open_policy
 from dynaguard.settings import resolve_settings
 
 

@@ -21,7 +21,6 @@ from typing import Any, Final, NoReturn, Protocol
 from dynaguard.errors import PolicySyntaxError, Problem
 from dynaguard.values import dataclass
 
-SUFFIX: Final = ".dgb"
 KIND: Final = "dynaguard policy"
 FORMAT: Final = 1
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -70,11 +69,6 @@ class Frame:
     sha256: str
     key_id: str | None
     is_verified: bool
-
-
-def is_bundle_name(name: str) -> bool:
-    """Whether a file of this name is read as a bundle."""
-    return name.lower().endswith(SUFFIX)
 
 
 def framed(content: bytes, signer: Signs | None) -> bytes:

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.errors import ConfigurationError
-from dynaguard.policy.bundle_format import SUFFIX, Verifies, is_bundle_name
 from dynaguard.policy.model import PolicyDocument
 
+if TYPE_CHECKING:
+    from dynaguard.policy.bundle_format import Verifies
+
+SUFFIX: Final = ".dgb"
+"""How the name of a bundle ends."""
 PolicySource = str | os.PathLike[str] | Mapping[str, Any]
+
+
+def is_bundle_name(name: str) -> bool:
+    """Whether a file of this name is read as a bundle."""
+    return name.lower().endswith(SUFFIX)
 
 
 def open_policy(
