@@ -38,8 +38,7 @@ CASES = """\
 policy = "policy.dgb"
 [[case]]
 name = "reads"
-service = "dynamodb"
-operation = "GetItem"
+call = "dynamodb:GetItem"
 params = { TableName = "dev-orders", Key = { id = { S = "1" } } }
 expect = "allow"
 """
