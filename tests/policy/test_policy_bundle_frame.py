@@ -138,7 +138,9 @@ def test_what_is_no_bundle_tells_how_to_make_one(path: Path, content: bytes) -> 
     """Whatever it is."""
     path.write_bytes(content)
 
-    assert refusal(path) == ("is no bundle, make it with `dynaguard compile POLICY -o BUNDLE`")
+    assert refusal(path) == (
+        "this is no bundle, make it with `dynaguard compile POLICY -o BUNDLE`"
+    )
 
 
 def with_head(raw: bytes, **changes: Any) -> bytes:
