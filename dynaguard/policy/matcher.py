@@ -14,8 +14,6 @@ so that two threads can only store the same. A new document is a new `CompiledPo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from dynaguard.call import Authorization, ContextLookup, Principal, Ruling
@@ -30,6 +28,7 @@ from dynaguard.policy.residual import (
     PrincipalMemo,
     Residual,
     know_nothing,
+    open_statement,
     reduce,
 )
 from dynaguard.policy.resources import ALWAYS, ActionResources, ResourceTest
@@ -50,26 +49,33 @@ class _PreparedStatements(dict[int, OpenStatement]):
 
     def __missing__(self, number: int) -> OpenStatement:
         statement = self._document.statements[number]
-        prepared = OpenStatement(
-            statement,
-            principal=None
+        principal = (
+            None
             if statement.principals is None
-            else PrincipalClause(statement.principals, statement.is_not_principal),
-            tests=tuple(
+            else PrincipalClause(statement.principals, statement.is_not_principal)
+        )
+        tests = tuple(
+            [
                 compile_condition(condition, has_variables=statement.has_variables)
                 for condition in statement.conditions
-            ),
+            ]
         )
+        prepared = open_statement(statement, principal, tests)
         if len(self) >= MAX_REMEMBERED:
             self.clear()
         self[number] = prepared
         return prepared
 
 
-class _ActionMemo(dict[str, Answer]):
-    """The answers of an action by resource; a miss goes through the index."""
+class _ActionMemo:
+    """The answers of an action by resource.
 
-    __slots__ = ("_default", "_doubtful", "_prepared", "_resources")
+    Attributes:
+        rulings: The ruling where it does not depend on who asks, nor on the context; else None.
+        questions: What is left to ask, by resource, where it does.
+    """
+
+    __slots__ = ("_default", "_doubtful", "_prepared", "_resources", "questions", "rulings")
 
     def __init__(
         self,
@@ -82,24 +88,32 @@ class _ActionMemo(dict[str, Answer]):
         self._resources = resources
         self._doubtful = doubtful
         self._default = default
+        self.rulings: dict[str, Ruling | None] = {}
+        self.questions: dict[str, Residual | PrincipalMemo] = {}
 
-    def __missing__(self, resource: str) -> Answer:
+    def find(self, resource: str) -> Answer:
+        """The answer for a resource, found by the index; remembered."""
         answer = reduce(self._open_statements(resource), self._default)
-        if len(self) >= MAX_REMEMBERED:
-            self.clear()
-        self[resource] = answer
+        if len(self.rulings) >= MAX_REMEMBERED:
+            self.rulings.clear()
+            self.questions.clear()
+        if isinstance(answer, Ruling):
+            self.rulings[resource] = answer
+        else:
+            self.questions[resource] = answer
+            self.rulings[resource] = None
         return answer
 
-    def _open_statements(self, resource: str) -> Iterator[OpenStatement]:
+    def _open_statements(self, resource: str) -> list[OpenStatement]:
         """The statements that match a resource or may, in document order."""
         tests = self._resources.tests(resource)
-        for number in sorted(tests):
-            test = tests[number]
-            prepared = self._prepared[number]
-            if test is ALWAYS and number not in self._doubtful:
-                yield prepared
-            else:
-                yield self._open(prepared, test, is_for_action=number not in self._doubtful)
+        prepared, doubtful = self._prepared, self._doubtful
+        return [
+            prepared[number]
+            if tests[number] is ALWAYS and number not in doubtful
+            else self._open(prepared[number], tests[number], is_for_action=number not in doubtful)
+            for number in sorted(tests)
+        ]
 
     @staticmethod
     def _open(
@@ -108,22 +122,29 @@ class _ActionMemo(dict[str, Answer]):
         """A statement of which the action or the resource leaves something to ask."""
         doubts: tuple[str, ...] = () if is_for_action else ("action",)
         if test.is_open:
-            return replace(
-                prepared,
-                is_doubtful=not is_for_action,
-                doubts=doubts,
-                tests=(test, *prepared.tests),
-            )
-        return replace(prepared, is_doubtful=True, doubts=doubts + test.unknown_keys(know_nothing))
+            tests = (test, *prepared.tests)
+            return prepared._replace(tests=tests, is_doubtful=not is_for_action, doubts=doubts)
+        doubts += test.unknown_keys(know_nothing)
+        return prepared._replace(is_doubtful=True, doubts=doubts)
 
 
-class _PolicyMemo(dict[str, _ActionMemo]):
+class _ActionMemos(dict[str, _ActionMemo]):
     """The memos of a policy by action; a miss builds the action's index.
 
     Actions that the same statements are for, share a memo.
+
+    Attributes:
+        rulings_by_action: The rulings of each memo.
     """
 
-    __slots__ = ("_actions", "_by_concern", "_document", "_index", "_prepared")
+    __slots__ = (
+        "_actions",
+        "_by_concern",
+        "_document",
+        "_index",
+        "_prepared",
+        "rulings_by_action",
+    )
 
     def __init__(self, document: PolicyDocument, index: StatementIndex) -> None:
         self._document = document
@@ -131,23 +152,22 @@ class _PolicyMemo(dict[str, _ActionMemo]):
         self._actions = ActionIndex(index)
         self._prepared = _PreparedStatements(document)
         self._by_concern: dict[Concern, _ActionMemo] = {}
+        self.rulings_by_action: dict[str, dict[str, Ruling | None]] = {}
 
     def __missing__(self, action: str) -> _ActionMemo:
         concern = self._actions.concern_of(action)
         memo = self._by_concern.get(concern)
         if memo is None:
-            memo = self._make(concern)
+            numbers, doubtful = self._actions.numbers(concern)
+            resources = ActionResources(self._index, numbers)
+            memo = _ActionMemo(self._prepared, resources, doubtful, self._document.default)
         if len(self) >= MAX_REMEMBERED:
             self.clear()
             self._by_concern.clear()
+            self.rulings_by_action.clear()
         self[action] = self._by_concern[concern] = memo
+        self.rulings_by_action[action] = memo.rulings
         return memo
-
-    def _make(self, concern: Concern) -> _ActionMemo:
-        """The memo of actions that the same statements are for."""
-        numbers, doubtful = self._actions.numbers(concern)
-        resources = ActionResources(self._index, numbers)
-        return _ActionMemo(self._prepared, resources, doubtful, self._document.default)
 
 
 class CompiledPolicy:
@@ -160,13 +180,14 @@ class CompiledPolicy:
     Cost: O(statements) without an index, nothing is parsed yet; with one O(action patterns).
     """
 
-    __slots__ = ("_document", "_memo")
+    __slots__ = ("_document", "_memos", "_rulings")
 
     def __init__(self, document: PolicyDocument, index: StatementIndex | None = None) -> None:
         self._document = document
         if index is None:
             index = index_statements(document.statements)
-        self._memo = _PolicyMemo(document, index)
+        self._memos = _ActionMemos(document, index)
+        self._rulings = self._memos.rulings_by_action
 
     @property
     def document(self) -> PolicyDocument:
@@ -185,13 +206,17 @@ class CompiledPolicy:
     def answer(self, authorization: Authorization, principal: Principal) -> Ruling | Residual:
         """What is left to ask of the context for one authorisation: mostly nothing.
 
-        Cost: two look-ups for an action and resource asked before, one more where statements name
-        principals.
+        Cost: two look-ups for an action and resource asked before; two more where that depends on
+        the context, and one where statements name principals.
         """
-        answer = self._memo[authorization.action][authorization.resource]
-        if type(answer) is PrincipalMemo:
-            return answer.answer(principal)
-        return answer
+        # What most calls come to is kept apart and read from exact dicts, fields by their place:
+        # 55 ns, a third more than the look-ups alone. By name, from one dict with `__missing__`
+        # and told apart by type it took 93.
+        try:
+            ruling = self._rulings[authorization[0]][authorization[1]]
+        except KeyError:
+            ruling = None
+        return self._ask(authorization, principal) if ruling is None else ruling
 
     def rule(
         self, authorization: Authorization, principal: Principal, lookup: ContextLookup
@@ -207,9 +232,20 @@ class CompiledPolicy:
             The verdict and the statement behind it: a certain Deny before a doubtful one, else
             the first in the document, where statements without conditions go first.
         """
-        answer = self._memo[authorization.action][authorization.resource]
-        if type(answer) is PrincipalMemo:
-            answer = answer.answer(principal)
-        if type(answer) is Residual:
-            return answer.settle(lookup)
-        return answer
+        # As in `answer`: a call in between would cost as much again.
+        try:
+            ruling = self._rulings[authorization[0]][authorization[1]]
+        except KeyError:
+            ruling = None
+        if ruling is not None:
+            return ruling
+        answer = self._ask(authorization, principal)
+        return answer.settle(lookup) if type(answer) is Residual else answer
+
+    def _ask(self, authorization: Authorization, principal: Principal) -> Ruling | Residual:
+        """As `answer`, where that is not known yet, or depends on more than the resource."""
+        memo = self._memos[authorization.action]
+        answer: Answer | None = memo.questions.get(authorization.resource)
+        if answer is None:
+            answer = memo.find(authorization.resource)
+        return answer.answer(principal) if type(answer) is PrincipalMemo else answer

@@ -135,7 +135,7 @@ class ActionResources:
         self._named = ResourceIndex(self._patterns(self._closed_complements))
 
     def _patterns(self, numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
-        """The resource patterns of statements."""
+        """The resource patterns of statements, each with the statement's number."""
         resources = self._index.resources
         for number in numbers:
             texts = resources[number]

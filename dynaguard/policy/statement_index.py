@@ -8,6 +8,7 @@ that is no candidate is never made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Protocol
 
 from dynaguard.policy.bundle_statements import LazyStatements
@@ -75,33 +76,47 @@ class _MadeIndex:
 def index_statements(statements: Iterable[Statement]) -> StatementIndex:
     """The index of statements at hand; those of a bundle bring theirs along.
 
-    Cost: O(patterns of actions + statements), O(1) for a bundle's.
+    Cost: O(statements + different lists of actions), O(1) for a bundle's.
     """
     if isinstance(statements, LazyStatements):
         return statements.statement_index
-    by_action: dict[str, list[int]] = {}
-    by_wildcard: dict[str, list[int]] = {}
-    by_not_action: dict[tuple[str, ...], list[int]] = {}
+    by_actions: dict[tuple[str, ...], list[int]] = {}
+    by_not_actions: dict[tuple[str, ...], list[int]] = {}
     resources: list[str | tuple[str, ...]] = []
-    not_resources, with_variables = set(), set()
+    not_resources, with_variables = [], []
     for number, statement in enumerate(statements):
         patterns = statement.resources
         resources.append(patterns[0] if len(patterns) == 1 else patterns)
         if statement.is_not_resource:
-            not_resources.add(number)
-        if statement.has_variables and any("${" in text for text in patterns):
-            with_variables.add(number)
-        if statement.is_not_action:
-            by_not_action.setdefault(statement.actions, []).append(number)
-            continue
-        for action in dict.fromkeys(map(str.lower, statement.actions)):
-            is_wild = "*" in action or "?" in action
-            (by_wildcard if is_wild else by_action).setdefault(action, []).append(number)
+            not_resources.append(number)
+        if statement.has_variables and "${" in " ".join(patterns):
+            with_variables.append(number)
+        by_patterns = by_not_actions if statement.is_not_action else by_actions
+        by_patterns.setdefault(statement.actions, []).append(number)
+    by_action, by_wildcard = _by_pattern(by_actions)
     return _MadeIndex(
         by_action,
         by_wildcard,
-        tuple(by_not_action.items()),
+        tuple(by_not_actions.items()),
         resources,
         frozenset(not_resources),
         frozenset(with_variables),
     )
+
+
+def _by_pattern(
+    by_actions: Mapping[tuple[str, ...], list[int]],
+) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+    """Numbers by each pattern of lists of action patterns: without wildcards, and with."""
+    groups: dict[str, list[list[int]]] = {}
+    for actions, numbers in by_actions.items():
+        for action in dict.fromkeys(map(str.lower, actions)):
+            groups.setdefault(action, []).append(numbers)
+    by_action: dict[str, list[int]] = {}
+    by_wildcard: dict[str, list[int]] = {}
+    for action, lists in groups.items():
+        is_wild = "*" in action or "?" in action
+        # Sorting runs that ascend is a merge.
+        numbers = lists[0] if len(lists) == 1 else sorted(chain.from_iterable(lists))
+        (by_wildcard if is_wild else by_action)[action] = numbers
+    return by_action, by_wildcard
