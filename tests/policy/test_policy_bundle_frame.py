@@ -201,7 +201,7 @@ def written(path: Path, lines: list[Any]) -> None:
     count = header.get("statements", 0) if isinstance(header, dict) else 0
     if isinstance(header, dict) and isinstance(count, int) and "parts" in header:
         parts = len(texts) - count
-        texts[0] = json.dumps([len(text) for text in texts[parts:]]).encode() + b"\n"
+        texts[0] = json.dumps([sum(map(len, texts[parts:]))]).encode() + b"\n"
         header = header | {"parts": [len(text) for text in texts[:parts]]}
     head = json.dumps(header).encode() + b"\n"
     path.write_bytes(framed(b"".join((head, *texts)), None))
