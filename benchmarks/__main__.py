@@ -54,12 +54,9 @@ def main() -> int:
     for operation, share in analysis_cost.run().items():
         results["analysis"][operation] = round(share, 4)
         missed += _print_row(operation, f"{share:.4f}", share, 0.02)
-    print("\nWarm decision, over one with 10 statements")
-    results["decision"] = {}
-    for size, ratio in decision_cost.run().items():
-        results["decision"][size] = str(ratio)
-        bar = 1.2 if size == decision_cost.SIZES[-1] else None
-        missed += _print_row(f"{size:,} statements", str(ratio), ratio.median, bar)
+    print("\nDecisions by number of statements, and those of peers over them")
+    results["decision"] = decision_cost.run()
+    missed += decision_cost.report_bars(results["decision"])
     missed += _run_rate(results)
     missed += _run_grants(results)
     missed += _run_admission(results)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from dynaguard.call import UNKNOWN_CHAR, UNKNOWN_RUN
-from dynaguard.policy.patterns import ARN_PARTS, glob_fits, has_marks, parse_arn_pattern
+from dynaguard.policy.patterns import ARN_PARTS, arn_start_truth, glob_fits, has_marks
 from dynaguard.policy.truth import Truth
 
 GRAM_LENGTH: Final = 5
@@ -271,8 +271,7 @@ class ResourceIndex:
         groups = self._groups_by_start.get(start)
         if groups is None:
             truths = [
-                (group, parse_arn_pattern(f"{group.start}*").truth(start))
-                for group in self._groups.values()
+                (group, arn_start_truth(group.start, start)) for group in self._groups.values()
             ]
             groups = tuple((group, truth) for group, truth in truths if truth is not False)
             if len(self._groups_by_start) >= _MAX_STARTS:

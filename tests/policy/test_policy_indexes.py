@@ -17,12 +17,14 @@ from dynaguard.policy.model import PolicyDocument, Statement
 from dynaguard.policy.patterns import (
     Glob,
     action_truth,
+    arn_start_truth,
     glob_fits,
     parse_arn_pattern,
     parse_wildcards,
 )
 from dynaguard.policy.resource_index import GramIndex, ResourceIndex
 from dynaguard.policy.resources import (
+    ALWAYS,
     ActionResources,
     ResourceTest,
     arn_template,
@@ -95,6 +97,19 @@ def test_shape_keeps_what_stands_around_variables() -> None:
     """A shape still tells patterns with variables from one another."""
     assert widened_text("a/${k}/b-${c, 'd'}?") == "a/*/b-*?"
     assert widened_text("a/${k}/b${l}") == "a/*/b*"
+
+
+STARTS = st.lists(
+    st.one_of(st.sampled_from(("", "*", "a", "ab", "a?", "*b")), MARKED), min_size=5, max_size=5
+).map(lambda parts: "".join(f"{part}:" for part in parts))
+
+
+@given(STARTS, STARTS)
+def test_start_of_an_arn_matches_as_the_whole_would(pattern: str, start: str) -> None:
+    """The first five parts are told by themselves as within a whole ARN."""
+    whole = parse_arn_pattern(f"{pattern}*").truth(f"{start}x")
+
+    assert arn_start_truth(pattern, start) is whole
 
 
 # --- characters in a row ----------------------------------------------------------------------
@@ -175,9 +190,12 @@ def test_asks_what_every_pattern_would(statements: list[Statement], resource: st
         if test is not None:
             expected[number] = _content(test)
 
-    tests = ActionResources(index_statements(statements), range(len(statements))).tests(resource)
+    every = range(len(statements))
+    numbers, tests = ActionResources(index_statements(statements), every).find(resource)
 
-    assert {number: _content(test) for number, test in tests.items()} == expected
+    assert numbers == sorted(numbers)
+    asked = {number: _content(tests.get(number, ALWAYS)) for number in numbers}
+    assert asked == expected
 
 
 def _content(test: ResourceTest) -> tuple[object, ...]:
