@@ -184,9 +184,8 @@ class Installation:
     def _keep_batches(self, **_: Any) -> None:
         """boto3's batch writer keeps what it could not write, from when it is loaded."""
         owner = batch_writer.batch_writer_class()
-        if owner is None or self._writer_patch is not None or not self.patches:
-            return
-        if self.guard.attempts.is_on:
+        is_wanted = bool(self.patches) and self.guard.resolved.settings.budget
+        if owner is not None and self._writer_patch is None and is_wanted:
             self._writer_patch = Patch(owner, "_flush", batch_writer.flush)
             self._writer_patch.apply()
 
