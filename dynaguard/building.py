@@ -20,8 +20,7 @@ from dynaguard.identity.resolver import IdentityResolver
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.model import PolicyDocument
 from dynaguard.settings import Settings
-from dynaguard.telemetry.findings import FindingsCounter
-from dynaguard.telemetry.telemetry import Telemetry
+from dynaguard.telemetry.late import LateFindings, LateTelemetry
 
 if TYPE_CHECKING:
     from dynaguard.access.thresholds import Thresholds
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from dynaguard.configuration import LookUpCaller
     from dynaguard.consumption.consumption import Consumption
     from dynaguard.masking import Masks
-    from dynaguard.telemetry.logs import CallLogs
 
 
 def build_rooms(configuration: Configuration, audit: AuditLog, given: Surrounding) -> Rooms:
@@ -48,7 +46,7 @@ def build_rooms(configuration: Configuration, audit: AuditLog, given: Surroundin
     access = build_access(document, settings, time_ns, monotonic, given.table_calls)
     return Rooms(
         resolver=_resolver(document, settings, given),
-        telemetry=Telemetry(logs=_logs(time_ns) if settings.audit_logs else None),
+        telemetry=_telemetry(settings, time_ns),
         audit=audit,
         context=context,
         access=access,
@@ -73,17 +71,20 @@ def _resolver(
         owners={} if document is None else document.owners,
         owner=settings.owner,
         lookup=_lookup(settings, given.lookup),
-        on_finding=FindingsCounter().count,
+        on_finding=LateFindings().count,
         monotonic=given.monotonic,
         time_s=lambda: given.time_ns() / 1e9,
     )
 
 
-def _logs(time_ns: Callable[[], int]) -> CallLogs:
-    """What makes each call an OpenTelemetry log record."""
+def _telemetry(settings: Settings, time_ns: Callable[[], int]) -> LateTelemetry:
+    """Spans, metrics and, on request, each call as an OpenTelemetry log record."""
+    if not settings.audit_logs:
+        return LateTelemetry()
     from dynaguard.telemetry.logs import CallLogs
+    from dynaguard.telemetry.telemetry import Telemetry
 
-    return CallLogs(time_ns=time_ns)
+    return LateTelemetry(Telemetry(logs=CallLogs(time_ns=time_ns)))
 
 
 def _lookup(settings: Settings, lookup: LookUpCaller | None) -> IdentityLookup | None:

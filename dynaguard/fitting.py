@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dynaguard.identity.resolver import IdentityResolver
     from dynaguard.masking import Masks
     from dynaguard.policy.matcher import CompiledPolicy
-    from dynaguard.telemetry.telemetry import Telemetry
+    from dynaguard.telemetry.late import LateTelemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Rooms:
     """What a guard works with; a room that the settings switch off is None."""
 
     resolver: IdentityResolver
-    telemetry: Telemetry
+    telemetry: LateTelemetry
     audit: AuditLog
     context: ContextSource
     access: Access

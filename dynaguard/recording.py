@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dynaguard.audit.log import AuditLog
     from dynaguard.limiting import Limiting
     from dynaguard.passage import Passage
-    from dynaguard.telemetry.telemetry import Telemetry
+    from dynaguard.telemetry.late import LateTelemetry
 
 _log: Final = logging.getLogger("dynaguard")
 
@@ -50,7 +50,7 @@ class Recording:
     def __init__(
         self,
         audit: AuditLog,
-        telemetry: Telemetry,
+        telemetry: LateTelemetry,
         accounting: Accounting | None,
         limiting: Limiting,
         *,

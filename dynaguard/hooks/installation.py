@@ -259,7 +259,7 @@ class Installation:
             span = guard.rooms.telemetry.start(call, service_id=service_id)
             passage = guard.enter(call, started_s=frame.started_s, span=span, may_wait=may_wait)
             passage.is_observed = True
-            if not span.is_owned:
+            if span is not None and not span.is_owned:
                 span.introduce(call, passage.principal, passage.decision)
             frame.passage = passage
         context[CONTEXT_KEY] = passage
