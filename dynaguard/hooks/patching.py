@@ -8,9 +8,12 @@ leaves ours alone. It costs a fifth of a wrapt wrapper per call (see docs/archit
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, Final
+
+from dynaguard.forks import renew_after_fork
 
 Wrapper = Callable[[Callable[..., Any], "Patch"], Callable[..., Any]]
 """Makes what stands in place of a method, from the method (which takes its instance first).
@@ -19,6 +22,24 @@ Called once per `apply()`. What it makes calls the method and does nothing else 
 not `is_active` any more. It takes the method's parameters by their own names, those that it does
 not read as `*more, **options`: one Python call per wrapped call, and no packing of arguments.
 """
+
+
+class _Places:
+    """The methods that patches stand on, changed by one thread at a time."""
+
+    __slots__ = ("__weakref__", "lock")
+
+    def __init__(self) -> None:
+        self.renew()
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """Drops the lock of a thread that a forked child does not have."""
+        # re-entrant: a signal handler may uninstall in the middle of a first call
+        self.lock = threading.RLock()
+
+
+_PLACES: Final = _Places()
 
 
 def late(wrapper: Callable[[], Wrapper]) -> Wrapper:
@@ -77,6 +98,11 @@ class Patch:
 
     def apply(self) -> None:
         """Wraps the method as it is now, peers' wrappers included."""
+        with _PLACES.lock:
+            self._apply()
+
+    def _apply(self) -> None:
+        """As `apply`; the caller holds the lock."""
         # From `__dict__`, never `getattr`: a bound wrapper put back later would not be the same.
         original = self.owner.__dict__[self.name]
         # A peer's wrapt wrapper is a descriptor (that claims to be a function, so ask its type):
@@ -91,12 +117,18 @@ class Patch:
     def become(self, ours: Callable[..., Any], before: Callable[..., Any]) -> None:
         """Puts another function in the place of what stands for us, where that is outermost.
 
-        Beneath a peer's wrapper it stays, and calls the other.
+        Beneath a peer's wrapper it stays, and calls the other. A patch that was removed meanwhile
+        stays removed.
         """
         functools.wraps(self._original)(ours)
-        if self.owner.__dict__[self.name] is before:
-            self._ours = ours
-            setattr(self.owner, self.name, ours)
+        with _PLACES.lock:
+            is_outermost = self.owner.__dict__[self.name] is before
+            has_place = is_outermost and self.is_active
+            if has_place:
+                self._ours = ours
+                setattr(self.owner, self.name, ours)
+                if not self.is_active:  # a signal handler has removed it between the two lines
+                    self._put_back()
 
     def remove(self) -> None:
         """Puts back exactly what was wrapped.
@@ -104,7 +136,12 @@ class Patch:
         Beneath a peer's wrapt wrapper the peer is made to point past ours. A peer that hides
         what it wrapped keeps calling ours, which then only passes through.
         """
-        self.is_active = False
+        with _PLACES.lock:
+            self.is_active = False
+            self._put_back()
+
+    def _put_back(self) -> None:
+        """As `remove`; the caller holds the lock."""
         if self.owner.__dict__[self.name] is self._ours:
             setattr(self.owner, self.name, self._original)
             return
