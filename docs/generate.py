@@ -57,19 +57,19 @@ PARTS = (
     Part(
         "audit record",
         "reference/audit-record.md",
-        "dynaguard.audit.log",
+        "dynaguard.audit.schema",
         "record_schema_markdown",
     ),
     Part(
         "audit checkpoint",
         "reference/audit-record.md",
-        "dynaguard.audit.log",
+        "dynaguard.audit.schema",
         "checkpoint_schema_markdown",
     ),
     Part(
         "audit access",
         "reference/audit-record.md",
-        "dynaguard.audit.log",
+        "dynaguard.audit.schema",
         "access_schema_markdown",
     ),
     Part("commands", "reference/cli.md", "dynaguard.cli.reference", "commands_markdown"),

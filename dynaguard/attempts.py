@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from dynaguard.aws.dynamodb.repeats import is_additive
-from dynaguard.budgets.budget import GO, Admission, RetryRuling
+from dynaguard.budgets.admission import GO, Admission
 from dynaguard.budgets.load import Lesson, Limit
-from dynaguard.budgets.rulings import Asked
 from dynaguard.budgets.signals import Signal, classify
 from dynaguard.consumption.units import REPORTING
 from dynaguard.loads import Loads
 from dynaguard.passage import Answer, Passage
 
 if TYPE_CHECKING:
-    from dynaguard.budgets.budget import RetryBudgets
+    from dynaguard.budgets.late import LateBudgets
     from dynaguard.budgets.load import Load
+    from dynaguard.budgets.rulings import RetryRuling
 
 _ASKED: Final = "ReturnConsumedCapacity"
 _LOAD_SIGNALS: Final = frozenset({Signal.THROTTLE, Signal.LEFTOVERS})
@@ -53,7 +53,7 @@ class Attempts:
 
     def __init__(
         self,
-        budgets: RetryBudgets | None,
+        budgets: LateBudgets | None,
         loads: Loads | None = None,
         *,
         monotonic: Callable[[], float] = time.monotonic,
@@ -76,7 +76,8 @@ class Attempts:
         scope = passage.call.scope
         if budgets is None or budgets.is_untouched_by(scope):
             return GO
-        admission = budgets.admit(self._load_of(passage), scope, started_s=passage.started_s)
+        load, started_s = self._load_of(passage), passage.started_s
+        admission = budgets.made().admit(load, scope, started_s=started_s)
         if admission is GO:
             passage.sent_at_s = self._monotonic()
         elif admission.refusal is not None:
@@ -88,7 +89,7 @@ class Attempts:
         budgets = self._budgets
         if budgets is None or not budgets.observes:
             return budgets is not None
-        return budgets.is_acting(self._load_of(passage), passage.call.scope)
+        return budgets.made().is_acting(self._load_of(passage), passage.call.scope)
 
     def note_admitted(self, passage: Passage, wait_s: float) -> None:
         """Takes in that the call waited for its turn and goes now."""
@@ -96,8 +97,9 @@ class Attempts:
         passage.wait_s += wait_s
         if self._budgets is not None and wait_s > 0:
             load, scope = self._load_of(passage), passage.call.scope
-            self._budgets.note_wait(load, scope, wait_s)
-            passage.budget = self._budgets.state(load, scope)
+            budgets = self._budgets.made()
+            budgets.note_wait(load, scope, wait_s)
+            passage.budget = budgets.state(load, scope)
 
     def measure(self, passage: Passage) -> None:
         """Has the answer tell what it consumed, where anybody wants to know and nobody asked.
@@ -122,14 +124,14 @@ class Attempts:
         budgets = self._budgets
         if budgets is None or not self.paces_by_capacity:
             return False
-        return budgets.is_measured(self._load_of(passage), passage.call.scope)
+        return budgets.made().is_measured(self._load_of(passage), passage.call.scope)
 
     def part_size(self, passage: Passage) -> int | None:
         """How many members of a batch to send at once; None: all."""
         budgets, scope = self._budgets, passage.call.scope
         if budgets is None or budgets.is_untouched_by(scope):
             return None
-        return budgets.part_size(self._load_of(passage), scope)
+        return budgets.made().part_size(self._load_of(passage), scope)
 
     def narrow(self, passage: Passage, units_by_place: Mapping[str | int, int]) -> None:
         """The next attempt has only some of a batch's members, counted by table or statement."""
@@ -156,7 +158,7 @@ class Attempts:
         budgets, scope = self._budgets, passage.call.scope
         if budgets is not None and not budgets.is_untouched_by(scope):
             sent_at_s = passage.sent_at_s or passage.started_s
-            budgets.learn_success(self._load_of(passage), scope, sent_at_s)
+            budgets.made().learn_success(self._load_of(passage), scope, sent_at_s)
 
     def learn(self, passage: Passage, answer: Answer | None, exception_name: str | None) -> Signal:
         """Takes in one attempt's end: an answer, or the class name of what was raised instead."""
@@ -166,13 +168,14 @@ class Attempts:
         if signal in _LOAD_SIGNALS:
             passage.throttles += 1
         if self._budgets is not None:
+            budgets = self._budgets.made()
             lesson = _lesson_of(signal, answer, passage.sent_at_s or passage.started_s)
             load, scope = self._load_of(passage), passage.call.scope
             if any(cause.limit is Limit.KEY_RANGE for cause in lesson.causes):
                 load = passage.load = self._loads.keyed(load, passage.call)
-            self._budgets.learn(load, scope, lesson)
+            budgets.learn(load, scope, lesson)
             if signal is not Signal.FATAL:
-                passage.budget = self._budgets.state(load, scope)
+                passage.budget = budgets.state(load, scope)
         if passage.span is not None and signal is not Signal.OK:
             code = answer.error_code if answer else exception_name
             causes = answer.causes if answer else ()
@@ -196,6 +199,8 @@ class Attempts:
         """
         if self._budgets is None:
             return None
+        from dynaguard.budgets.rulings import Asked  # few calls fail
+
         load, call, answer = self._load_of(passage), passage.call, passage.answer
         causes = answer.causes if answer else ()
         asked = Asked(
@@ -214,7 +219,7 @@ class Attempts:
             ),
             answer.retry_after_s if answer else 0.0,
         )
-        ruling = self._budgets.rule_retry(load, call.scope, asked)
+        ruling = self._budgets.made().rule_retry(load, call.scope, asked)
         passage.budget_refusal = ruling.refusal
         return ruling
 
@@ -223,7 +228,7 @@ class Attempts:
         load = passage.load
         if load is None:
             load = self._loads.of(passage.call, passage.principal)
-            if self._budgets is not None and self._budgets.has_hot_keys:
+            if self._budgets is not None and self._budgets.made().has_hot_keys:
                 load = self._loads.keyed(load, passage.call)
             passage.load = load
         return load

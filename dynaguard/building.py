@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 from dynaguard.access.assembling import build_access
 from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb.schemas import Describe, KeySchemas
+from dynaguard.budgets.late import LateBudgets
 from dynaguard.configuration import Configuration, Surrounding, mask_key
 from dynaguard.fitting import Rooms
-from dynaguard.identity.lookup import IdentityLookup
 from dynaguard.identity.resolver import IdentityResolver
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.model import PolicyDocument
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dynaguard.budgets.coordination import Coordinator
     from dynaguard.configuration import LookUpCaller
     from dynaguard.consumption.consumption import Consumption
+    from dynaguard.identity.lookup import IdentityLookup
     from dynaguard.masking import Masks
 
 
@@ -130,17 +131,19 @@ def _masks(
 
 def _budgets(
     document: PolicyDocument | None, settings: Settings, monotonic: Callable[[], float]
-) -> RetryBudgets | None:
+) -> LateBudgets | None:
     """The retry budgets, or None when they are switched off."""
     if not settings.budget:
         return None
-    from dynaguard.budgets.budget import RetryBudgets
+    statements = document.budgets if document else ()
+    coordinator = _coordinator(settings.coordinator)
 
-    return RetryBudgets(
-        document.budgets if document else (),
-        monotonic=monotonic,
-        coordinator=_coordinator(settings.coordinator),
-    )
+    def make() -> RetryBudgets:
+        from dynaguard.budgets.budget import RetryBudgets
+
+        return RetryBudgets(statements, monotonic=monotonic, coordinator=coordinator)
+
+    return LateBudgets(statements, make)
 
 
 def _consumption(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dynaguard.audit.log import AuditLog
     from dynaguard.aws.context import ContextSource
     from dynaguard.aws.dynamodb.schemas import KeySchemas
-    from dynaguard.budgets.budget import RetryBudgets
+    from dynaguard.budgets.late import LateBudgets
     from dynaguard.call import Decision
     from dynaguard.concealment import Concealment
     from dynaguard.consumption.consumption import Consumption
@@ -45,7 +45,7 @@ class Rooms:
     access: Access
     policy: CompiledPolicy | None = None
     masks: Masks | None = None
-    budgets: RetryBudgets | None = None
+    budgets: LateBudgets | None = None
     consumption: Consumption | None = None
 
 

@@ -12,36 +12,19 @@ import logging
 import time
 import warnings
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from dynaguard.access_change import AccessChange
-from dynaguard.audit.changes import change_text
-from dynaguard.audit.encoding import Encoder
-from dynaguard.audit.queueing import QueuedWriter
-from dynaguard.audit.reading import read_records
-from dynaguard.audit.record import Phase
-from dynaguard.audit.schema import (
-    access_schema_markdown,
-    checkpoint_schema_markdown,
-    record_schema_markdown,
-)
-from dynaguard.audit.sinks import AuditSink, Batch, Fsync, Ship, SinkOptions, open_sink
-from dynaguard.audit.streams import StdoutSink, stdout_takes
-from dynaguard.audit.writer import ChainedWriter, Signs
-from dynaguard.call import Call, Decision, Outcome, Principal
 from dynaguard.errors import ConfigurationError, DynaguardWarning
 from dynaguard.forks import renew_after_fork
 from dynaguard.interruption import came_from_handler
 
-__all__ = [
-    "AuditLog",
-    "AuditSink",
-    "AuditWriteError",
-    "access_schema_markdown",
-    "checkpoint_schema_markdown",
-    "read_records",
-    "record_schema_markdown",
-]
+if TYPE_CHECKING:
+    from dynaguard.access_change import AccessChange
+    from dynaguard.audit.queueing import QueuedWriter
+    from dynaguard.audit.record import Phase
+    from dynaguard.audit.sinks import AuditSink, Fsync, Ship, SinkOptions
+    from dynaguard.audit.writer import ChainedWriter, Signs
+    from dynaguard.call import Call, Decision, Outcome, Principal
 
 _log: Final = logging.getLogger("dynaguard.audit")
 
@@ -101,11 +84,15 @@ class AuditLog:
         self._has_warned = False
         self._is_failing = False
         self._policy_digest = policy_digest
-        self._text = Encoder(policy_digest=policy_digest).text
         self._writer: ChainedWriter | QueuedWriter | None = None
         if target == "off":
             return
+        # What encodes and writes is imported where something is written.
+        from dynaguard.audit.encoding import Encoder
+        from dynaguard.audit.sinks import SinkOptions
+
         renew_after_fork(self)
+        self._text = Encoder(policy_digest=policy_digest).text
         options = SinkOptions(
             is_required=mode == "required",
             fsync=fsync,
@@ -176,6 +163,8 @@ class AuditLog:
         writer, text = self._writer, None
         if writer is None:
             return
+        from dynaguard.audit.changes import change_text
+
         try:
             time_ns = self._time_ns()
             text = change_text(change, time_ns, self._policy_digest)
@@ -271,6 +260,8 @@ def _open(target: str, options: SinkOptions, writer_id: Callable[[], str]) -> Au
     Raises:
         ConfigurationError: It cannot be opened.
     """
+    from dynaguard.audit.sinks import open_sink
+
     try:
         return open_sink(target, options, writer_id)
     except (OSError, ValueError) as err:
@@ -286,6 +277,11 @@ def _writer(
     sink: AuditSink, service: str | None, signer: Signs | None, *, may_wait: bool
 ) -> ChainedWriter | QueuedWriter:
     """What writes to a sink: with a queue before it, where the sink may be slow."""
+    from dynaguard.audit.queueing import QueuedWriter
+    from dynaguard.audit.sinks import Batch
+    from dynaguard.audit.streams import StdoutSink, stdout_takes
+    from dynaguard.audit.writer import ChainedWriter
+
     is_slow = isinstance(sink, Batch) or (isinstance(sink, StdoutSink) and not may_wait)
     writer = ChainedWriter(
         sink, service=service, version=_own_version(), signer=signer, is_ended=not is_slow

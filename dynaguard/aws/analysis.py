@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from dynaguard.aws.arns import Place, place_of
 from dynaguard.aws.dynamodb.operations import READER_BY_OPERATION, Reader
-from dynaguard.aws.dynamodb.partiql.statements import read_statement
 from dynaguard.aws.prefixes import PREFIX_BY_SERVICE
 from dynaguard.call import UNKNOWN_RUN, Authorization, Call
 
@@ -119,6 +118,8 @@ def _reads_only(params: Any) -> bool:
     members = params.get("Statements") or params.get("TransactStatements") or [params]
     if not isinstance(members, list | tuple):
         return False
+    from dynaguard.aws.dynamodb.partiql.statements import read_statement  # its parser
+
     for member in members:
         text = member.get("Statement") if isinstance(member, Mapping) else None
         statement = read_statement(text) if isinstance(text, str) else None

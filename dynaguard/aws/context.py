@@ -6,12 +6,12 @@ not tell and the configuration does not give is unknown.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.aws.arns import account_of, is_arn, last_part
-from dynaguard.aws.dynamodb.items import ITEM_KEYS
 from dynaguard.aws.dynamodb.schemas import KeySchemas
 from dynaguard.call import (
     UNKNOWN,
@@ -24,6 +24,9 @@ from dynaguard.call import (
     Principal,
     PrincipalKind,
 )
+
+if TYPE_CHECKING:
+    from dynaguard.aws.dynamodb.items import ItemKeyReader
 
 ABSENT: Final[ContextValue] = ()
 _TAGS_READ: Final = frozenset(
@@ -64,10 +67,18 @@ class Question:
             if key.startswith(prefix):
                 family = self.source.known.get(f"{prefix}*")
                 return read_tag(self, key[len(prefix) :]) if family is None else family
-        item_reader = ITEM_KEYS.get(key)
+        item_reader = _item_keys().get(key)
         if item_reader is not None:
             return item_reader(self.call, self.authorization, self.source.schemas)
         return UNKNOWN
+
+
+@functools.cache
+def _item_keys() -> Mapping[str, ItemKeyReader]:
+    """The keys of DynamoDB's items; their parsers are imported where a policy asks for one."""
+    from dynaguard.aws.dynamodb.items import ITEM_KEYS
+
+    return ITEM_KEYS
 
 
 class ContextSource:

@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Final
 
 from dynaguard.budgets import rulings
+from dynaguard.budgets.admission import GO, Admission
 from dynaguard.budgets.bucket import DEFAULT_STATEMENT, Bucket, BucketKey, BucketSnapshot
 from dynaguard.budgets.classes import rules_for
 from dynaguard.budgets.coordination import Coordinator
@@ -36,30 +37,13 @@ from dynaguard.forks import renew_after_fork
 from dynaguard.policy.model import BudgetStatement
 from dynaguard.policy.patterns import text_matches
 from dynaguard.scope import Priority, Scope
-from dynaguard.values import dataclass
 
-__all__ = ["Admission", "BucketKey", "BucketSnapshot", "RetryBudgets", "RetryRuling"]
+__all__ = ["GO", "Admission", "BucketKey", "BucketSnapshot", "RetryBudgets", "RetryRuling"]
 
 BATCH_UNITS: Final = 5.0
 BATCH_START_PER_S: Final = 150.0
 QUIET_AFTER_S: Final = 300.0
 """Without any throttle or failure for so long, lanes are forgotten."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """Whether an attempt may go, and when.
-
-    Attributes:
-        turn: What says when, to be asked until it lets go; None: at once, or never.
-        refusal: Why it cannot be admitted in time, in one clause; None when it may go.
-    """
-
-    turn: Turn | None = None
-    refusal: str | None = None
-
-
-GO: Final = Admission()
 
 
 class RetryBudgets:

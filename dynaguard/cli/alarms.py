@@ -22,7 +22,7 @@ from dynaguard.alarms.recorded import recorded_subjects
 from dynaguard.alarms.subjects import NOBODY, Subjects, merged, named_subjects
 from dynaguard.alarms.terraform import terraform_configuration
 from dynaguard.alarms.timing_options import timings_from
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 from dynaguard.cli.output import console, counted, fail, output_option, print_json, reports_errors
 from dynaguard.errors import nearest
 from dynaguard.policy.opening import open_policy

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 from dynaguard.demo.results import Summary
 
 Record = Mapping[str, Any]

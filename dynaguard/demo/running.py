@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 import dynaguard
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 from dynaguard.demo.data import make_items
 from dynaguard.demo.endpoint import Endpoint, embedded_endpoint
 from dynaguard.demo.evidence import collect_evidence

@@ -17,7 +17,6 @@ from dynaguard.hooks.answers import (
     take_consumed,
     throttled_statements,
 )
-from dynaguard.hooks.batches import Batch
 from dynaguard.hooks.frames import current_frame
 from dynaguard.hooks.retries import set_max_attempts
 from dynaguard.hooks.seal import Seal
@@ -27,6 +26,7 @@ from dynaguard.loads import BATCH_MEMBERS
 if TYPE_CHECKING:
     from dynaguard.budgets.budget import RetryRuling
     from dynaguard.budgets.turns import Turn
+    from dynaguard.hooks.batches import Batch
     from dynaguard.hooks.installation import Installation
     from dynaguard.passage import Passage
 
@@ -239,6 +239,8 @@ def _end_batch(passage: Passage, batch: Batch, response: Any) -> None:
 
 def _batch_of(passage: Passage, request: Any) -> Batch | None:
     """The call as a batch, or None where it is of a shape that is not understood."""
+    from dynaguard.hooks.batches import Batch  # few calls are batches
+
     call = passage.call
     try:
         return Batch.from_request(call.operation, request["body"], call.params)

@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from dynaguard.budgets.coordination import Coordinator
-from dynaguard.budgets.turns import Turn
+if TYPE_CHECKING:
+    from dynaguard.budgets.coordination import Coordinator
+    from dynaguard.budgets.turns import Turn
 
 _log = logging.getLogger("dynaguard")
 

@@ -12,8 +12,6 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from cachetools import LRUCache
-
 from dynaguard.call import Principal
 from dynaguard.forks import renew_after_fork
 from dynaguard.values import dataclass
@@ -85,7 +83,9 @@ class Findings:
     def renew(self) -> None:
         """Forgets them: a forked child finds its own."""
         self._lock = threading.Lock()
-        self._found: LRUCache[IdentityFinding, None] = LRUCache(MAX_FINDINGS)
+        # Those found last at the end; not one of `cachetools`' caches: every process would
+        # import it with its first call.
+        self._found: dict[IdentityFinding, None] = {}
 
     def note(self, principal: Principal) -> None:
         """Takes in the findings that a principal carries."""
@@ -93,7 +93,10 @@ class Findings:
             finding = _finding(FindingCode(code), principal)
             with self._lock:
                 is_new = finding not in self._found
+                self._found.pop(finding, None)
                 self._found[finding] = None
+                if len(self._found) > MAX_FINDINGS:
+                    del self._found[next(iter(self._found))]
             if is_new:
                 self._tell(finding)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dynaguard.call import CredentialFacts, Principal, PrincipalKind
 from dynaguard.identity.arns import (
@@ -24,10 +24,12 @@ from dynaguard.identity.arns import (
 from dynaguard.identity.claims import NO_CLAIMS, Claims, ReadToken, claims_of_token
 from dynaguard.identity.findings import static_findings
 from dynaguard.identity.groups import Groups, Owners
-from dynaguard.identity.lookup import Caller
 from dynaguard.identity.surroundings import Surroundings, Workload, partition_of
 from dynaguard.policy.patterns import has_marks
 from dynaguard.values import dataclass
+
+if TYPE_CHECKING:
+    from dynaguard.identity.lookup import Caller
 
 _USER_KEY: Final = "AKIA"
 _TEMPORARY_KEY: Final = "ASIA"

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from dynaguard.call import CredentialFacts, Principal, PrincipalKind
 from dynaguard.identity.claims import ReadToken, read_token_file
@@ -23,17 +23,13 @@ from dynaguard.identity.findings import (
     OnFinding,
 )
 from dynaguard.identity.groups import Groups, Owners
-from dynaguard.identity.lookup import (
-    MAX_WAIT_S,
-    CallerLookup,
-    IdentityLookup,
-    Start,
-    start_thread,
-)
 from dynaguard.identity.principals import PrincipalMaker
 from dynaguard.identity.surroundings import read_surroundings
 from dynaguard.policy.model import PrincipalPattern
 from dynaguard.scope import Scope
+
+if TYPE_CHECKING:
+    from dynaguard.identity.lookup import CallerLookup, IdentityLookup, Start
 
 MAX_REMEMBERED: Final = 1024
 """Entries of each memory before it is dropped."""
@@ -85,7 +81,7 @@ class IdentityResolver:
         monotonic: Clock of look-ups and of `resolve`, in seconds.
         time_s: Clock of expiry, in seconds since the epoch.
         read_token: Gives the text of a web identity token file.
-        start: Runs the look-up's thread.
+        start: Runs the look-up's work; None: in a thread of its own.
 
     Thread-safe: filling the memory twice is harmless.
     """
@@ -104,7 +100,7 @@ class IdentityResolver:
         monotonic: Callable[[], float] = time.monotonic,
         time_s: Callable[[], float] = time.time,
         read_token: ReadToken = read_token_file,
-        start: Start = start_thread,
+        start: Start | None = None,
     ) -> None:
         self._maker = PrincipalMaker(
             identity=identity,
@@ -116,7 +112,7 @@ class IdentityResolver:
         )
         self._monotonic = monotonic
         self._time_s = time_s
-        self._lookup = CallerLookup(lookup, monotonic, start) if lookup else None
+        self._lookup = _caller_lookup(lookup, monotonic, start) if lookup else None
         self._findings = Findings(on_finding)
         self._entry_by_facts: dict[CredentialFacts, _Entry] = {}
         self._acting_by_key: dict[_ActingKey, tuple[Principal, Principal]] = {}
@@ -171,10 +167,14 @@ class IdentityResolver:
 
         Effects: blocks up to `MAX_WAIT_S` seconds, no longer than to the scope's deadline.
         """
+        if self._lookup is None:
+            return None
+        from dynaguard.identity.lookup import MAX_WAIT_S
+
         timeout_s = MAX_WAIT_S
         if scope.deadline_monotonic_s is not None:
             timeout_s = min(timeout_s, max(0.0, scope.deadline_monotonic_s - self._monotonic()))
-        if self._lookup is None or not self._lookup.wait(credentials.access_key_id, timeout_s):
+        if not self._lookup.wait(credentials.access_key_id, timeout_s):
             return None
         return self.resolve(credentials, scope)
 
@@ -256,6 +256,15 @@ class IdentityResolver:
         )
         _keep(self._acting_by_key, key, (signer, principal))
         return principal
+
+
+def _caller_lookup(
+    lookup: IdentityLookup, monotonic: Callable[[], float], start: Start | None
+) -> CallerLookup:
+    """What asks who calls; imported where that was asked for."""
+    from dynaguard.identity.lookup import CallerLookup, start_thread
+
+    return CallerLookup(lookup, monotonic, start or start_thread)
 
 
 def _keep(memory: dict[_KeyT, _ValueT], key: _KeyT, value: _ValueT) -> None:

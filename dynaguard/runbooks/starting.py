@@ -208,7 +208,7 @@ class _Run:
             raise
         finally:
             if self.guard.rooms.budgets is not None:
-                self.guard.rooms.budgets.adopt(self.task, None)
+                self.guard.rooms.budgets.made().adopt(self.task, None)
             elapsed_s = interaction.monotonic() - started_s
             log.write("end", is_required=False, outcome=outcome, elapsed_s=round(elapsed_s, 6))
         return RunResult(

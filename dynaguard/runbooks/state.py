@@ -89,9 +89,9 @@ class RunState:
         if is_once:
             given = own or BudgetStatement(StatementRef("runbook"))
             once = replace(given, ref=replace(given.ref, sid="once"), max_attempts=1)
-            budgets.adopt(self.task, once)
+            budgets.made().adopt(self.task, once)
         else:
-            budgets.adopt(self.task, own)
+            budgets.made().adopt(self.task, own)
 
     def tell(self, event: RunEvent) -> None:
         """Tells who listens."""

@@ -10,7 +10,7 @@ import pytest
 
 import dynaguard
 from dynaguard import PolicyDenied
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 
 pytestmark = pytest.mark.aio
 aio_session = pytest.importorskip("aiobotocore.session")

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
 import dynaguard
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 from dynaguard.hooks.sensitive import stand_in
 from dynaguard.masking import MARKER
 from tests import servers

@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import pytest
 
-from dynaguard.audit import log as log_module
 from dynaguard.audit.log import AuditLog, AuditWriteError
 from dynaguard.errors import ConfigurationError, DynaguardWarning
 from tests.audit.audit_cases import (
@@ -299,8 +298,3 @@ def test_a_child_counts_anew(path: Path) -> None:
     log.renew()
 
     assert (log.written_count, log.dropped_count) == (0, 0)
-
-
-def test_reader_and_page_are_found_beside_the_log() -> None:
-    """Where the command line and the docs look for them."""
-    assert {"read_records", "record_schema_markdown"} <= set(log_module.__all__)

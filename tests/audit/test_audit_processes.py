@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dynaguard.audit.log import AuditLog, read_records
+from dynaguard.audit.log import AuditLog
+from dynaguard.audit.reading import read_records
 from dynaguard.call import MaskedValues, Outcome, Status
 from tests.audit.audit_cases import NOW_NS, record_values
 

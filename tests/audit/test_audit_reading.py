@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from dynaguard.audit import reading
 from dynaguard.audit.encoding import encode_record
-from dynaguard.audit.log import AuditLog, read_records
+from dynaguard.audit.log import AuditLog
+from dynaguard.audit.reading import read_records
 from dynaguard.errors import ConfigurationError, DynaguardWarning
 from tests.audit.audit_cases import NOW_NS, record_values
 

@@ -7,9 +7,12 @@ from typing import Any, get_args
 
 from jsonschema import Draft202012Validator
 
-from dynaguard.audit.log import checkpoint_schema_markdown, record_schema_markdown
 from dynaguard.audit.record import SCHEMA_VERSION
-from dynaguard.audit.schema import record_schema
+from dynaguard.audit.schema import (
+    checkpoint_schema_markdown,
+    record_schema,
+    record_schema_markdown,
+)
 from dynaguard.boundary import BoundaryKind
 from dynaguard.call import PrincipalKind, Status, Verdict
 from dynaguard.scope import Priority

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 from dynaguard.cli import demo as module
 from dynaguard.cli.commands import cli
 from dynaguard.demo.results import DemoResult

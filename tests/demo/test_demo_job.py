@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import dynaguard
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 from dynaguard.demo.data import make_items
 from dynaguard.demo.endpoint import Endpoint, embedded_endpoint
 from dynaguard.demo.isolation import Connections

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 from dynaguard.demo import bulk
 from dynaguard.demo.bulk import write_in_bulk
 from dynaguard.demo.endpoint import Endpoint, embedded_endpoint

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 
 KEY = {"pk": {"S": "CANARY-KEY"}}
 CONSUMED = {"TableName": "orders", "CapacityUnits": 7.0}

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import dynaguard
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 from dynaguard.hooks.batches import Batch
 
 
@@ -265,7 +265,7 @@ def test_a_failed_condition_leaves_the_process_quiet(client: Any, wire: Any, wai
     with pytest.raises(ClientError):
         client.put_item(TableName="orders", Item={"pk": {"S": "1"}})
 
-    assert guard.rooms.budgets.is_quiet
+    assert guard.rooms.budgets.made().is_quiet
 
 
 def test_a_batch_counts_its_members_by_table() -> None:

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import dynaguard
 from dynaguard import PolicyDenied
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 
 KEY = {"pk": {"S": "1"}}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import dynaguard
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 
 KEY = {"pk": {"S": "1"}}
 CAPACITY = {"TableName": "orders", "CapacityUnits": 7.0}

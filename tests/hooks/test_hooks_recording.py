@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
 import dynaguard
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 
 KEY = {"pk": {"S": "CANARY-KEY"}}
 

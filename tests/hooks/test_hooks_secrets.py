@@ -176,7 +176,7 @@ def test_masks_of_secrets_are_counted_by_member(
     make_client: Any, wire: Any, guarded: Any, tmp_path: Any
 ) -> None:
     """In the audit record, without the value."""
-    from dynaguard.audit.log import read_records
+    from dynaguard.audit.reading import read_records
 
     ssm = make_client("ssm")
     wire.answer(

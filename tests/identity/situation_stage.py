@@ -14,7 +14,7 @@ import botocore.session
 import botocore.utils
 import pytest
 
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 from dynaguard.call import CredentialFacts
 from dynaguard.hooks.credentials import credential_facts
 from tests.identity.fake_aws import TOKEN, FakeAws, fake_aws

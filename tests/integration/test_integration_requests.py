@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 import dynaguard
 from dynaguard import PolicyDenied
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 from tests.servers import DEFAULT_REGION, Server
 
 TABLE = "requests-orders"

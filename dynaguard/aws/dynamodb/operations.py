@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from dynaguard.aws.arns import NAME_CHARS, Place, is_arn, is_made_of, values_named
-from dynaguard.aws.dynamodb.partiql.statements import partiql_authorizations
 from dynaguard.aws.dynamodb.resources import (
     SERVICE,
     on_arn,
@@ -286,6 +285,13 @@ def _global_table(call: Call, place: Place) -> Iterator[Authorization]:
     yield from _passed_roles(call.params)
 
 
+def _partiql(call: Call, place: Place) -> Iterator[Authorization]:
+    """What PartiQL statements need."""
+    from dynaguard.aws.dynamodb.partiql.statements import partiql_authorizations  # its parser
+
+    return partiql_authorizations(call, place)
+
+
 def _shard_records(call: Call, _place: Place) -> tuple[Authorization]:
     """The stream whose ARN stands before the bar of the shard iterator."""
     iterator = call.params.get("ShardIterator")
@@ -317,7 +323,7 @@ READER_BY_OPERATION: Final[Mapping[str, Reader]] = {
     **dict.fromkeys(("TransactGetItems", "TransactWriteItems"), _transaction),
     **dict.fromkeys(
         ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"),
-        partiql_authorizations,
+        _partiql,
     ),
     **dict.fromkeys(
         ("SearchVectors", "DescribeContributorInsights", "UpdateContributorInsights"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dynaguard.audit.log import read_records
+from dynaguard.audit.reading import read_records
 from dynaguard.cli.output import console, fail, output_option, print_json, reports_errors
 from dynaguard.runbooks.finding import FOLDER, find_runbook
 from dynaguard.runbooks.library import LIBRARY_PREFIX
