@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from dynaguard.aws.dynamodb.repeats import is_additive
 from dynaguard.budgets.admission import GO, Admission
 from dynaguard.budgets.load import Lesson, Limit
 from dynaguard.budgets.signals import Signal, classify
@@ -199,7 +198,8 @@ class Attempts:
         """
         if self._budgets is None:
             return None
-        from dynaguard.budgets.rulings import Asked  # few calls fail
+        from dynaguard.aws.dynamodb.repeats import is_additive  # few calls fail
+        from dynaguard.budgets.rulings import Asked
 
         load, call, answer = self._load_of(passage), passage.call, passage.answer
         causes = answer.causes if answer else ()

@@ -14,7 +14,6 @@ from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
 from dynaguard.hooks.answers import read_answer, take_consumed
 from dynaguard.hooks.exemption import is_for_botocore
 from dynaguard.hooks.frames import CONTEXT_KEY, LEFT_ALONE, current_frame
-from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.masking.locations import ITEM_SERVICES
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ class EventHandlers:
     ) -> None:
         """`before-call`, first: a call without a decision is decided now, from its wire form."""
         if CONTEXT_KEY not in context and self._installation.is_global:
+            from dynaguard.hooks.undecided import decide_from_wire  # few processes make such calls
+
             service = model.service_model.service_name
             decide_from_wire(
                 self._installation, service, model.name, params, context, request_signer
@@ -119,6 +120,10 @@ class EventHandlers:
         if service not in ITEM_SERVICES and is_for_botocore(service):
             passage.is_masked = True
             return
-        from dynaguard.hooks.sensitive import sensitive_model  # only where masks are
 
-        self._installation.guard.mask(passage, parsed, lambda: sensitive_model(model))
+        def sensitive() -> object:
+            from dynaguard.hooks.sensitive import sensitive_model  # where a plan asks for it
+
+            return sensitive_model(model)
+
+        self._installation.guard.mask(passage, parsed, sensitive)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import weakref
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.call import CredentialFacts
 from dynaguard.hooks.credentials import credential_facts
 from dynaguard.hooks.exemption import own_calls
-from dynaguard.identity.lookup import Caller
+
+if TYPE_CHECKING:
+    from dynaguard.identity.lookup import Caller
 
 _CONNECT_TIMEOUT_S: Final = 2
 _READ_TIMEOUT_S: Final = 3
@@ -68,6 +70,8 @@ def look_up_caller(facts: CredentialFacts, is_aged: bool = False) -> Caller | No
     Source: the STS API reference, GetCallerIdentity: needs no permission. The IAM API reference,
     ListAccessKeys: without a user name it lists the caller's own keys.
     """
+    from dynaguard.identity.lookup import Caller
+
     credentials = _credentials_by_key_id.get(facts.access_key_id or "")
     if credentials is None:
         return None

@@ -31,7 +31,6 @@ from dynaguard.hooks.seal import Seal
 from dynaguard.hooks.stamp import put_header, settle_stamp
 from dynaguard.hooks.sts import facts_to_ask_for
 from dynaguard.hooks.texts import hide_in_report
-from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.loads import BATCH_MEMBERS
 from dynaguard.passage import Passage
 
@@ -292,6 +291,8 @@ def _decide_unsigned(
     installation: Installation, signer: Any, operation: str, request: Any, name: str | None
 ) -> None:
     """Decides a request that came to be signed without a decision."""
+    from dynaguard.hooks.undecided import decide_from_wire  # few processes make such requests
+
     as_dict = {"url": request.url, "headers": request.headers, "body": request.data}
     service = name or signer._signing_name
     decide_from_wire(installation, service, operation, as_dict, request.context, signer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.call import Principal
 from dynaguard.masking.audience import is_masked_for, is_trusted_by
@@ -19,8 +19,6 @@ from dynaguard.masking.locations import (
 )
 from dynaguard.masking.paths import MaskedPath, at_any_position, label_of, with_endings
 from dynaguard.masking.plans import MaskPlan
-from dynaguard.masking.restoring import restore
-from dynaguard.masking.secrets import SecretsPlan
 from dynaguard.masking.strategies import Strategy, strategy_of
 from dynaguard.masking.tokens import Tokenizer
 from dynaguard.masking.tree import Node, compile_tree
@@ -28,6 +26,9 @@ from dynaguard.policy.model import MaskStatement, MaskStep, PathStep
 from dynaguard.policy.patterns import has_marks, text_matches
 from dynaguard.policy.principals import facts_of
 from dynaguard.values import dataclass
+
+if TYPE_CHECKING:
+    from dynaguard.masking.secrets import SecretsPlan
 
 MAX_PLANS: Final = 1024
 """Most plans kept; all are dropped when there would be more, and made again when needed."""
@@ -213,7 +214,11 @@ class Masks:
                 trusted.setdefault(statement.ref.sid, []).append(index)
         form = _Form(is_renumbered=False, is_partiql=False)
         trees = {sid: self._tree(indexes, form) for sid, indexes in trusted.items()}
-        return restore(params, self._tokenizer, trees) if trees else params
+        if not trees:
+            return params
+        from dynaguard.masking.restoring import restore  # few processes may open tokens
+
+        return restore(params, self._tokenizer, trees)
 
     def _make_plan(
         self,
@@ -255,6 +260,8 @@ class Masks:
         ]
         if not strategies:
             return None
+        from dynaguard.masking.secrets import SecretsPlan  # where a mask names other services
+
         return SecretsPlan(min(strategies, key=lambda strategy: strategy.strictness))
 
     def _in_force(self, principal: Principal, operation: str | None) -> list[int]:
