@@ -71,6 +71,8 @@ def _twin(made: type[Any], **options: bool) -> Any:
     body: dict[str, Any] = {field.name: field for field in fields}
     body["__annotations__"] = {field.name: field.type for field in fields}
     body["__module__"] = made.__module__
+    # Without one a dataclass is given its signature as text, which takes longer than its methods.
+    body["__doc__"] = made.__doc__ or made.__name__
     if hasattr(made, "__post_init__"):
         body["__post_init__"] = made.__post_init__
     return dataclasses.dataclass(repr=False, **options)(type(made.__name__, (), body))
