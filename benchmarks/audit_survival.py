@@ -24,8 +24,7 @@ from typing import Any, Final
 
 import dynaguard
 from benchmarks.stub import GET_ITEM, make_client
-from dynaguard.audit.reading import read_records
-from dynaguard.audit.reading import audit_files, read_lines
+from dynaguard.audit.reading import audit_files, read_lines, read_records
 from dynaguard.audit.verifying import Verification, verify
 from dynaguard.errors import AuditUnavailable
 
