@@ -101,12 +101,14 @@ def _opentelemetry(stack: ExitStack) -> dict[str, Layer]:
         OTEL_API: OpenTelemetry(),
         OTEL_SDK: Recording(OpenTelemetry, stack),
         EVERYTHING: _everything(stack),
+        WITH_SPAN_ALONE: Recording(lambda: _everything(stack), stack, is_metering=False),
         WITH_SPAN: Recording(lambda: _everything(stack), stack),
     }
 
 
 OTEL_API: Final = "OpenTelemetry, API only"
 OTEL_SDK: Final = "OpenTelemetry, SDK"
+WITH_SPAN_ALONE: Final = "everything, and a recording span"
 WITH_SPAN: Final = "everything, and a recording span and metrics"
 DATADOG: Final = "ddtrace"
 X_RAY: Final = "aws-xray-sdk"

@@ -14,6 +14,7 @@ from benchmarks.call_cost import (
     OTEL_API,
     OTEL_SDK,
     WITH_SPAN,
+    WITH_SPAN_ALONE,
     X_RAY,
     Measured,
     measure,
@@ -27,7 +28,8 @@ SLOW: Final = "dynaguard, fast parse off"
 TRACERS: Final = "OpenTelemetry"
 SLOW_PARSE: Final = "everything, fast parse off"
 SHARES: Final = "share of a bare GetItem"
-RECORDING: Final = "added by a recording span, over what OpenTelemetry adds"
+RECORDING: Final = "added by recording, over what OpenTelemetry adds"
+RECORDED: Final = {"span and metrics": WITH_SPAN, "span alone": WITH_SPAN_ALONE}
 PEERS: Final = (OTEL_API, OTEL_SDK, DATADOG, X_RAY)
 BARS: Final = {
     ("GetItem", NO_POLICY): 1.05,
@@ -61,7 +63,11 @@ def run() -> Outcome:
         figures += _of_operation(measured, operation.name)
     figures += _shares(measured)
     if TRACERS in measured.samples:
-        figures += [_recording(measured, operation.name) for operation in OPERATIONS]
+        figures += [
+            _recording(measured, operation.name, what)
+            for operation in OPERATIONS
+            for what in RECORDED
+        ]
     return Outcome(tuple(figures), measured.settings, measured.left_out)
 
 
@@ -78,7 +84,7 @@ def _of_operation(measured: Measured, operation: str) -> list[Figure]:
         (layer, measured.ratio(family, layer, operation))
         for family, layers in measured.samples.items()
         for layer in layers
-        if layer in {*PEERS, WITH_SPAN}
+        if layer in {*PEERS, WITH_SPAN, WITH_SPAN_ALONE}
     ]
     return [
         figure_of(operation, name, ratio, bar=BARS.get((operation, name))) for name, ratio in rows
@@ -106,11 +112,11 @@ def _shares(measured: Measured) -> list[Figure]:
     ]
 
 
-def _recording(measured: Measured, operation: str) -> Figure:
-    """A span and metrics more, over what OpenTelemetry's instrumentation adds to a bare call."""
+def _recording(measured: Measured, operation: str, what: str) -> Figure:
+    """What recording adds to a guarded call, over what the peer adds to a bare one."""
     found = measured.samples[TRACERS]
     bare = measured.bare(TRACERS, operation)
-    rounds = zip(found[WITH_SPAN][operation], found[EVERYTHING][operation], strict=True)
+    rounds = zip(found[RECORDED[what]][operation], found[EVERYTHING][operation], strict=True)
     own = [more - less for more, less in rounds]
     peers = [us - base for us, base in zip(found[OTEL_SDK][operation], bare, strict=True)]
     ratio = spread([one / other for one, other in zip(own, peers, strict=True)])
@@ -118,7 +124,7 @@ def _recording(measured: Measured, operation: str) -> Figure:
     share = statistics.median(own) / statistics.median(peers)
     return figure_of(
         RECORDING,
-        operation,
+        f"{what}, {operation}",
         Ratio(share, ratio.low, ratio.high, ratio.extra_us, ratio.pairs),
-        bar=RECORDING_BAR if operation == "GetItem" else None,
+        bar=RECORDING_BAR if (what, operation) == ("span and metrics", "GetItem") else None,
     )

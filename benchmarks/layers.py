@@ -78,9 +78,12 @@ class Recording:
     Args:
         make: Makes the layer, with the SDK in place.
         stack: Ends the SDK's thread.
+        is_metering: Whether metrics are recorded too, not spans alone.
     """
 
-    def __init__(self, make: Callable[[], Layer], stack: ExitStack) -> None:
+    def __init__(
+        self, make: Callable[[], Layer], stack: ExitStack, *, is_metering: bool = True
+    ) -> None:
         from opentelemetry.sdk.metrics import MeterProvider
         from opentelemetry.sdk.metrics.export import InMemoryMetricReader
         from opentelemetry.sdk.trace import TracerProvider
@@ -96,7 +99,9 @@ class Recording:
 
         self._tracers = TracerProvider(shutdown_on_exit=False)
         self._tracers.add_span_processor(BatchSpanProcessor(Nowhere()))
-        self._meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+        self._meters = None
+        if is_metering:
+            self._meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
         stack.callback(self._tracers.shutdown)
         self._enter()
         self._layer = make()

@@ -1,0 +1,94 @@
+"""Decision time against the number of statements, on logarithmic axes."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from matplotlib.axes import Axes
+
+from benchmarks.plots import style
+from benchmarks.results import Result
+
+_OURS: Final = "dynaguard"
+_TO_US: Final = {"ns": 1e-3, "us": 1.0, "ms": 1e3}
+_DASHES: Final = ("-", "--", ":", "-.")
+
+
+def draw_decisions(result: Result) -> str:
+    """All peers."""
+    figure = style.headed(
+        9.6,
+        5.2,
+        "Time of one decision, by number of statements",
+        "Median in microseconds, one thread; both axes are logarithmic. Lower is better.",
+    )
+    axes = figure.add_subplot()
+    panel(axes, result)
+    figure.subplots_adjust(left=0.075, right=0.79, top=0.84, bottom=0.11)
+    return style.svg_of(figure, "Decision time against number of statements, by peer")
+
+
+def panel(axes: Axes, result: Result, *, only: tuple[str, ...] = ()) -> None:
+    """A line for each series, named at its end.
+
+    Args:
+        axes: Where.
+        result: The figures, with numbers of statements as `x` and times as units.
+        only: Beginnings of the series that are wanted; empty: all.
+    """
+    timed = [each for each in result.outcome.figures if each.x and each.unit in _TO_US]
+    series = dict.fromkeys(each.series for each in timed)
+    names = [name for name in series if not only or name.startswith(only)]
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    ends = []
+    peers = 0
+    for name in names:
+        points = sorted(
+            (each.x or 0.0, each.median * _TO_US[each.unit])
+            for each in timed
+            if each.series == name
+        )
+        is_ours = name.startswith(_OURS)
+        colour = style.OURS if is_ours else style.PEER
+        dash = "--" if is_ours and "defeated" in name else "-"
+        if not is_ours:
+            dash, peers = _DASHES[peers % len(_DASHES)], peers + 1
+        style.line_of(
+            axes, points, color=colour, linestyle=dash, linewidth=2.2 if is_ours else 1.5
+        )
+        ends.append((name, points[-1][0], points[-1][1], colour))
+    _name_ends(axes, ends)
+    axes.set_xlabel("statements")
+    axes.grid(visible=True, which="major")
+    axes.set_xticks([10, 100, 1_000, 10_000, 100_000], ["10", "100", "1,000", "10,000", "100,000"])
+    low, high = axes.get_ylim()
+    decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
+    axes.set_yticks([10.0**power for power in decades], [_named_us(power) for power in decades])
+    axes.minorticks_off()
+
+
+def _name_ends(axes: Axes, ends: list[tuple[str, float, float, str]]) -> None:
+    """Each line's name right of its end; names that would overlap are moved apart."""
+    low, high = (math.log10(limit) for limit in axes.get_ylim())
+    heights = style.spaced([math.log10(y) for _, _, y, _ in ends], (high - low) * 0.052)
+    for (name, x, y, colour), height in zip(ends, heights, strict=True):
+        axes.annotate(
+            name,
+            (x, y),
+            (x * 1.4, 10**height),
+            va="center",
+            size=10,
+            color=colour,
+            arrowprops={"arrowstyle": "-", "color": style.GRID, "shrinkA": 0, "shrinkB": 3},
+            annotation_clip=False,
+        )
+
+
+def _named_us(power: int) -> str:
+    """A power of ten of microseconds, in the unit that reads best."""
+    for unit, above in (("s", 6), ("ms", 3), ("µs", 0)):
+        if power >= above:
+            return f"{10 ** (power - above):,} {unit}"
+    return f"{10 ** (power + 3):,} ns"
