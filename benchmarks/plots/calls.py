@@ -13,7 +13,11 @@ from benchmarks.stub import OPERATIONS
 ROWS: Final = (
     # What the picture says, the figure's name, its colour.
     ("dynaguard, everything on", "everything: + audit to a file", style.OURS),
-    ("with a span and metrics", "everything, and a recording span and metrics", style.OURS_PALE),
+    (
+        "\N{HORIZONTAL ELLIPSIS} and a span and metrics",
+        "everything, and a recording span and metrics",
+        style.OURS_PALE,
+    ),
     ("OpenTelemetry, API only", "OpenTelemetry, API only", style.PEER_PALE),
     ("OpenTelemetry, SDK", "OpenTelemetry, SDK", style.PEER),
     ("AWS X-Ray SDK", "aws-xray-sdk", style.PEER),
@@ -50,8 +54,19 @@ def panel(axes: Axes, result: Result, operation: str) -> None:
     axes.axvline(1.0, color=style.INK, linewidth=1.2)
     axes.set_title(operation)
     axes.set_xticks([0, 0.5, 1.0, 1.5])
-    # Equal scales in all panels, whatever the longest bar is.
-    axes.set_xlim(0, max(1.75, max(high for *_, high, _ in rows) * 1.13))
+    axes.set_xlim(0, longest(result) * 1.13)
+    axes.text(1.0, -0.55, "bare", size=9, color=style.INK, ha="center", va="bottom")
+
+
+def longest(result: Result) -> float:
+    """Where the longest bar of any panel ends: all panels have one scale."""
+    ends = [
+        figure.high
+        for operation in OPERATIONS
+        for _, key, _ in ROWS
+        if (figure := result.figure(operation.name, key)) is not None
+    ]
+    return max(1.5, *ends)
 
 
 def draw_steps(result: Result) -> str:

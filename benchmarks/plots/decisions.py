@@ -59,6 +59,8 @@ def panel(axes: Axes, result: Result, *, only: tuple[str, ...] = ()) -> None:
             axes, points, color=colour, linestyle=dash, linewidth=2.2 if is_ours else 1.5
         )
         ends.append((name, points[-1][0], points[-1][1], colour))
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * 2)  # room for names
     _name_ends(axes, ends)
     axes.set_xlabel("statements")
     axes.grid(visible=True, which="major")
@@ -79,7 +81,7 @@ def _name_ends(axes: Axes, ends: list[tuple[str, float, float, str]]) -> None:
             (x, y),
             (x * 1.4, 10**height),
             va="center",
-            size=10,
+            size=9.5,
             color=colour,
             arrowprops={"arrowstyle": "-", "color": style.GRID, "shrinkA": 0, "shrinkB": 3},
             annotation_clip=False,

@@ -98,9 +98,16 @@ def bars(
     for place, (_, value, low, high, colour) in enumerate(rows):
         axes.barh(place, value, height=0.62, color=colour)
         axes.plot([low, high], [place, place], color=INK, linewidth=1.1, solid_capstyle="butt")
-        written = f"{value:.{places}f}"
         axes.text(
-            max(value, high, 0) + longest * 0.02, place, written, va="center", size=9.5, color=INK
+            max(value, high, 0) + longest * 0.02,
+            place,
+            f"{value:.{places}f}".replace("-", "\N{MINUS SIGN}"),
+            va="center",
+            size=9.5,
+            color=INK,
+            # A line behind it must not cross out the figure.
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+            zorder=5,
         )
     axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
     axes.invert_yaxis()
