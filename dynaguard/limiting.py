@@ -22,6 +22,7 @@ from dynaguard.consumption.units import (
 )
 from dynaguard.errors import CapacityLimitReached
 from dynaguard.forks import renew_after_fork
+from dynaguard.interruption import came_from_handler
 
 if TYPE_CHECKING:
     from dynaguard.boundary import Boundary
@@ -85,13 +86,19 @@ class Limiting:
         self._stop(passage, excess.boundary, str(excess), _how_to_go_on(excess))
 
     def book(self, passage: Passage, asked: Asked, outcome: Outcome) -> None:
-        """Books what a call has used that asked for something, however it ended. Never raises."""
+        """Books what a call has used that asked for something, however it ended.
+
+        Raises what signal handlers of the application do alone.
+        """
         used = Used()
         try:
             used = _used_by(passage, asked, outcome)
-        except Exception as err:  # noqa: BLE001 - the call is over; what it took is given back
+        except Exception as err:
+            if came_from_handler(err):
+                raise  # meant for the application
             _log.warning("what a task used was not booked (%s)", type(err).__name__)
-        self.usages.end(passage.call.scope.boundaries, asked, used)
+        finally:  # the call is over: what it took is given back
+            self.usages.end(passage.call.scope.boundaries, asked, used)
 
     def _stop(self, passage: Passage, boundary: Boundary, reason: str, how: str) -> None:
         """Refuses a call, or notes that it would have been refused."""

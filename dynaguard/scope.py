@@ -8,8 +8,6 @@ not: `dynaguard.carry` takes it there, and into other processes. A forked child 
 from __future__ import annotations
 
 import enum
-import functools
-import inspect
 import math
 import os
 import random
@@ -20,9 +18,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from dynaguard.boundary import Boundary
+from dynaguard.decorating import run_within
 from dynaguard.errors import ConfigurationError, nearest
 
 MAX_CORRELATION_ID_LENGTH: Final = 64
@@ -194,27 +193,7 @@ class ScopeManager:
         Raises:
             ConfigurationError: `function` is a generator function.
         """
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            name = getattr(function, "__name__", type(function).__name__)
-            raise ConfigurationError(
-                f"`{name}` is a generator function and cannot be decorated with a "
-                "scope, enter the scope inside it with `with` instead"
-            )
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
-                with self:
-                    return await function(*args, **kwargs)
-
-            return cast(_FunctionT, async_wrapper)
-
-        @functools.wraps(function)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return function(*args, **kwargs)
-
-        return cast(_FunctionT, wrapper)
+        return run_within(lambda: self, function, "a scope, enter the scope")
 
 
 def leave(scope: Scope) -> None:

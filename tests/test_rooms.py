@@ -21,6 +21,7 @@ ROOMS = (
     "errors",
     "forks",  # objects whose locks a forked child makes anew
     "interruption",  # exceptions of the application's signal handlers
+    "decorating",  # context managers as decorators
     "boundary",  # what a scope may do at most, as a value
     "scope",
     "access_change",  # what changes in who may do what, as a value, and who is told of it

@@ -90,15 +90,6 @@ def session_policy(
     return SessionPolicy(text, tuple(dict.fromkeys(dropped)))
 
 
-def minimised(statements: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The statements in the shortest form that says the same.
-
-    Returns:
-        **Shape**: IAM statements without Sids.
-    """
-    return [each.as_dict() for each in merged([read_statement(each) for each in statements])]
-
-
 def _everything() -> list[StatementSet]:
     """What a session without statements of its own is narrowed to: nothing less than the role."""
     return [read_statement({"Effect": "Allow", "Action": "*", "Resource": "*"})]

@@ -61,6 +61,7 @@ class Encoder:
         "_identities",
         "_middles",
         "_needs",
+        "_outcomes",
         "_scopes",
         "_second",
     )
@@ -70,6 +71,7 @@ class Encoder:
         self._identities = _Parts(_identity_text)
         self._scopes = _Parts(_scope_text)
         self._needs = _Parts(_needs_text)
+        self._outcomes: dict[Hashable, tuple[str, str]] = {}
         self._second = (0, format_second(0))
         # Each entry keeps the objects alive whose addresses are in its key.
         self._middles: dict[Hashable, tuple[str, object, object, object]] = {}
@@ -98,8 +100,28 @@ class Encoder:
             f',"time":"{second[1]}.{below_ns // 1000:06d}Z"'
             f',"correlation_id":{quoted(call.correlation_id)}'
             f',"request_id":{"null" if request_id is None else quoted(request_id)}'
-            f"{self._middle(call, principal, decision, mode)}{_outcome_text(outcome)}"
+            f"{self._middle(call, principal, decision, mode)}"
+            f"{'null' if outcome is None else self._outcome(outcome)}"
         )
+
+    def _outcome(self, outcome: Outcome) -> str:
+        """The outcome. Of one without trouble only the latency is different in every call."""
+        status, code, http_status, _, attempts, throttles, wait_s, elapsed_s, masked = outcome[:9]
+        capacity, item_count, unprocessed, refusal, budget, scanned_count, warnings = outcome[9:]
+        if capacity or throttles or wait_s or refusal or budget:
+            around = _outcome_texts(outcome)
+        else:
+            key = (
+                *(status, code, http_status, attempts, masked),
+                *(item_count, unprocessed, scanned_count, warnings),
+            )
+            found = self._outcomes.get(key)
+            if found is None:
+                if len(self._outcomes) >= MAX_PARTS:
+                    self._outcomes.clear()
+                found = self._outcomes[key] = _outcome_texts(outcome)
+            around = found
+        return f"{around[0]}{elapsed_s:.6f}{around[1]}"
 
     def _middle(
         self, call: Call, principal: Principal, decision: Decision | None, mode: str
@@ -218,10 +240,8 @@ def _decision_text(decision: Decision) -> str:
     return _inner({"decision": decision_part(decision)})
 
 
-def _outcome_text(outcome: Outcome | None) -> str:
-    """The outcome, different in every call, put together by hand."""
-    if outcome is None:
-        return "null"
+def _outcome_texts(outcome: Outcome) -> tuple[str, str]:
+    """The outcome, put together by hand: what stands before its latency, and behind."""
     (
         status,
         error_code,
@@ -230,7 +250,7 @@ def _outcome_text(outcome: Outcome | None) -> str:
         attempts,
         throttles,
         wait_s,
-        elapsed_s,
+        _elapsed_s,
         masked,
         capacity,
         item_count,
@@ -240,11 +260,13 @@ def _outcome_text(outcome: Outcome | None) -> str:
         scanned_count,
         warnings,
     ) = outcome
-    return (
+    before = (
         f'{{"status":"{status}","error_code":{_text(error_code)}'
         f',"http_status":{"null" if http_status is None else http_status}'
         f',"attempts":{attempts},"throttles":{throttles}'
-        f',"wait_s":{f"{wait_s:.6f}" if wait_s else "0.0"},"latency_s":{elapsed_s:.6f}'
+        f',"wait_s":{f"{wait_s:.6f}" if wait_s else "0.0"},"latency_s":'
+    )
+    behind = (
         f',"masked":{_masked_text(masked) if masked else "[]"}'
         f',"consumed_capacity":{_capacities_text(capacity) if capacity else "[]"}'
         f',"item_count":{"null" if item_count is None else item_count}'
@@ -253,6 +275,7 @@ def _outcome_text(outcome: Outcome | None) -> str:
         f',"scanned_count":{"null" if scanned_count is None else scanned_count}'
         f',"warnings":{_encode(warnings) if warnings else "[]"}}}'
     )
+    return before, behind
 
 
 def _masked_text(masked: Iterable[MaskedValues]) -> str:

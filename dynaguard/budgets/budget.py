@@ -24,7 +24,7 @@ from dynaguard.budgets.coordination import Coordinator
 from dynaguard.budgets.lane import Lane
 from dynaguard.budgets.lanes import LaneKey, Lanes, rate_or_none
 from dynaguard.budgets.learning import learn_answer
-from dynaguard.budgets.load import Lesson, Load, Part
+from dynaguard.budgets.load import Lesson, Load, Part, table_of
 from dynaguard.budgets.rate import AdaptiveRate
 from dynaguard.budgets.recent import Recent
 from dynaguard.budgets.rulings import Asked, RetryRuling
@@ -106,6 +106,7 @@ class RetryBudgets:
         self._random = random
         self._max_buckets = max_buckets
         self._coordinator = coordinator
+        self._begins_limited = coordinator is not None or any(map(_tells_rate, statements))
         self._statement_by_task: dict[str | None, BudgetStatement] = {}
         self.renew()
         renew_after_fork(self)
@@ -148,16 +149,17 @@ class RetryBudgets:
             scope: Its scope; the priority and the deadline are read.
             started_s: When the call began, on the budgets' clock.
 
-        Cost: while nothing is limited, one locked look-up.
+        Cost: three looks while there was no trouble lately, then a few look-ups under a lock.
         """
+        first = load.parts[0]
+        is_small = first.units < BATCH_UNITS and len(load.parts) == 1
+        if is_small and self._is_unlimited and self.is_quiet:
+            return GO
         with self._lock:
-            bucket = self._find_bucket(load, load.parts[0], scope)
+            bucket = self._find_bucket(load, first, scope)
             if not bucket.is_acting:
                 return GO
             now_s = self._monotonic()
-            lane = self._lanes.only(load)
-            if lane is not None and lane.is_free(now_s) and load.parts[0].units < BATCH_UNITS:
-                return GO
             lanes = self._lanes.of_load(load, now_s)
             self._begin_softly(lanes, now_s)
             if all(lane.is_free(now_s) for lane, _ in lanes):
@@ -167,7 +169,7 @@ class RetryBudgets:
                 lanes,
                 is_background=bucket.priority is Priority.BACKGROUND,
                 deadline_s=deadline_s,
-                what=str(self._key(load, load.parts[0])),
+                what=str(self._key(load, first)),
                 lock=self._lock,
                 monotonic=self._monotonic,
                 random=self._random,
@@ -183,6 +185,7 @@ class RetryBudgets:
         """Whole batches begin at a moderate rate."""
         for lane, units in lanes:
             if units >= BATCH_UNITS and not lane.rate.is_limited:
+                self._is_unlimited = False
                 lane.rate.search_from(now_s, BATCH_START_PER_S)
 
     def note_wait(self, load: Load, scope: Scope, wait_s: float) -> None:
@@ -341,14 +344,13 @@ class RetryBudgets:
             max_lanes=self._max_buckets,
             is_coordinated=self._coordinator is not None,
         )
-        self.is_quiet = True
+        self.is_quiet, self._is_unlimited = True, not self._begins_limited
 
     def _make_rate(self, key: LaneKey, now_s: float) -> AdaptiveRate:
         """The rate of a new lane, with what a statement for its table knows."""
-        table = _extract_table(key.resource)
+        table = table_of(key.resource)
         for each in self._statements:
-            tells = each.capacity_units_per_s is not None or each.max_share < 1
-            is_for_all = tells and not each.is_observed and key.key_hash is None
+            is_for_all = _tells_rate(each) and not each.is_observed and key.key_hash is None
             if is_for_all and _matches_any(each.tables, table):
                 return AdaptiveRate(
                     now_s, hint_per_s=each.capacity_units_per_s, max_share=each.max_share
@@ -373,7 +375,7 @@ class RetryBudgets:
 
     def _find_statement(self, job: str, resource: str) -> BudgetStatement:
         """The first statement that matches; runs once per bucket."""
-        table = _extract_table(resource)
+        table = table_of(resource)
         for statement in self._statements:
             if _matches_any(statement.jobs, job) and _matches_any(statement.tables, table):
                 return statement
@@ -386,13 +388,11 @@ _PART_S: Final = 0.02
 _FIRST_PART_S: Final = 0.1
 
 
+def _tells_rate(statement: BudgetStatement) -> bool:
+    """Whether a statement says what a table takes, before any answer does."""
+    return statement.capacity_units_per_s is not None or statement.max_share < 1
+
+
 def _matches_any(patterns: tuple[str, ...], text: str) -> bool:
     """Whether one of the patterns (`*` and `?`) matches the whole text."""
     return any(text_matches(pattern, text) for pattern in patterns)
-
-
-def _extract_table(resource: str) -> str:
-    """The table's name where the resource is a table's or an index's ARN; else the service."""
-    if not resource.startswith("arn:"):
-        return resource.partition(":")[0]
-    return resource.partition(":table/")[2].partition("/")[0] or resource

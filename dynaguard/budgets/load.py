@@ -95,3 +95,10 @@ class Lesson(NamedTuple):
     left_units: float = 0.0
     consumed: float | None = None
     retry_after_s: float = 0.0
+
+
+def table_of(resource: str) -> str:
+    """The table's name where a resource is a table's or an index's ARN; else the service."""
+    if not resource.startswith("arn:"):
+        return resource.partition(":")[0]
+    return resource.partition(":table/")[2].partition("/")[0] or resource

@@ -97,6 +97,8 @@ def _conclusion(summary: dict[str, object], findings: tuple[Finding, ...]) -> st
     parts = [counted(summary[f"{noun}s"], noun) for noun in ("statement", "mask", "budget")]
     if summary["capacity_limits"]:
         parts.append(counted(summary["capacity_limits"], "capacity limit"))
+    if summary["runbooks"]:
+        parts.append(counted(summary["runbooks"], "runbook"))
     counts = Counter(finding.severity for finding in findings)
     listed = [counted(counts[each], each) for each in _SEVERITIES if counts[each]]
     is_ok = not counts["error"] and not counts["warning"]

@@ -15,19 +15,13 @@ import click
 from dynaguard.access_change import AccessChange, receive_otherwise
 
 if TYPE_CHECKING:
-    from dynaguard.assembly import Configuration
     from dynaguard.audit.log import AuditLog
 
 
 class CommandAudit:
-    """The audit log of one command, opened when it is first needed.
-
-    Attributes:
-        configuration: Where it finds the target; None: environment and working directory.
-    """
+    """The audit log of one command, opened when it is first needed."""
 
     def __init__(self) -> None:
-        self.configuration: Configuration | None = None
         self._log: AuditLog | None = None
 
     def __call__(self, change: AccessChange) -> None:
@@ -46,7 +40,7 @@ class CommandAudit:
         from dynaguard.audit.log import AuditLog
         from dynaguard.hooks.shipping import ship_to
 
-        configuration = self.configuration or read_configuration(
+        configuration = read_configuration(
             None, {}, environ=os.environ, working_directory=Path.cwd()
         )
         if configuration.is_off:
@@ -56,7 +50,7 @@ class CommandAudit:
 
 def record_changes(context: click.Context) -> None:
     """Has the changes that a command makes put on record, until it ends."""
-    audit = context.obj = CommandAudit()
+    audit = CommandAudit()
     receive_otherwise(audit, "cli")
 
     def end() -> None:
@@ -64,10 +58,3 @@ def record_changes(context: click.Context) -> None:
         audit.close()
 
     context.call_on_close(end)
-
-
-def record_by(configuration: Configuration) -> None:
-    """For commands that read another policy document: its settings name the audit target."""
-    audit = click.get_current_context().find_root().obj
-    if isinstance(audit, CommandAudit):
-        audit.configuration = configuration

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from dynaguard.access.sessions import SessionCredentials, SessionRequest, role_partition
+from dynaguard.access.sessions import SessionRequest, role_partition
 from dynaguard.errors import SessionError
 from dynaguard.hooks.exemption import own_calls
 from dynaguard.hooks.sts import region_of_partition
@@ -70,17 +70,6 @@ def assume(request: SessionRequest, make_client: MakeClient, region: str | None)
                 code=type(err).__name__,
             ) from err
     return answer
-
-
-def credentials_of(answer: dict[str, Any]) -> SessionCredentials:
-    """The credentials in STS's answer."""
-    found = answer["Credentials"]
-    return SessionCredentials(
-        access_key_id=found["AccessKeyId"],
-        secret_access_key=found["SecretAccessKey"],
-        session_token=found["SessionToken"],
-        expires_at=found["Expiration"],
-    )
 
 
 def sts_client_maker(base: Any) -> MakeClient:

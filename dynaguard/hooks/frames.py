@@ -24,10 +24,12 @@ class Frame:
         is_signing: Whether botocore is signing a request of it just now.
         signed: Passage of the request that was signed last and is sent next.
         user_agent: What built the User-Agent last, from which features, and the text.
+        headers_to_sign: Signer, URL, all headers, and those of them that were selected last.
     """
 
     __slots__ = (
         "client",
+        "headers_to_sign",
         "is_decided",
         "is_signing",
         "passage",
@@ -43,6 +45,7 @@ class Frame:
         self.passage: Passage | None = None
         self.signed: Passage | None = None
         self.user_agent: tuple[object, frozenset[str], str] | None = None
+        self.headers_to_sign: tuple[object, str, list[tuple[str, Any]], Any] | None = None
 
 
 LEFT_ALONE: Final = Frame(None, 0.0)

@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import weakref
 from contextlib import suppress
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import botocore
@@ -13,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from dynaguard.call import Call, Status
 from dynaguard.errors import GuardFailure, PatchPointError, PolicyDenied
-from dynaguard.hooks import batch_writer, paging, retries, useragent
+from dynaguard.hooks import batch_writer, paging, retries, signing, useragent
 from dynaguard.hooks.clients import ClientFacts, ClientRegistry
 from dynaguard.hooks.events import CONTEXT_KEY, EventHandlers
 from dynaguard.hooks.exemption import is_exempt, is_within_another
@@ -23,9 +24,12 @@ from dynaguard.hooks.logs import WithheldData
 from dynaguard.hooks.patching import Patch
 from dynaguard.hooks.points import (
     AIO_POINTS,
+    HOST_POINT,
     LIMITER_POINT,
     OPTIONAL_POINTS,
     PAGING_POINT,
+    SIGNED_HEADERS_POINT,
+    SIGNING_KEY_POINT,
     SYNC_POINTS,
     USER_AGENT_POINT,
     PatchPoint,
@@ -41,6 +45,9 @@ _log = logging.getLogger("dynaguard")
 _OPTIONAL_WRAPPERS = {
     PAGING_POINT: paging.iterate_pages,
     USER_AGENT_POINT: useragent.to_string,
+    SIGNED_HEADERS_POINT: signing.headers_to_sign,
+    SIGNING_KEY_POINT: signing.sign,
+    HOST_POINT: signing.host_from_url,
     LIMITER_POINT: retries.on_sending_request,
 }
 
@@ -117,7 +124,7 @@ class Installation:
         self.handlers.unregister_all()
         self._clients = ClientRegistry()  # it remembers which emitters have handlers
 
-    def _wrap(self, point: PatchPoint, owner: type, wrapper: Any) -> None:
+    def _wrap(self, point: PatchPoint, owner: type | ModuleType, wrapper: Any) -> None:
         """Wraps one point."""
         patch = self.patches[point] = Patch(owner, point.name, wrapper)
         patch.apply()

@@ -1,4 +1,4 @@
-"""Wraps methods of foreign classes and takes the wrappers off again, peers or not.
+"""Wraps methods of foreign classes, or functions of modules, and takes the wrappers off again.
 
 A wrapper is a closure with `__wrapped__`, so `inspect.signature` and `inspect.getsource` of a
 wrapped method stay what they were, and a peer that takes off "whatever wrapt wrapper is outermost"
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 Wrapper = Callable[[Callable[..., Any], "Patch"], Callable[..., Any]]
@@ -25,7 +25,7 @@ class Patch:
     """One wrapped method of one class; `apply()` and `remove()` it once each.
 
     Args:
-        owner: The class whose own `__dict__` holds the method.
+        owner: The class whose own `__dict__` holds the method, or the module of a function.
         name: The method.
         wrapper: Makes what stands in its place.
 
@@ -35,7 +35,7 @@ class Patch:
 
     __slots__ = ("_original", "_ours", "_wrapper", "is_active", "name", "owner")
 
-    def __init__(self, owner: type, name: str, wrapper: Wrapper) -> None:
+    def __init__(self, owner: type | ModuleType, name: str, wrapper: Wrapper) -> None:
         self.owner = owner
         self.name = name
         self._wrapper = wrapper
@@ -54,7 +54,7 @@ class Patch:
         original = self.owner.__dict__[self.name]
         # A peer's wrapt wrapper is a descriptor (that claims to be a function, so ask its type):
         # binding it is what hands it the instance.
-        is_plain = type(original) is FunctionType
+        is_plain = type(original) is FunctionType or isinstance(self.owner, ModuleType)
         call = original if is_plain else _bound_call(original, self.owner)
         ours = functools.wraps(original)(self._wrapper(call, self))
         self._original, self._ours = original, ours
@@ -86,7 +86,7 @@ class Patch:
         return links
 
 
-def _bound_call(original: Any, owner: type) -> Callable[..., Any]:
+def _bound_call(original: Any, owner: Any) -> Callable[..., Any]:
     """A function that binds a descriptor to its first argument and calls it."""
 
     def call(instance: Any, /, *args: Any, **kwargs: Any) -> Any:

@@ -9,28 +9,28 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
+from types import ModuleType
+from typing import Any, Final
 
 import botocore
 
 from dynaguard.errors import PatchPointError
-from dynaguard.hooks.useragent import IS_BUILT_TWICE
 
 
 @dataclass(frozen=True, slots=True)
 class PatchPoint:
-    """One method to wrap.
+    """One method, or function of a module, to wrap.
 
     Attributes:
         module: Module of the class.
-        owner: The class.
+        owner: The class; None for a function of the module.
         name: The method.
         parameters: Its leading parameters after `self`; None where botocore renamed one.
         purpose: What hangs on it, for `status`.
     """
 
     module: str
-    owner: str
+    owner: str | None
     name: str
     parameters: tuple[str | None, ...]
     purpose: str
@@ -38,25 +38,28 @@ class PatchPoint:
     @property
     def label(self) -> str:
         """`BaseClient._convert_to_request_dict`."""
-        return f"{self.owner}.{self.name}"
+        return f"{self.owner}.{self.name}" if self.owner else self.name
 
-    def resolve(self) -> type:
-        """The class to patch.
+    def resolve(self) -> type | ModuleType:
+        """The class, or module, to patch.
 
         Raises:
             PatchPointError: The class or method is gone, or takes other parameters.
         """
-        owner = getattr(import_module(self.module), self.owner, None)
-        method = vars(owner).get(self.name) if isinstance(owner, type) else None
+        module = import_module(self.module)
+        owner: Any = module if self.owner is None else getattr(module, self.owner, None)
+        is_owner = isinstance(owner, type | ModuleType)
+        method = vars(owner).get(self.name) if is_owner else None
         if method is None:
             raise PatchPointError(self._message("is missing"))
-        found = tuple(inspect.signature(method).parameters)[1 : len(self.parameters) + 1]
+        names = tuple(inspect.signature(method).parameters)
+        found = names[isinstance(owner, type) :][: len(self.parameters)]
         if len(found) < len(self.parameters) or any(
             wanted is not None and wanted != name
             for wanted, name in zip(self.parameters, found, strict=True)
         ):
             raise PatchPointError(self._message(f"takes ({', '.join(found)})"))
-        return owner  # type: ignore[return-value]
+        return owner  # type: ignore[no-any-return]
 
     def _message(self, fault: str) -> str:
         """One line that names version, point and what to do."""
@@ -101,9 +104,22 @@ SYNC_POINTS: Final = (
     ),
 )
 USER_AGENT_POINT: Final = PatchPoint(
-    "botocore.useragent", "UserAgentString", "to_string", (), "builds the User-Agent once per call"
+    "botocore.useragent", "UserAgentString", "to_string", (), "builds the User-Agent once"
 )
-"""Saves time and enforces nothing: where it is missing, it is left out."""
+SIGNED_HEADERS_POINT: Final = PatchPoint(
+    "botocore.auth", "SigV4Auth", "headers_to_sign", ("request",), "selects headers once"
+)
+SIGNING_KEY_POINT: Final = PatchPoint(
+    "botocore.auth", "SigV4Auth", "_sign", ("key", "msg"), "keeps the signing keys of the day"
+)
+HOST_POINT: Final = PatchPoint("botocore.auth", None, "_host_from_url", ("url",), "keeps hosts")
+TIME_SAVING_POINTS: Final = (
+    USER_AGENT_POINT,
+    SIGNED_HEADERS_POINT,
+    SIGNING_KEY_POINT,
+    HOST_POINT,
+)
+"""Save time and enforce nothing."""
 
 PAGING_POINT: Final = PatchPoint(
     "botocore.paginate", "PageIterator", "__iter__", (), "counts pages"
@@ -119,9 +135,8 @@ LIMITER_POINT: Final = PatchPoint(
 )
 """Sleeps in a handler, without any deadline; where it is missing there is nothing to keep out."""
 
-_USER_AGENT_POINTS: Final = (USER_AGENT_POINT,) if IS_BUILT_TWICE else ()
-OPTIONAL_POINTS: Final = (PAGING_POINT, LIMITER_POINT, *_USER_AGENT_POINTS)
-"""Those that this botocore can have; left out where they are missing all the same."""
+OPTIONAL_POINTS: Final = (PAGING_POINT, LIMITER_POINT, *TIME_SAVING_POINTS)
+"""Left out where they are missing."""
 
 AIO_POINTS: Final = (
     PatchPoint(

@@ -30,7 +30,7 @@ class PolicyStatus:
         source: The file as named, or `<policy>`.
         digest: SHA-256 over all files read.
         version: Its `revision`, or None.
-        statements, masks, budgets, capacity_limits: How many it has.
+        statements, masks, budgets, capacity_limits, runbooks: How many it has.
     """
 
     source: str
@@ -40,6 +40,7 @@ class PolicyStatus:
     masks: int
     budgets: int
     capacity_limits: int
+    runbooks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ def _policy_status(document: PolicyDocument | None) -> PolicyStatus | None:
         masks=len(document.masks),
         budgets=len(document.budgets),
         capacity_limits=len(document.capacity_limits),
+        runbooks=len(document.runbooks),
     )
 
 

@@ -1,40 +1,105 @@
-"""The User-Agent of a call, built once per call.
+"""The User-Agent, built once per client and not twice per call.
 
 botocore builds it when it prepares a request and again on every attempt, from the same parts each
-time: a tenth of the CPU of a small call goes into the second building. Within one guarded call the
-text is kept, and built anew once the call has used another feature of botocore (`m/...`): all else
-that goes into it belongs to the client.
+time: a fifth of the CPU of a small call. In guarded calls the text is kept for as long as nothing
+that goes into it has changed: the client's settings, those of its session, and the features of
+botocore (`m/...`) that client and call have used; within a call the features alone.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final
+
+from botocore import useragent
 
 from dynaguard.hooks.frames import LEFT_ALONE, current_frame
 
 if TYPE_CHECKING:
     from dynaguard.hooks.patching import Patch
 
-IS_BUILT_TWICE: Final = importlib.util.find_spec("botocore.context") is not None
-"""Older versions of botocore know no features of a call and build it once."""
+_NO_FEATURES: Final[AbstractSet[str]] = frozenset()
+MAX_TEXTS: Final = 16
+"""Texts that are kept per client, one for each set of features that its calls have used."""
+_customise: Final[Any] = getattr(useragent, "modify_components", None)
+_IS_CUSTOMISED: Final = getattr(_customise, "__module__", useragent.__name__) != useragent.__name__
+"""A distributor's botocore may change the text by who knows what: nothing is kept then."""
+
+
+class _Text:
+    """A User-Agent, and what it was built from."""
+
+    __slots__ = ("_config", "_creator", "_features", "_retries", "text")
+
+    def __init__(self, creator: Any, text: str) -> None:
+        parts = vars(creator)
+        config = parts.get("_client_config")
+        self.text = text
+        self._creator = dict(parts)
+        # Both are changed in place: what they hold now counts.
+        self._features = frozenset(parts.get("_client_features") or ())
+        self._config = dict(vars(config)) if config is not None else {}
+        self._retries = dict(self._config.get("retries") or {})
+
+    def holds(self, parts: Mapping[str, Any]) -> bool:
+        """Whether its parts are as they were; mostly the same objects, so this is quick."""
+        if parts != self._creator or (parts.get("_client_features") or ()) != self._features:
+            return False
+        config = parts.get("_client_config")
+        settings = vars(config) if config is not None else {}
+        return settings == self._config and (settings.get("retries") or {}) == self._retries
 
 
 def to_string(wrapped: Callable[..., str], patch: Patch) -> Callable[..., str]:
     """Makes what stands in place of `UserAgentString.to_string`; the same text comes out."""
-    from botocore.context import get_context
+    get_features = _feature_reader()
+    texts_by_creator: weakref.WeakKeyDictionary[Any, dict[frozenset[str], _Text]]
+    texts_by_creator = weakref.WeakKeyDictionary()
 
     def user_agent(creator: Any, /, *more: Any, **options: Any) -> str:
         frame = current_frame.get()
-        context = get_context()
-        if frame is None or frame is LEFT_ALONE or context is None or not patch.is_active:
+        if frame is None or frame is LEFT_ALONE or more or options or not patch.is_active:
             return wrapped(creator, *more, **options)
-        kept = frame.user_agent
-        if kept is not None and kept[0] is creator and kept[1] == context.features:
-            return kept[2]
-        text = wrapped(creator, *more, **options)
-        frame.user_agent = (creator, frozenset(context.features), text)
+        features = get_features()
+        last = frame.user_agent
+        if last is not None and last[0] is creator and last[1] == features:
+            return last[2]
+        features = frozenset(features)
+        texts = texts_by_creator.get(creator)
+        if texts is None:
+            texts = texts_by_creator[creator] = {}
+        kept = texts.get(features)
+        if kept is not None and kept.holds(vars(creator)):
+            text = kept.text
+        else:
+            text = wrapped(creator)
+            _keep(texts, features, _Text(creator, text))
+        frame.user_agent = (creator, features, text)
         return text
 
     return user_agent
+
+
+def _keep(texts: dict[frozenset[str], _Text], features: frozenset[str], text: _Text) -> None:
+    """Keeps a text; a full memory is dropped whole first."""
+    if _IS_CUSTOMISED:
+        return
+    if len(texts) >= MAX_TEXTS:
+        texts.clear()
+    texts[features] = text
+
+
+def _feature_reader() -> Callable[[], AbstractSet[str]]:
+    """Gives the features that the running call has used; older versions know none."""
+    if importlib.util.find_spec("botocore.context") is None:
+        return lambda: _NO_FEATURES
+    from botocore.context import get_context
+
+    def features() -> AbstractSet[str]:
+        context = get_context()
+        return context.features if context is not None else _NO_FEATURES
+
+    return features

@@ -26,7 +26,7 @@ from dynaguard.runbooks import models
 from dynaguard.runbooks.bound import BoundRunbook
 from dynaguard.runbooks.calls import StepCall, calls_of
 from dynaguard.runbooks.compiling import RunPlace, compile_statements, value_of
-from dynaguard.runbooks.filling import filled, numeral, shaped
+from dynaguard.runbooks.filling import numeral, shaped
 from dynaguard.runbooks.model import CallTemplate, Origin, Reference, Runbook
 from dynaguard.runbooks.parameters import bound_values
 from dynaguard.runbooks.secrets import Secret
@@ -69,29 +69,6 @@ def bind(
         statements=own,
         templates=templates,
     )
-
-
-def call_params(
-    template: CallTemplate, values: Mapping[str, Any], given: Mapping[Reference, Any] | None = None
-) -> dict[str, Any]:
-    """The parameters of a call as it is made.
-
-    Args:
-        template: The call.
-        values: Values of parameters, as `BoundRunbook.values` has them.
-        given: Values of the other references of the template: items, results, instants.
-
-    Raises:
-        KeyError: A reference has no value.
-        ValueError: A value has not the form that its place wants.
-    """
-
-    def resolve(reference: Reference) -> Any:
-        if reference.origin is Origin.PARAMETER:
-            return shaped(values[reference.path[0]], reference.wants)
-        return shaped((given or {})[reference], reference.wants)
-
-    return dict(filled(template.params, resolve))
 
 
 def _subject(runbook: Runbook, values: Mapping[str, Any], place: RunPlace) -> str:

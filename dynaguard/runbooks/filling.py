@@ -65,13 +65,14 @@ def shaped(value: Any, wants: str) -> Any:
 
 
 def is_attribute_value(value: Any) -> bool:
-    """Whether a value is in DynamoDB JSON: a mapping from one of its types to what it holds."""
-    return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in _ATTRIBUTE_TYPES
+    """Whether a value is in DynamoDB JSON: a mapping from one of its types to what it holds.
 
-
-def is_key_value(value: Any) -> bool:
-    """Whether a value is in DynamoDB JSON and of a type that a key can have."""
-    return is_attribute_value(value) and next(iter(value)) in _KEY_TYPES
+    An item whose one attribute is called `N` is none: what it holds is no text.
+    """
+    if not (isinstance(value, Mapping) and len(value) == 1):
+        return False
+    ((kind, held),) = value.items()
+    return kind in _ATTRIBUTE_TYPES and not (isinstance(held, Mapping) and kind != "M")
 
 
 def numeral(number: Decimal | float) -> str:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from dynaguard.runbooks.filling import filled, shaped
+from dynaguard.runbooks.filling import filled, is_attribute_value, shaped
 from dynaguard.runbooks.model import CallTemplate, Check, Loop, Origin, Reference, Step
 
-_ATTRIBUTE_TYPES: Final = frozenset({"S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"})
 _NOTHING: Final = object()
 
 
@@ -81,7 +80,7 @@ def follow(value: Any, path: tuple[str, ...]) -> Any:
         KeyError: There is nothing.
     """
     for name in path:
-        if is_attribute(value) and name not in value:
+        if is_attribute_value(value) and name not in value:
             value = next(iter(value.values()))
         if isinstance(value, Mapping):
             value = value[name]
@@ -92,20 +91,9 @@ def follow(value: Any, path: tuple[str, ...]) -> Any:
     return value
 
 
-def is_attribute(value: Any) -> bool:
-    """Whether a value is one of DynamoDB's attribute values, `{"S": "..."}`.
-
-    An item whose one attribute is called `N` is none: what it holds is no text.
-    """
-    if not (isinstance(value, Mapping) and len(value) == 1):
-        return False
-    ((kind, held),) = value.items()
-    return kind in _ATTRIBUTE_TYPES and not (isinstance(held, Mapping) and kind != "M")
-
-
 def simple(value: Any) -> Any:
     """The value within an attribute value: text, number, boolean, list or mapping."""
-    if not is_attribute(value):
+    if not is_attribute_value(value):
         return value
     kind, held = next(iter(value.items()))
     if kind == "N":

@@ -38,12 +38,6 @@ class Spending:
         self.pages = 0
         self.units = {True: 0.0, False: 0.0}
 
-    @property
-    def items_left(self) -> int | None:
-        """How many items the run may still read and write; None: any number."""
-        limit = self._limits.max_items
-        return None if limit is None else max(0, limit - self.items)
-
     def check_time(self, step: str, wait_s: float = 0.0) -> None:
         """Ends the run where its time is over, or would be after a wait.
 

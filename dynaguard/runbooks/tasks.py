@@ -10,15 +10,14 @@ INVARIANT: whatever a task does, its calls may do no more than the scope around 
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from dynaguard.access.clock import StrictClock
 from dynaguard.access.narrowing import narrowing_statements
 from dynaguard.access.sessions import SessionTerms
+from dynaguard.decorating import run_within
 from dynaguard.errors import ConfigurationError, PolicyDenied
 from dynaguard.runbooks.beginning import begin
 from dynaguard.runbooks.naming import bind_runbook
@@ -128,32 +127,13 @@ class TaskManager:
             ConfigurationError: `function` is a generator function, whose body runs outside of
                 the call; or the task has an `id`, which no two may share.
         """
-        name = getattr(function, "__name__", type(function).__name__)
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise ConfigurationError(
-                f"`{name}` is a generator function and cannot be decorated with a task, begin the "
-                "task inside it with `with` instead"
-            )
         if self._order.id is not None:
+            name = getattr(function, "__name__", type(function).__name__)
             raise ConfigurationError(
                 f"`{name}` is decorated with a task that has an `id`, which no two calls may "
                 "share; leave it out, and name what they belong to with `incident`"
             )
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
-                with self._anew():
-                    return await function(*args, **kwargs)
-
-            return cast(_FunctionT, async_wrapper)
-
-        @functools.wraps(function)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with self._anew():
-                return function(*args, **kwargs)
-
-        return cast(_FunctionT, wrapper)
+        return run_within(self._anew, function, "a task, begin the task")
 
     def _anew(self) -> Self:
         """The same order, not begun yet."""

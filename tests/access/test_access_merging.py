@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dynaguard.access.session_policy import minimised
+from tests.access.minimising import minimised
 
 ORDERS = "arn:aws:dynamodb:eu-west-1:111122223333:table/orders"
 READ = "dynamodb:GetItem"

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynaguard import ConfigurationError
-from dynaguard.access.session_policy import MAX_CHARACTERS, minimised, session_policy
+from dynaguard.access.session_policy import MAX_CHARACTERS, session_policy
 from dynaguard.call import UNKNOWN, Authorization, ContextValue, Principal
 from dynaguard.caller import UNKNOWN_PRINCIPAL
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.model import PolicyDocument
 from dynaguard.policy.reference import rule
+from tests.access.minimising import minimised
 
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
 ACTIONS = ["GetItem", "Query", "PutItem", "Scan", "UpdateItem"]

@@ -1,4 +1,4 @@
-"""Lines reach the file whole, whatever happens to the file."""
+"""Lines reach the file whole, whoever moves it, forks or writes beside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import signal
 import stat
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,40 +16,9 @@ from dynaguard.audit import files
 from dynaguard.audit.files import FileSink
 from dynaguard.audit.sinks import AuditSink
 from dynaguard.audit.streams import StdoutSink
+from tests.audit.file_cases import Clock, clock, path, posix_only, sink
 
-FULL = Path("/dev/full")
-posix_only = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX system")
-full_disk = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The sink's clock."""
-    return Clock()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the records go."""
-    return tmp_path / "audit.jsonl"
-
-
-@pytest.fixture
-def sink(path: Path, clock: Clock) -> Iterator[FileSink]:
-    """A sink that looks after its file once a second."""
-    sink = FileSink(str(path), recheck_after_s=1.0, monotonic=clock)
-    yield sink
-    sink.close()
+__all__ = ["clock", "path", "sink"]  # fixtures
 
 
 class Contract:
@@ -143,41 +111,6 @@ def test_a_relative_path_stays_where_it_was(
     assert (tmp_path / "audit.jsonl").read_bytes() == b"line\n"
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [(b"", b"new\n"), (b"whole\n", b"whole\nnew\n"), (b"torn", b"torn\nnew\n")],
-)
-def test_a_torn_line_gets_its_end_when_the_file_is_opened(
-    path: Path, clock: Clock, before: bytes, after: bytes
-) -> None:
-    """The next record does not disappear in what a crash left."""
-    path.write_bytes(before)
-
-    sink = FileSink(str(path), recheck_after_s=1.0, monotonic=clock)
-    sink.write(b"new\n")
-    sink.close()
-
-    assert path.read_bytes() == after
-
-
-def test_a_file_that_may_not_be_read_gets_a_blank_line(
-    path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whether its last line is whole cannot be seen; readers pass blank lines over."""
-    path.write_bytes(b"before\n")
-
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", refuse)
-        sink = FileSink(str(path), recheck_after_s=1.0, monotonic=clock)
-    sink.write(b"new\n")
-    sink.close()
-
-    assert path.read_bytes() == b"before\n\nnew\n"
-
-
 def test_a_file_that_was_moved_away_is_made_anew(sink: FileSink, path: Path, clock: Clock) -> None:
     """Rotation by another program: at most a second of lines still goes to the old file."""
     sink.write(b"one\n")
@@ -225,22 +158,6 @@ def test_a_file_that_may_not_be_seen_any_more_is_still_written(
         sink.write(b"line\n")
 
     assert path.read_bytes() == b"line\n"
-
-
-def test_a_torn_file_on_a_full_disk_is_not_opened(
-    path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The error comes at once, and no descriptor stays behind."""
-    path.write_bytes(b"torn")
-    closed: list[int] = []
-    close = os.close
-    monkeypatch.setattr(files.os, "write", Disk([-1]).write)
-    monkeypatch.setattr(files.os, "close", lambda fd: (closed.append(fd), close(fd)))
-
-    with pytest.raises(OSError, match="No space left"):
-        FileSink(str(path), recheck_after_s=1.0, monotonic=clock)
-
-    assert len(set(closed)) == len(closed) == 2  # the first number, and the one set apart
 
 
 def test_recovers_when_the_folder_is_back(tmp_path: Path, clock: Clock) -> None:
@@ -323,83 +240,6 @@ def test_where_no_number_is_left_each_write_looks(
 
     assert path.read_bytes() == b"kept\n"
     os.close(theirs)
-
-
-@full_disk
-def test_a_full_disk_is_an_error_of_each_line(clock: Clock) -> None:
-    """And keeps no descriptor."""
-    sink = FileSink(str(FULL), recheck_after_s=1.0, monotonic=clock)
-
-    for _ in range(2):
-        with pytest.raises(OSError, match="No space left"):
-            sink.write(b"line\n")
-
-    assert sink._fd is None
-
-
-class Disk:
-    """Takes a few bytes per write, then none, then all again."""
-
-    def __init__(self, takes: list[int]) -> None:
-        self.takes = takes
-        self._write = os.write
-
-    def write(self, fd: int, data: bytes) -> int:
-        count = self.takes.pop(0) if self.takes else len(data)
-        if count < 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return self._write(fd, data[:count])
-
-
-def test_the_rest_of_a_short_write_follows(
-    sink: FileSink, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The kernel may take less than a line."""
-    monkeypatch.setattr(files.os, "write", Disk([2, 1]).write)
-
-    sink.write(b"one line\n")
-
-    assert path.read_bytes() == b"one line\n"
-
-
-@pytest.mark.parametrize("takes", [[2, -1], [2, 0]])
-def test_a_line_torn_by_a_full_disk_gets_its_end_later(
-    sink: FileSink, path: Path, monkeypatch: pytest.MonkeyPatch, takes: list[int]
-) -> None:
-    """The error says that it is lost; the next line stands on its own."""
-    monkeypatch.setattr(files.os, "write", Disk(takes).write)
-
-    with pytest.raises(OSError, match=r"No space left|Input/output error"):
-        sink.write(b"torn\n")
-    sink.write(b"whole\n")
-
-    assert path.read_bytes() == b"to\nwhole\n"
-
-
-def test_a_failing_close_is_no_loss(
-    sink: FileSink, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Some network file systems report what went wrong before only now."""
-    sink.write(b"line\n")
-    close = os.close
-
-    def failing(fd: int) -> None:
-        close(fd)
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(files.os, "close", failing)
-    sink.close()
-
-    assert path.read_bytes() == b"line\n"
-
-
-@posix_only
-def test_a_fifo_without_a_reader_is_an_error_not_a_hang(tmp_path: Path, clock: Clock) -> None:
-    """`install()` must come back."""
-    os.mkfifo(tmp_path / "fifo")
-
-    with pytest.raises(OSError, match="No such device or address"):
-        FileSink(str(tmp_path / "fifo"), recheck_after_s=1.0, monotonic=clock)
 
 
 @posix_only

@@ -215,6 +215,19 @@ def test_whole_batches_begin_softly(make_budgets: MakeBudgets, clock: Clock) -> 
     assert budgets.part_size(batch, SERVICE) is None
 
 
+def test_small_calls_wait_behind_batches_that_begin_softly(
+    make_budgets: MakeBudgets, clock: Clock, load: Load
+) -> None:
+    """The rate of the table is theirs too, although nothing was throttled yet."""
+    budgets = make_budgets()
+    assert not must_wait(budgets, load, clock)
+
+    for _ in range(10):
+        budgets.admit(load_of(units=25.0), BATCH, started_s=clock.now_s)
+
+    assert must_wait(budgets, load, clock)
+
+
 def test_after_a_throttle_parts_are_small(make_budgets: MakeBudgets, clock: Clock) -> None:
     """Before it, one request for a batch of moderate size; from then on what goes in 20 ms."""
     budgets = make_budgets()

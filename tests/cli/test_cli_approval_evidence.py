@@ -14,7 +14,7 @@ import dynaguard
 from dynaguard import ApprovalRequired
 from dynaguard.cli.commands import cli
 from tests.access.approving import ETL_ARN
-from tests.cli.test_cli_approvals import ANN, place
+from tests.cli.approval_place import ANN, place
 from tests.hooks.conftest import Wire
 
 __all__ = ["place"]  # the fixture

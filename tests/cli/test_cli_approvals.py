@@ -9,71 +9,21 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 import dynaguard
-from dynaguard import ApprovalRequired
 from dynaguard.access.sqlite_store import SqliteStore
 from dynaguard.access.store import StoredRecord
 from dynaguard.access.webhook_signing import signature
-from dynaguard.call import NO_CREDENTIALS, Call
-from dynaguard.cli.commands import cli
 from dynaguard.hooks import callers
 from dynaguard.identity.lookup import Caller
-from dynaguard.scope import EMPTY_SCOPE
-from tests.access.approving import ACCOUNT, ETL_ARN, POLICY, deciding_of, lead
+from tests.access.approving import ACCOUNT, ETL_ARN
+from tests.cli.approval_place import ANN, BOB, as_json, place, run, ticket
 
-ANN = f"arn:aws:sts::{ACCOUNT}:assumed-role/Leads/ann"
-BOB = f"arn:aws:sts::{ACCOUNT}:assumed-role/Leads/bob"
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with the policy and the store of the settings, and no credentials."""
-    policy = tmp_path / "policy.json"
-    policy.write_text(json.dumps(POLICY), encoding="utf-8")
-    monkeypatch.setenv("DYNAGUARD_POLICY", str(policy))
-    monkeypatch.setenv("DYNAGUARD_ACCESS_STORE", str(tmp_path / "access.sqlite"))
-    monkeypatch.setenv("DYNAGUARD_IDENTITY", ANN)
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def ticket(place: Path) -> str:
-    """The ticket of a call that was refused."""
-    return open_ticket()
-
-
-def open_ticket(value: str = "secret-customer") -> str:
-    """A call of the role `etl` that needs an approval; its ticket."""
-    guard = dynaguard.install(identity=ETL_ARN)
-    params = {"TableName": "orders", "Key": {"pk": {"S": value}}}
-    call = Call(
-        *("dynamodb", "DeleteItem", params, "eu-west-1", "aws", None),
-        *(NO_CREDENTIALS, EMPTY_SCOPE, "c", False, "dynamodb"),
-    )
-    with pytest.raises(ApprovalRequired) as caught:
-        guard.enter(call)
-    dynaguard.uninstall()
-    return caught.value.ticket or ""
-
-
-def run(*arguments: str) -> Result:
-    """The command with these arguments."""
-    return CliRunner().invoke(cli, ["approvals", *arguments])
-
-
-def as_json(*arguments: str) -> Any:
-    """What it prints as JSON."""
-    return json.loads(run(*arguments, "--output", "json").stdout)
+__all__ = ["place", "ticket"]  # fixtures
 
 
 def test_nothing_waits(place: Path) -> None:
@@ -316,135 +266,3 @@ def test_decisions_are_served(ticket: str, place: Path) -> None:
         serving.stderr.close()
     assert code == 0
     assert as_json("show", ticket)["decisions"][0]["channel"] == "webhook"
-
-
-def test_an_access_request_becomes_a_grant(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked by a program, approved by a person, in force for who asked."""
-    monkeypatch.setenv("DYNAGUARD_IDENTITY", ETL_ARN)
-    asked = dynaguard.request_access(
-        actions="dynamodb:GetItem",
-        resources="arn:aws:dynamodb:eu-west-1:111122223333:table/orders",
-        reason="INC-4711",
-        duration_s=600,
-        uses=3,
-    )
-    assert asked.state == "pending"
-    assert asked.wait(0.01) == "pending"
-    monkeypatch.setenv("DYNAGUARD_IDENTITY", ANN)
-    assert run("approve", asked.id, "--reason", "for the incident").exit_code == 0
-
-    (grant,) = dynaguard.grants()
-
-    assert asked.is_approved
-    assert dynaguard.approval(asked.id).wait() == "approved"
-    assert grant.identity == f"arn:aws:sts::{ACCOUNT}:assumed-role/etl/*"
-    assert (grant.uses, grant.ticket) == (3, asked.id)
-    assert grant.expires_epoch_s - grant.not_before_epoch_s == 600
-    assert grant.owner == "Leads (ann)"
-
-
-def test_a_grant_that_was_left_undone_is_repaired(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Killed between the approval and the grant: whoever looks adds it, once, and not again."""
-    monkeypatch.setenv("DYNAGUARD_IDENTITY", ETL_ARN)
-    asked = dynaguard.request_access(
-        actions="dynamodb:GetItem", resources="arn:aws:s3:::a", reason="x", duration_s=60
-    )
-    store = SqliteStore(place / "access.sqlite")
-    deciding = deciding_of(store)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "dynaguard.access.deciding.ensure_grant", lambda *_args, **_more: sys.exit(9)
-        )
-        with pytest.raises(SystemExit):
-            deciding.decide(asked.id, lead(), is_approval=True, why="fine", channel="cli")
-    assert dynaguard.grants() == ()
-
-    assert asked.is_approved
-
-    (grant,) = dynaguard.grants()
-    dynaguard.revoke_grant(grant.id, "enough")
-    assert asked.is_approved
-    assert dynaguard.grants() == ()
-
-
-@pytest.mark.parametrize("is_made", [True, False])
-def test_an_approval_of_access_is_taken_back_with_its_grant(
-    place: Path, monkeypatch: pytest.MonkeyPatch, is_made: bool
-) -> None:
-    """Even where the grant was not made yet: it never comes into force."""
-    monkeypatch.setenv("DYNAGUARD_IDENTITY", ETL_ARN)
-    asked = dynaguard.request_access(
-        actions="dynamodb:GetItem", resources="arn:aws:s3:::a", reason="x", duration_s=60
-    )
-    monkeypatch.setenv("DYNAGUARD_IDENTITY", ANN)
-    with pytest.MonkeyPatch.context() as patch:
-        if not is_made:
-            patch.setattr("dynaguard.access.deciding.ensure_grant", lambda *_, **__: None)
-        assert run("approve", asked.id, "--reason", "fine").exit_code == 0
-    assert len(dynaguard.grants()) == is_made
-
-    assert run("cancel", asked.id, "--reason", "wrong table").exit_code == 0
-
-    assert asked.state == "cancelled"
-    assert dynaguard.grants() == ()
-    (grant,) = dynaguard.grants(include_ended=True)
-    assert (grant.revoked_by, grant.revoked_why) == ("Leads (ann)", "wrong table")
-
-
-def test_access_on_other_terms_than_the_policys_is_not_approved(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who asks does not choose who approves."""
-    easy = {**POLICY, "access_requests": {"any_of": ["security", "leads"], "duration": "1h"}}
-    (place / "policy.json").write_text(json.dumps(easy), encoding="utf-8")
-    monkeypatch.setenv("DYNAGUARD_IDENTITY", ETL_ARN)
-    asked = dynaguard.request_access(
-        actions="dynamodb:GetItem", resources="arn:aws:s3:::a", reason="x", duration_s=60
-    )
-    (place / "policy.json").write_text(json.dumps(POLICY), encoding="utf-8")
-    monkeypatch.setenv("DYNAGUARD_IDENTITY", ANN)
-
-    done = run("approve", asked.id, "--reason", "fine")
-
-    assert done.exit_code == 2
-    assert "other terms than `[access_requests]`" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"duration_s": 7200}, "2h after its beginning, a grant lasts 1h at most"),
-        ({"reason": ""}, "reason"),
-        ({"actions": "dynamodb:*", "resources": "*"}, "only a break-glass grant"),
-        ({"statements": {"Effect": "Deny"}, "actions": (), "resources": ()}, "Effect"),
-    ],
-)
-def test_what_may_not_be_granted_is_not_asked(
-    place: Path, changes: dict[str, Any], message: str
-) -> None:
-    """Told at once, and no ticket is made."""
-    wanted = {
-        "actions": "dynamodb:GetItem",
-        "resources": "arn:aws:s3:::a",
-        "reason": "x",
-        "duration_s": 60,
-        **changes,
-    }
-
-    with pytest.raises(dynaguard.ConfigurationError, match=message):
-        dynaguard.request_access(**wanted)
-
-    assert as_json("list")["tickets"] == []
-
-
-def test_without_a_table_nobody_may_ask(place: Path) -> None:
-    """The policy says who approves access, or nobody does."""
-    closed = {name: value for name, value in POLICY.items() if name != "access_requests"}
-    (place / "policy.json").write_text(json.dumps(closed), encoding="utf-8")
-
-    with pytest.raises(dynaguard.ConfigurationError, match=r"no `\[access_requests\]`"):
-        dynaguard.request_access(
-            actions="dynamodb:GetItem", resources="arn:aws:s3:::a", reason="x", duration_s=60
-        )

@@ -12,13 +12,11 @@ from click.testing import CliRunner, Result
 
 from dynaguard.access.changes import note_change
 from dynaguard.access_change import AccessChange
-from dynaguard.assembly import read_configuration
 from dynaguard.audit.log import AuditLog
 from dynaguard.boundary import Boundary
 from dynaguard.call import ApprovalRef, GrantRef
 from dynaguard.cli import commands
 from dynaguard.cli.commands import cli
-from dynaguard.cli.recording import record_by
 from dynaguard.scope import Scope
 from tests.audit.audit_cases import CALL, DECISION, NOW_NS, record_values
 from tests.cli.test_cli_audit import run
@@ -125,20 +123,17 @@ def test_without_special_leave_there_is_no_such_section(path: Path) -> None:
 
 
 @click.command("change")
-@click.option("--policy")
-def change_command(policy: str | None) -> None:
+def change_command() -> None:
     """Stands for a command that makes a grant."""
-    if policy is not None:
-        record_by(read_configuration(policy, {}, environ={}, working_directory=Path.cwd()))
     for number in (1, 2):
         note_change(AccessChange("grant created", f"g{number}", "lea"))
 
 
-def make_change(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+def make_change(monkeypatch: pytest.MonkeyPatch) -> Result:
     """That command, as one of dynaguard's."""
     with monkeypatch.context() as patch:
         patch.setattr(commands.LazyGroup, "get_command", lambda *_: change_command)
-        return CliRunner().invoke(cli, ["change", *arguments])
+        return CliRunner().invoke(cli, ["change"])
 
 
 def changes_in(path: Path) -> list[Any]:
@@ -171,7 +166,9 @@ def test_a_command_with_a_policy_writes_where_that_says(
     policy = tmp_path / "p.toml"
     policy.write_text(f'version = 1\ndefault = "allow"\n[settings]\naudit = "{path}"\n')
 
-    make_change(monkeypatch, "--policy", str(policy))
+    monkeypatch.setenv("DYNAGUARD_POLICY", str(policy))
+
+    make_change(monkeypatch)
 
     assert len(changes_in(path)) == 2
 
@@ -185,11 +182,3 @@ def test_where_dynaguard_is_off_nothing_is_written(
 
     assert make_change(monkeypatch).exit_code == 0
     assert not (tmp_path / "audit.jsonl").exists()
-
-
-def test_outside_of_the_command_line_there_is_nothing_to_tell() -> None:
-    """A command's function that is called by itself writes nowhere else."""
-    configuration = read_configuration(None, {}, environ={}, working_directory=Path("/"))
-
-    with click.Context(change_command):
-        record_by(configuration)

@@ -8,11 +8,13 @@ import botocore
 import pytest
 
 from dynaguard.errors import PatchPointError
-from dynaguard.hooks.points import SYNC_POINTS
+from dynaguard.hooks.points import SYNC_POINTS, TIME_SAVING_POINTS
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize("point", SYNC_POINTS, ids=lambda point: point.label)
+@pytest.mark.parametrize(
+    "point", [*SYNC_POINTS, *TIME_SAVING_POINTS], ids=lambda point: point.label
+)
 def test_every_point_is_there_in_the_installed_botocore(point: object) -> None:
     """The installed botocore has each method with the parameters that the wrappers read."""
     owner = point.resolve()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_integration_sessions import REGION, Account, account
+from tests.integration.account import REGION, Account, account
 
 __all__ = ["account"]  # the fixture
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 import dynaguard
 from dynaguard.errors import PolicyDenied, RunbookError
 from dynaguard.runbooks.reading import read_runbook
-from tests.integration.test_integration_sessions import KEY, Account, account, of_session
+from tests.integration.account import KEY, Account, account, of_session
 
 __all__ = ["account"]  # a fixture
 

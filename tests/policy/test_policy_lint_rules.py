@@ -26,7 +26,9 @@ from dynaguard.policy.lint.actions import (
 from dynaguard.policy.lint.rules import rules_markdown
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.starter import starter_document
-from tests.policy.lint_cases import FOUND, NOT_FOUND, allow, deny, when
+from tests.policy.lint_cases import FOUND
+from tests.policy.lint_near_misses import NOT_FOUND
+from tests.policy.lint_statements import allow, deny, when
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 REPOSITORY = Path(__file__).resolve().parent.parent.parent

@@ -16,7 +16,7 @@ from dynaguard.policy import schema
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.packs import pack_names
 from dynaguard.policy.starter import pack_document, starter_document
-from tests.policy.test_policy_loading import DESIGN_EXAMPLE
+from tests.policy.policy_texts import DESIGN_EXAMPLE
 
 VALIDATOR = jsonschema.Draft202012Validator(schema.policy_schema())
 VECTORS = Path(__file__).parent.parent / "vectors"

@@ -13,12 +13,12 @@ from dynaguard.aws.analysis import authorizations, service_prefix
 from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb.schemas import KeySchemas
 from dynaguard.call import NO_CREDENTIALS, UNKNOWN, UNKNOWN_PRINCIPAL, Authorization, Call
-from dynaguard.runbooks.binding import call_params
 from dynaguard.runbooks.bound import BoundRunbook
 from dynaguard.runbooks.calls import StepCall, calls_of
 from dynaguard.runbooks.filling import filled
 from dynaguard.runbooks.model import Origin, Reference
 from dynaguard.scope import EMPTY_SCOPE
+from tests.runbooks.filled_calls import call_params
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 VALUES: Mapping[str, Any] = {

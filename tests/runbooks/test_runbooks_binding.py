@@ -10,10 +10,11 @@ import pytest
 
 from dynaguard.access.templates import Templates
 from dynaguard.errors import ConfigurationError
-from dynaguard.runbooks.binding import bind, call_params
+from dynaguard.runbooks.binding import bind
 from dynaguard.runbooks.bound import BoundRunbook
 from dynaguard.runbooks.model import CallTemplate, Origin, Reference
 from dynaguard.runbooks.reading import read_runbook
+from tests.runbooks.filled_calls import call_params
 from tests.runbooks.random_calls import make_call
 
 PLACE = {"region": "eu-west-1", "account_id": "123456789012"}

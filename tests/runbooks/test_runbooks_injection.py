@@ -17,10 +17,11 @@ from dynaguard.errors import ConfigurationError
 from dynaguard.policy import reference
 from dynaguard.policy.loading import load_policy
 from dynaguard.policy.matcher import CompiledPolicy
-from dynaguard.runbooks.binding import bind, call_params
+from dynaguard.runbooks.binding import bind
 from dynaguard.runbooks.bound import BoundRunbook
 from dynaguard.runbooks.calls import calls_of
 from dynaguard.runbooks.reading import read_runbook
+from tests.runbooks.filled_calls import call_params
 from tests.runbooks.random_calls import ACCOUNT, REGION, make_call, source_of
 
 RUNBOOK = read_runbook(

@@ -14,7 +14,7 @@ from moto import mock_aws
 import dynaguard
 from dynaguard.demo.data import make_items
 from dynaguard.demo.tables import Tables
-from dynaguard.runbooks.binding import bind, call_params
+from dynaguard.runbooks.binding import bind
 from dynaguard.runbooks.bound import BoundRunbook
 from dynaguard.runbooks.calls import calls_of
 from dynaguard.runbooks.filling import filled
@@ -22,6 +22,7 @@ from dynaguard.runbooks.library import library_names, library_path
 from dynaguard.runbooks.model import CallTemplate, Loop, Origin, Reference
 from dynaguard.runbooks.reading import read_runbook
 from dynaguard.scope import ScopeManager
+from tests.runbooks.filled_calls import call_params
 from tests.runbooks.random_calls import ACCOUNT, REGION
 
 NAMES = ("prod-customers", "prod-orders", "staging-customers", "staging-orders")

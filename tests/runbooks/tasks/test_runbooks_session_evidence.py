@@ -17,8 +17,8 @@ from dynaguard.audit.subject import Subject
 from dynaguard.cli.commands import cli
 from tests.hooks.conftest import Wire
 from tests.runbooks.tasks.conftest import ROLE, FakeClock, FakeSts, new_client, wired
+from tests.runbooks.tasks.session_tasks import KEY, POLICY, client_error, manager
 from tests.runbooks.tasks.test_runbooks_task_evidence import lines_of
-from tests.runbooks.tasks.test_runbooks_task_sessions import KEY, POLICY, client_error, manager
 
 VALIDATOR = Draft202012Validator(access_schema())
 

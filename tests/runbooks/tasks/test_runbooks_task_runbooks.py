@@ -11,13 +11,13 @@ import pytest
 
 import dynaguard
 from dynaguard import ApprovalRequired, ConfigurationError, PolicyDenied, PolicySyntaxError
-from dynaguard.access.session_policy import minimised
 from dynaguard.runbooks.naming import bind_runbook
 from dynaguard.runbooks.orders import Order
 from dynaguard.runbooks.reading import read_runbook
 from dynaguard.runbooks.tasks import TaskManager
 from dynaguard.testing.stores import MemoryStore
 from tests.access.approving import ETL_ARN, POLICY, approve, deny
+from tests.access.minimising import minimised
 from tests.hooks.conftest import Wire
 from tests.runbooks.tasks.conftest import ROLE, FakeClock, FakeSts, new_client, wired
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -225,75 +224,6 @@ def test_two_tasks_at_once_in_asyncio_keep_apart() -> None:
             return await asyncio.gather(work("one"), work("two"))
 
     assert asyncio.run(both()) == [("outer", "one"), ("outer", "two")]
-
-
-def test_a_decorated_function_gets_a_task_with_each_call() -> None:
-    """Two calls are two tasks."""
-    dynaguard.install(POLICY)
-
-    @dynaguard.task(name="fix", duration_s=60)
-    def work() -> str | None:
-        task = dynaguard.current_task()
-        return task and task.id
-
-    assert work() != work()
-    assert dynaguard.current_task() is None
-
-
-def test_a_decorated_coroutine_function_runs_in_a_task() -> None:
-    """The body, not only its making."""
-    dynaguard.install(POLICY)
-
-    @dynaguard.task(name="fix", duration_s=60)
-    async def work() -> str | None:
-        await asyncio.sleep(0)
-        return current_scope().task
-
-    assert str(asyncio.run(work())).startswith("fix-")
-
-
-def test_generator_functions_cannot_be_decorated() -> None:
-    """Their bodies run outside of the call, so they would run outside of the task."""
-
-    def numbers() -> Iterator[int]:
-        yield 1
-
-    async def more_numbers() -> AsyncIterator[int]:
-        yield 1
-
-    for function in (numbers, more_numbers):
-        with pytest.raises(ConfigurationError, match="generator function"):
-            dynaguard.task(name="fix")(function)
-
-
-def test_a_decorated_function_shares_no_id() -> None:
-    """An id names one run."""
-    with pytest.raises(ConfigurationError, match="`id`"):
-        dynaguard.task(name="fix", id="INC-7")(lambda: None)
-
-
-def test_a_manager_is_entered_once() -> None:
-    """The second time would be another run."""
-    dynaguard.install(POLICY)
-    manager = reading()
-    with manager:
-        pass
-
-    with pytest.raises(ConfigurationError, match="begun before"):
-        manager.__enter__()
-
-
-def test_an_id_is_good_for_one_run() -> None:
-    """While it is open, and after: what has ended never lives again."""
-    dynaguard.install(POLICY)
-    with (
-        dynaguard.task(name="fix", id="used-once", duration_s=60),
-        pytest.raises(ConfigurationError, match="used before"),
-    ):
-        dynaguard.task(name="fix", id="used-once", duration_s=60).__enter__()
-
-    with pytest.raises(ConfigurationError, match="used before"):
-        dynaguard.task(name="fix", id="used-once", duration_s=60).__enter__()
 
 
 def test_the_incident_is_the_correlation_id_of_its_calls(wire: Wire) -> None:
