@@ -60,10 +60,12 @@ class Family:
     Attributes:
         build: Makes the layers, without the bare ones.
         modules: What has to be installed, else the family is left out.
+        calls_per_sample: Of every operation; None: as each operation has it.
     """
 
     build: Build
     modules: tuple[str, ...] = ()
+    calls_per_sample: int | None = None
 
 
 def _arguments(stack: ExitStack, **settings: Any) -> dict[str, Any]:
@@ -112,11 +114,15 @@ WITH_SPAN_ALONE: Final = "everything, and a recording span"
 WITH_SPAN: Final = "everything, and a recording span and metrics"
 DATADOG: Final = "ddtrace"
 X_RAY: Final = "aws-xray-sdk"
+_HANDOVER: Final = 64
+"""Measurements wait for so many calls and go to the SDK together: each sample has one handover."""
 FAMILIES: Final[dict[str, Family]] = {
     "dynaguard": Family(_steps),
     "dynaguard, fast parse off": Family(partial(_steps, fast_parse=False)),
     "OpenTelemetry": Family(
-        _opentelemetry, ("opentelemetry.instrumentation.botocore", "opentelemetry.sdk")
+        _opentelemetry,
+        ("opentelemetry.instrumentation.botocore", "opentelemetry.sdk"),
+        _HANDOVER,
     ),
     DATADOG: Family(lambda _: {DATADOG: Datadog()}, ("ddtrace",)),
     X_RAY: Family(lambda _: {X_RAY: XRay()}, ("aws_xray_sdk",)),
@@ -135,7 +141,7 @@ def take_rounds(family: Family, rounds: int, seed: int) -> Samples:
         samples: Samples = {name: {} for name in layers}
         for operation in OPERATIONS:
             for name in _fit(layers, operation):
-                _sample(layers[name], operation, client)
+                _sample(layers[name], operation, client, 1)
                 samples[name][operation.name] = []
         # What was set up lives as long as the process; collections shall not go through it.
         gc.collect()
@@ -143,9 +149,10 @@ def take_rounds(family: Family, rounds: int, seed: int) -> Samples:
         order = random.Random(seed)
         for _ in range(rounds):
             for operation in OPERATIONS:
+                calls = family.calls_per_sample or operation.calls_per_sample
                 fit = _fit(layers, operation)
                 for name in order.sample(fit, len(fit)):
-                    taken_us = _sample(layers[name], operation, client)
+                    taken_us = _sample(layers[name], operation, client, calls)
                     samples[name][operation.name].append(taken_us)
         return samples
 
@@ -155,14 +162,14 @@ def _fit(layers: Iterable[str], operation: Operation) -> list[str]:
     return [name for name in layers if (name, operation.name) not in _UNFIT]
 
 
-def _sample(layer: Layer, operation: Operation, client: Any) -> float:
+def _sample(layer: Layer, operation: Operation, client: Any, calls: int) -> float:
     """CPU microseconds of one call. The first few calls register handlers and warm caches."""
     call = operation.of(client)
     layer.on()
     try:
         for _ in range(_WARM_CALLS):
             call()
-        return cpu_per_call_us(call, operation.calls_per_sample)
+        return cpu_per_call_us(call, calls)
     finally:
         layer.off()
 

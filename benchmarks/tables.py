@@ -27,6 +27,9 @@ _GROUPS = (
     "consumption",
     "masking",
 )
+_NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
+_UNTOLD = ", p99"
+"""The end of series that the page does not show, unless they are dynaguard's own."""
 _ABSENT = "(not measured yet)"
 _SHARES = "share of a bare GetItem"
 _RECORDING = "added by recording, over what OpenTelemetry adds"
@@ -136,14 +139,18 @@ def decisions() -> str:
     result = _load("decisions")
     if result is None:
         return _ABSENT
-    placed = [each for each in result.outcome.figures if each.x]
+    placed = [
+        each
+        for each in result.outcome.figures
+        if each.x and (each.series.startswith("dynaguard") or not each.series.endswith(_UNTOLD))
+    ]
     if not placed:
         return _listed(result)
     sizes = sorted({each.x for each in placed if each.x})
     series = dict.fromkeys(each.series for each in placed)
     found = {(each.series, each.x): each for each in placed}
     rows = [(name, *(_cell(found.get((name, size))) for size in sizes)) for name in series]
-    table = _table(("time of a decision", *(f"{size:,.0f}" for size in sizes)), rows)
+    table = _table(("", *(f"{size:,.0f}" for size in sizes)), rows)
     rest = [each for each in result.outcome.figures if not each.x]
     return f"{table}\n\n{_rows_of(rest)}" if rest else table
 
@@ -234,8 +241,17 @@ def _bar(figure: Figure) -> str:
 
 
 def _value(figure: Figure) -> str:
-    """The median with its unit."""
+    """The median with its unit; times in the unit that reads best."""
+    if figure.unit in _NANOSECONDS:
+        return _time(figure.median * _NANOSECONDS[figure.unit])
     return _number(figure.median, figure.unit) + _unit(figure.unit)
+
+
+def _time(time_ns: float) -> str:
+    """Three places, in the largest unit that is not larger than the time."""
+    unit = next((name for name in ("s", "ms", "us") if time_ns >= _NANOSECONDS[name]), "ns")
+    scaled = time_ns / _NANOSECONDS[unit]
+    return f"{scaled:.0f} {unit}" if scaled >= 100 else f"{scaled:.3g} {unit}"
 
 
 def _quartiles(figure: Figure) -> str:

@@ -39,7 +39,9 @@ def draw_calls(result: Result) -> str:
         panel(axes, result, operation.name)
         if place % 2:
             axes.set_yticklabels([])
-    figure.subplots_adjust(left=0.21, right=0.985, top=0.84, bottom=0.045, wspace=0.06, hspace=0.3)
+    figure.subplots_adjust(
+        left=0.21, right=0.985, top=0.825, bottom=0.045, wspace=0.06, hspace=0.36
+    )
     return style.svg_of(figure, "CPU of a whole call over a bare one, by operation and peer")
 
 
@@ -52,7 +54,7 @@ def panel(axes: Axes, result: Result, operation: str) -> None:
     ]
     style.bars(axes, rows)
     axes.axvline(1.0, color=style.INK, linewidth=1.2)
-    axes.set_title(operation)
+    axes.set_title(operation, pad=15)
     axes.set_xticks([0, 0.5, 1.0, 1.5])
     axes.set_xlim(0, longest(result) * 1.13)
     axes.text(1.0, -0.55, "bare", size=9, color=style.INK, ha="center", va="bottom")

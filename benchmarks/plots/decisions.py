@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Final
 
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from benchmarks.plots import style
 from benchmarks.results import Result
 
-_OURS: Final = "dynaguard"
+OURS: Final = "dynaguard"
 _TO_US: Final = {"ns": 1e-3, "us": 1.0, "ms": 1e3}
 _DASHES: Final = ("-", "--", ":", "-.")
 
@@ -21,50 +22,52 @@ def draw_decisions(result: Result) -> str:
         9.6,
         5.2,
         "Time of one decision, by number of statements",
-        "Median in microseconds, one thread; both axes are logarithmic. Lower is better.",
+        "Median, one thread; both axes are logarithmic. Lower is better.",
     )
-    axes = figure.add_subplot()
-    panel(axes, result)
+    panel(figure.add_subplot(), result)
     figure.subplots_adjust(left=0.075, right=0.79, top=0.84, bottom=0.11)
     return style.svg_of(figure, "Decision time against number of statements, by peer")
 
 
-def panel(axes: Axes, result: Result, *, only: tuple[str, ...] = ()) -> None:
-    """A line for each series, named at its end.
-
-    Args:
-        axes: Where.
-        result: The figures, with numbers of statements as `x` and times as units.
-        only: Beginnings of the series that are wanted; empty: all.
-    """
-    timed = [each for each in result.outcome.figures if each.x and each.unit in _TO_US]
-    series = dict.fromkeys(each.series for each in timed)
-    names = [name for name in series if not only or name.startswith(only)]
+def panel(axes: Axes, result: Result) -> None:
+    """A line for each engine, named at its end; ours twice, with and without what is remembered."""
     axes.set_xscale("log")
     axes.set_yscale("log")
     ends = []
-    peers = 0
-    for name in names:
-        points = sorted(
-            (each.x or 0.0, each.median * _TO_US[each.unit])
-            for each in timed
-            if each.series == name
-        )
-        is_ours = name.startswith(_OURS)
+    dashes = itertools.cycle(_DASHES)
+    for series in dict.fromkeys(each.series for each in result.outcome.figures):
+        if (name := _shown(series)) is None:
+            continue
+        is_ours = name.startswith(OURS)
+        dash = ("-" if series == f"{OURS}, warm" else "--") if is_ours else next(dashes)
         colour = style.OURS if is_ours else style.PEER
-        dash = "--" if is_ours and "defeated" in name else "-"
-        if not is_ours:
-            dash, peers = _DASHES[peers % len(_DASHES)], peers + 1
+        points = sorted(
+            (each.x or 0.0, each.median * _TO_US[each.unit]) for each in result.of_series(series)
+        )
         style.line_of(
             axes, points, color=colour, linestyle=dash, linewidth=2.2 if is_ours else 1.5
         )
-        ends.append((name, points[-1][0], points[-1][1], colour))
+        ends.append((name, *points[-1], colour))
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * 2)  # room for names
     _name_ends(axes, ends)
+    _ticks(axes)
+
+
+def _shown(series: str) -> str | None:
+    """What a series is called, None where it is not drawn."""
+    engine, _, kind = series.partition(", ")
+    if engine == OURS:
+        return series if kind in {"warm", "nothing remembered"} else None
+    return engine if kind == "warm" and engine != "floor" else None
+
+
+def _ticks(axes: Axes) -> None:
+    """A grid of decades."""
     axes.set_xlabel("statements")
     axes.grid(visible=True, which="major")
-    axes.set_xticks([10, 100, 1_000, 10_000, 100_000], ["10", "100", "1,000", "10,000", "100,000"])
+    sizes = [10, 100, 1_000, 10_000, 100_000]
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     low, high = axes.get_ylim()
     decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
     axes.set_yticks([10.0**power for power in decades], [_named_us(power) for power in decades])

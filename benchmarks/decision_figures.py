@@ -1,0 +1,83 @@
+"""Decision latency as figures: engines by number of statements, and ratios with their bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from benchmarks import decision_cost
+from benchmarks.pairing import is_quick
+from benchmarks.results import Figure, Outcome
+
+OURS: Final = "dynaguard"
+_TIMES: Final = {
+    "warm_p50_ns": ("warm", "ns"),
+    "warm_p99_ns": ("warm, p99", "ns"),
+    "fresh_p50_ns": ("nothing remembered", "ns"),
+    "fresh_p99_ns": ("nothing remembered, p99", "ns"),
+    "load_ms": ("loading", "ms"),
+    "first_ms": ("first decision after loading", "ms"),
+}
+"""Figures of an engine at a size: how their series is named, and their unit."""
+_BARS: Final = {
+    # Series, number of statements (None: any): the bar.
+    (f"{OURS}, nothing remembered", None): 10_000.0,  # ns
+    (f"{OURS}, first decision after loading", 10_000): 5.0,  # ms
+    ("warm / floor", None): 1.5,
+    ("warm / smallest", 100_000): 1.2,
+    (f"{OURS} / cedarpy, loading", 10_000): 1 / 50,
+}
+_LEAST: Final = {("cedarpy / dynaguard", 10): 500.0, ("cedarpy / dynaguard", 1_000): 10_000.0}
+_QUICK_SIZES: Final = (10, 1_000)
+
+
+def run() -> Outcome:
+    """Measures and translates."""
+    found = decision_cost.run(_QUICK_SIZES, rounds=3) if is_quick() else decision_cost.run()
+    left_out = {name: f"{name} is not installed" for name in found["missing"]}
+    figures = (*_times(found["engines"]), *_ratios(found["ratios"]), *_loading(found["engines"]))
+    return Outcome(figures, {"bound_s": decision_cost.BOUND_S}, left_out)
+
+
+def _times(engines: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[Figure]:
+    """Times of every engine, by kind and then by size."""
+    for engine, cell_by_size in engines.items():
+        for key, (kind, unit) in _TIMES.items():
+            for size, cell in cell_by_size.items():
+                if key in cell:
+                    yield _figure(f"{engine}, {kind}", int(size), unit, cell[key])
+
+
+def _ratios(ratios: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator[Figure]:
+    """Ratios within the run."""
+    for name, figure_by_size in ratios.items():
+        for size, figure in figure_by_size.items():
+            yield _figure(name, int(size), "ratio", figure)
+
+
+def _loading(engines: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[Figure]:
+    """Our loading over a peer's, at each size that both were loaded at."""
+    for size, cell in engines.get("cedarpy", {}).items():
+        own = engines[OURS].get(size, {})
+        if "load_ms" in cell and "load_ms" in own:
+            part = own["load_ms"]["median"] / cell["load_ms"]["median"]
+            same = {"median": part, "low": part, "high": part}
+            yield _figure(f"{OURS} / cedarpy, loading", int(size), "ratio", same)
+
+
+def _figure(series: str, size: int, unit: str, figure: Mapping[str, float]) -> Figure:
+    """One figure with its bar, if it has one."""
+    least = _LEAST.get((series, size))
+    bar = _BARS.get((series, size), _BARS.get((series, None)))
+    return Figure(
+        series,
+        f"{size:,} statements",
+        unit,
+        figure["median"],
+        figure["low"],
+        figure["high"],
+        int(figure.get("rounds", 1)),
+        bar=bar if least is None else least,
+        is_at_least=least is not None,
+        x=float(size),
+    )
