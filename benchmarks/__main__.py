@@ -16,9 +16,11 @@ from pathlib import Path
 
 from benchmarks.groups import GROUPS
 from benchmarks.pairing import QUICK
-from benchmarks.results import RESULTS, Figure, Result, machine, save, versions
+from benchmarks.results import CONTROL, RESULTS, Figure, Result, machine, save, versions
 
 _PLACES = {"ratio": ".3f", "share": ".4f"}
+_MOST_CONTROL = 0.05
+"""Quartiles of equal calls that are further apart tell of a busy machine."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -87,6 +89,12 @@ def _summary(results: list[Result], took_s: float) -> int:
     print(f"\n{barred - len(missed)} of {barred} bars held, {took_s / 60:.1f} minutes")
     for group, each in missed:
         print(f"  missed: {group}, {each.series}, {each.name}: {each.median:.4g} > {each.bar:g}")
+    for group, each in figures:
+        if each.name == CONTROL and each.high - each.low > _MOST_CONTROL:
+            spread = f"{each.low:.3f} to {each.high:.3f}"
+            print(
+                f"the machine is busy: equal {each.series} calls came out as {spread}; repeat {group}"
+            )
     if noisy:
         groups = ", ".join(dict.fromkeys(group for group, _ in noisy))
         print(f"{len(noisy)} figures are noisy; on a quiet machine repeat: {groups}")

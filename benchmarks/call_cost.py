@@ -37,12 +37,13 @@ from benchmarks.layers import (
 )
 from benchmarks.pairing import Ratio, cpu_per_call_us, is_quick, spread
 from benchmarks.policies import expression_policy, policy_document
+from benchmarks.results import CONTROL
 from benchmarks.stub import OPERATIONS, Operation, make_client
 
 PROCESSES: Final = 5
 ROUNDS: Final = 20
 BARE: Final = "bare"
-BARE_AGAIN: Final = "bare, once more"
+BARE_AGAIN: Final = CONTROL
 NO_POLICY: Final = "no policy (stamp and budget)"
 EVERYTHING: Final = "everything: + audit to a file"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.plain import figures_of
 from benchmarks.results import Figure, Outcome, figure_of
 
 
@@ -136,9 +137,7 @@ def _decisions() -> Outcome:
 def _imports() -> Outcome:
     from benchmarks import import_cost
 
-    share = import_cost.run()
-    row = Figure("import", "dynaguard after boto3", "share", share, share, share, 1, bar=0.1)
-    return Outcome((row,))
+    return Outcome(tuple(figures_of({"import": import_cost.run()}, {"import": 0.1})))
 
 
 def _memory() -> Outcome:

@@ -34,6 +34,8 @@ _MEASURED: Final = (
     "casbin",
     "vakt",
 )
+CONTROL: Final = "bare, once more"
+"""The name of figures that compare equal things: what differs from 1 is the machine."""
 _KNOWN_TO: Final = {"ratio": (0.02, 0.005), "share": (0.02, 0.005)}
 """By unit: a median that is not known to this share of itself, or to this much, is noisy."""
 _ELSE_KNOWN_TO: Final = (0.05, 0.0)

@@ -30,7 +30,7 @@ def draw_decisions(result: Result) -> str:
 
 
 def panel(axes: Axes, result: Result) -> None:
-    """A line for each engine, named at its end; ours twice, with and without what is remembered."""
+    """A line for each engine, named at its end; ours also with nothing remembered."""
     axes.set_xscale("log")
     axes.set_yscale("log")
     ends = []
