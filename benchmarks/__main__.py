@@ -89,12 +89,10 @@ def _summary(results: list[Result], took_s: float) -> int:
     print(f"\n{barred - len(missed)} of {barred} bars held, {took_s / 60:.1f} minutes")
     for group, each in missed:
         print(f"  missed: {group}, {each.series}, {each.name}: {each.median:.4g} > {each.bar:g}")
-    for group, each in figures:
+    for _, each in figures:
         if each.name == CONTROL and each.high - each.low > _MOST_CONTROL:
             spread = f"{each.low:.3f} to {each.high:.3f}"
-            print(
-                f"the machine is busy: equal {each.series} calls came out as {spread}; repeat {group}"
-            )
+            print(f"the machine is busy: equal calls of {each.series} came out as {spread}")
     if noisy:
         groups = ", ".join(dict.fromkeys(group for group, _ in noisy))
         print(f"{len(noisy)} figures are noisy; on a quiet machine repeat: {groups}")
