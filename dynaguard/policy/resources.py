@@ -1,21 +1,24 @@
-"""Which statements of one action can matter for a resource: an index over their resource patterns.
+"""What the resource of a request leaves to ask of the statements of one action.
 
-A pattern is filed under the last part of its ARN, where policies differ most (region and account
-are mostly wildcards): by its whole text when that has no wildcard, else by the literal text before
-the first wildcard or variable. What is found is then matched as a whole; patterns without such a
-text are tried each time.
+Statements with `Resource` are found by their patterns (`resource_index.py`). One with
+`NotResource` matches wherever none of its patterns does, so these tell where it does not. A
+pattern with variables is found by its shape, and stays a question to the context of each call.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from dynaguard.call import UNKNOWN, UNKNOWN_CHAR, UNKNOWN_RUN, ContextLookup
-from dynaguard.policy.patterns import ARN_PARTS, has_marks
+from dynaguard.call import UNKNOWN, ContextLookup
+from dynaguard.policy.resource_index import ResourceIndex
+from dynaguard.policy.statement_index import StatementIndex
 from dynaguard.policy.truth import Truth, any_of, negated
-from dynaguard.policy.variables import ArnTemplate, parse_template
+from dynaguard.policy.variables import ArnTemplate, parse_template, widened_text
+
+_CACHED_TEMPLATES: Final = 4096
 
 
 class Test(Protocol):
@@ -26,93 +29,6 @@ class Test(Protocol):
 
     def unknown_keys(self, lookup: ContextLookup, /) -> tuple[str, ...]:
         """What would settle it when it is not known; for messages, off the fast path."""
-
-
-class ResourcePattern:
-    """One resource pattern of one statement, parsed when it is first tried.
-
-    Attributes:
-        number: The statement's place in the document.
-        text: The pattern as written.
-    """
-
-    __slots__ = ("_has_variables", "_template", "number", "text")
-
-    def __init__(self, number: int, text: str, *, has_variables: bool) -> None:
-        self.number = number
-        self.text = text
-        self._has_variables = has_variables and "${" in text
-        self._template: ArnTemplate | None = None
-
-    @property
-    def template(self) -> ArnTemplate:
-        """The parsed pattern. Two threads may both parse it, with the same result."""
-        if self._template is None:
-            parsed = parse_template(self.text, has_variables=self._has_variables)
-            self._template = ArnTemplate(parsed)
-        return self._template
-
-    def file_name(self) -> tuple[str, bool]:
-        """The text that it is filed under, and whether that is the whole last part."""
-        literal = self.text.partition("${")[0] if self._has_variables else self.text
-        parts = literal.split(":", ARN_PARTS - 1)
-        if len(parts) < ARN_PARTS:
-            return "", False
-        head = parts[-1].partition("*")[0].partition("?")[0]
-        return head, not self._has_variables and len(head) == len(parts[-1])
-
-
-class ResourceIndex:
-    """The resource patterns of one action's statements; O(patterns) to build, once."""
-
-    __slots__ = ("_all", "_by_head", "_by_text", "_unfiled")
-
-    def __init__(self, patterns: Iterable[ResourcePattern]) -> None:
-        self._all = tuple(patterns)
-        self._by_text: dict[str, list[ResourcePattern]] = {}
-        by_head: dict[int, dict[str, list[ResourcePattern]]] = {}
-        self._unfiled: list[ResourcePattern] = []
-        for pattern in self._all:
-            name, is_whole = pattern.file_name()
-            if not name and not is_whole:
-                self._unfiled.append(pattern)
-            elif is_whole:
-                self._by_text.setdefault(name, []).append(pattern)
-            else:
-                by_head.setdefault(len(name), {}).setdefault(name, []).append(pattern)
-        self._by_head = tuple(sorted(by_head.items()))
-
-    def candidates(self, resource: str) -> Iterator[ResourcePattern]:
-        """Every pattern that could match.
-
-        Cost: O(lengths of heads + patterns found); O(patterns) where the last part is not known.
-        """
-        parts = resource.split(":", ARN_PARTS - 1)
-        if len(parts) < ARN_PARTS:
-            yield from self._all if has_marks(resource) else self._unfiled
-            return
-        yield from self._unfiled
-        last = parts[-1]
-        if has_marks(last):
-            yield from self._starting_like(last.partition(UNKNOWN_CHAR)[0])
-            return
-        yield from self._by_text.get(last, ())
-        for length, by_head in self._by_head:
-            yield from by_head.get(last[:length], ())
-
-    def _starting_like(self, start: str) -> Iterator[ResourcePattern]:
-        """Every filed pattern that could match a last part of which only the start is known."""
-        start = start.partition(UNKNOWN_RUN)[0]
-        for text, patterns in self._by_text.items():
-            if text.startswith(start):
-                yield from patterns
-        for length, by_head in self._by_head:
-            if length <= len(start):
-                yield from by_head.get(start[:length], ())
-                continue
-            for head, patterns in by_head.items():
-                if head.startswith(start):
-                    yield from patterns
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +63,20 @@ ALWAYS: Final = ResourceTest("", (), is_negated=True)
 """The test of a statement whose resource matches for certain."""
 
 
+@functools.lru_cache(maxsize=_CACHED_TEMPLATES)
+def arn_template(text: str, *, has_variables: bool) -> ArnTemplate:
+    """The parsed pattern. Only patterns in doubt, or with variables, are ever parsed."""
+    return ArnTemplate(parse_template(text, has_variables=has_variables))
+
+
 def match_resource(
-    resource: str, patterns: Sequence[ResourcePattern], *, is_negated: bool
+    resource: str, templates: Iterable[ArnTemplate], *, is_negated: bool
 ) -> ResourceTest | None:
     """What is left to ask about the resource of a statement.
 
     Args:
         resource: The resource of a request, marks included.
-        patterns: The statement's candidates; the rest of its patterns cannot match.
+        templates: The statement's candidates; the rest of its patterns cannot match.
         is_negated: Whether they come from `NotResource`.
 
     Returns:
@@ -162,8 +84,7 @@ def match_resource(
         test that tells.
     """
     left: list[ArnTemplate] = []
-    for pattern in patterns:
-        template = pattern.template
+    for template in templates:
         truth = template.shape.truth(resource)
         if truth and template.is_closed:
             return None if is_negated else ALWAYS
@@ -173,3 +94,107 @@ def match_resource(
     if not left:
         return ALWAYS if is_negated else None
     return ResourceTest(resource, tuple(left), is_negated)
+
+
+class ActionResources:
+    """The resource patterns of one action's statements; O(patterns) to build, once.
+
+    Args:
+        index: The index of the document.
+        numbers: The statements that are, or may be, for the action; ascending.
+    """
+
+    __slots__ = (
+        "_closed_complements",
+        "_index",
+        "_named",
+        "_open",
+        "_open_complements",
+        "_plain",
+        "_texts_by_shape",
+    )
+
+    def __init__(self, index: StatementIndex, numbers: Sequence[int]) -> None:
+        self._index = index
+        negated_ones = index.not_resources.intersection(numbers)
+        with_variables = index.with_variables.intersection(numbers)
+        if negated_ones or with_variables:
+            special = negated_ones | with_variables
+            plain: Sequence[int] = [number for number in numbers if number not in special]
+        else:
+            plain = numbers
+        pairs = self._patterns(plain)
+        self._open_complements = sorted(negated_ones & with_variables)
+        self._closed_complements = sorted(negated_ones - with_variables)
+        self._texts_by_shape: dict[tuple[int, str], list[str]] = {}
+        for number, text in self._patterns(sorted(with_variables - negated_ones)):
+            shape = widened_text(text)
+            self._texts_by_shape.setdefault((number, shape), []).append(text)
+        self._plain = ResourceIndex(pairs)
+        self._open = ResourceIndex(self._texts_by_shape, are_shapes=True)
+        self._named = ResourceIndex(self._patterns(self._closed_complements))
+
+    def _patterns(self, numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
+        """The resource patterns of statements, each with the statement's number."""
+        resources = self._index.resources
+        for number in numbers:
+            texts = resources[number]
+            if isinstance(texts, str):
+                yield number, texts
+            else:
+                for text in texts:
+                    yield number, text
+
+    def tests(self, resource: str) -> dict[int, ResourceTest]:
+        """What is left to ask of the resource by statement, where it matches or may.
+
+        Args:
+            resource: The resource of a request, marks included.
+
+        Cost: see `ResourceIndex.find`; and O(statements with `NotResource`).
+        """
+        found = self._plain.find(resource)
+        tests = dict.fromkeys(found.certain, ALWAYS)
+        doubtful = found.doubtful
+        if self._texts_by_shape:
+            for number, texts in self._open_patterns(resource):
+                doubtful.setdefault(number, []).extend(texts)
+        for number, texts in doubtful.items():
+            if number not in tests:
+                test = self._match(number, resource, texts)
+                if test is not None:
+                    tests[number] = test
+        if self._closed_complements or self._open_complements:
+            tests |= self._complements(resource)
+        return tests
+
+    def _open_patterns(self, resource: str) -> Iterator[tuple[int, list[str]]]:
+        """The patterns with variables that have the shape of a resource, by statement."""
+        found = self._open.find(resource)
+        for number, shapes in found.doubtful.items():
+            for shape in shapes:
+                yield number, self._texts_by_shape[number, shape]
+
+    def _complements(self, resource: str) -> Iterator[tuple[int, ResourceTest]]:
+        """What is left to ask of statements with `NotResource`."""
+        named = self._named.find(resource)
+        excluded = set(named.certain)
+        for number in self._closed_complements:
+            if number in excluded:
+                continue
+            texts = named.doubtful.get(number)
+            test = ALWAYS if texts is None else self._match(number, resource, texts)
+            if test is not None:
+                yield number, test
+        for number in self._open_complements:
+            texts = [text for _, text in self._patterns((number,))]
+            test = self._match(number, resource, texts)
+            if test is not None:
+                yield number, test
+
+    def _match(self, number: int, resource: str, texts: Iterable[str]) -> ResourceTest | None:
+        """What is left to ask of one statement, of which these patterns may match."""
+        has_variables = number in self._index.with_variables
+        templates = [arn_template(text, has_variables=has_variables) for text in texts]
+        is_negated = number in self._index.not_resources
+        return match_resource(resource, templates, is_negated=is_negated)

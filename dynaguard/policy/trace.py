@@ -13,7 +13,7 @@ from dynaguard.policy.conditions import compile_condition
 from dynaguard.policy.model import Condition, PolicyDocument, Statement
 from dynaguard.policy.patterns import action_truth
 from dynaguard.policy.principals import PrincipalClause
-from dynaguard.policy.resources import ALWAYS, ResourcePattern, match_resource
+from dynaguard.policy.resources import ALWAYS, arn_template, match_resource
 from dynaguard.policy.truth import Truth, all_of, any_of, negated
 
 
@@ -100,11 +100,10 @@ def _parts(
 
 def _resource_truth(statement: Statement, resource: str, lookup: ContextLookup) -> Truth:
     """Whether `Resource` (or `NotResource`) matches."""
-    patterns = [
-        ResourcePattern(number, text, has_variables=statement.has_variables)
-        for number, text in enumerate(statement.resources)
+    templates = [
+        arn_template(text, has_variables=statement.has_variables) for text in statement.resources
     ]
-    test = match_resource(resource, patterns, is_negated=statement.is_not_resource)
+    test = match_resource(resource, templates, is_negated=statement.is_not_resource)
     if test is None:
         return False
     return True if test is ALWAYS else test.holds(lookup)

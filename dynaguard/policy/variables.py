@@ -134,6 +134,21 @@ def widened(template: Template) -> Tokens:
     return tuple(Wild.RUN if isinstance(token, Variable) else token for token in template)
 
 
+def widened_text(text: str) -> str:
+    """A pattern's text with `*` for each variable: fits whatever the pattern can match.
+
+    `${*}` and its like become `*` too, which fits more than the sign itself.
+    """
+    if "'" in text:
+        # A brace in quotes closes nothing: worth a real parse.
+        tokens = widened(parse_template(text, has_variables=True))
+        return "".join(
+            token.value if isinstance(token, Wild) else token.replace("*", "?") for token in tokens
+        )
+    first, *others = text.split("${")
+    return "*".join((first, *(other.partition("}")[2] for other in others)))
+
+
 def variable_keys(template: Template) -> tuple[str, ...]:
     """The keys of its variables, as written."""
     return tuple(token.key for token in template if isinstance(token, Variable) and token.key)

@@ -29,7 +29,10 @@ from dynaguard.policy.model import (
 )
 
 ACCOUNTS: Final = ("1111", "2222")
-LASTS: Final = ("t/a", "t/ab", "t/b", "t/a/i/b", "t/a:b", "t/a*", "t/", "t/${k}", "b/a")
+LASTS: Final = (
+    *("t/a", "t/ab", "t/b", "t/a/i/b", "t/a:b", "t/a*", "t/", "t/${k}", "b/a"),
+    *("t/x-pii-y", "t/a-pii-", "t/b-frozen-a", "t/a-ab-b"),
+)
 ACTIONS: Final = ("ddb:GetItem", "ddb:PutItem", "ddb:Query", "s3:GetItem")
 ACTION_PATTERNS: Final = (
     *ACTIONS,
@@ -60,6 +63,12 @@ LAST_PATTERNS: Final = (
     "t/${none, 'a'}",
     "t/${many}",
     "t/a${*}",
+    "t/*-pii-*",
+    "*-pii-?",
+    "t/a*-frozen-*",
+    "*-ab-*",
+    "t/${team}-pii-*",
+    "t/*-${team}-b",
     "t/${",
     "t/${}",
 )
@@ -159,8 +168,9 @@ class Request:
 
 
 def random_document(rng: random.Random) -> PolicyDocument:
-    """A policy of up to eight statements."""
-    statements = tuple(_statement(rng, number) for number in range(rng.randint(0, 8)))
+    """A policy of up to eight statements, now and then of more."""
+    count = rng.randint(0, 8) if rng.random() < 0.9 else rng.randint(9, 30)
+    statements = tuple(_statement(rng, number) for number in range(count))
     return PolicyDocument(rng.choice(("deny", "deny", "deny", "allow")), None, statements)
 
 

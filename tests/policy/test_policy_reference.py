@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynaguard.call import Principal, Ruling, Verdict
-from dynaguard.policy import matcher, patterns, reference, residual, resources
+from dynaguard.policy import patterns, reference, residual, resource_index
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.model import PolicyDocument
+from dynaguard.policy.truth import any_of, negated
 from tests.policy.random_policies import Request, random_document, random_request
 
 # Sixteen decisions a seed: `make fuzz` compares a million.
@@ -55,6 +56,47 @@ def is_same(document: PolicyDocument, request: Request, got: Ruling, expected: R
     alone = replace(document, default="deny", statements=tuple(named))
     ruling = reference.rule(alone, request.authorization, request.principal, request.lookup)
     return (ruling.verdict, ruling.unknown_keys) == (got.verdict, got.unknown_keys)
+
+
+@pytest.fixture
+def _everything_filed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a single pattern with something in its midst is filed by two characters of it."""
+    monkeypatch.setattr(resource_index, "MAX_TRIED", 0)
+    monkeypatch.setattr(resource_index, "GRAM_LENGTH", 2)
+
+
+@pytest.mark.usefixtures("_everything_filed")
+def test_compiled_equals_reference_where_all_is_filed() -> None:
+    """They agree, too, where no pattern is merely tried; each way to find one is taken."""
+    taken = dict.fromkeys(("text", "head", "grams", "NotResource", "variables", "marks"), 0)
+
+    for document, request, got, expected in decided_cases(range(SEEDS)):
+        assert is_same(document, request, got, expected), (document, request, got, expected)
+        for way in ways_taken(document, request):
+            taken[way] += 1
+
+    assert min(taken.values()) > SEEDS, taken
+
+
+def ways_taken(document: PolicyDocument, request: Request) -> Iterator[str]:
+    """How the statements for an action are found, of those whose resource may match."""
+    asked = request.authorization
+    for each in document.statements:
+        named = any_of(patterns.action_truth(text, asked.action) for text in each.actions)
+        if (negated(named) if each.is_not_action else named) is False:
+            continue
+        for text in each.resources:
+            if each.is_not_resource:
+                yield "NotResource"
+            elif each.has_variables and "${" in text:
+                yield "variables"
+            elif patterns.arn_may_match(text, asked.resource):
+                last = text.split(":", 5)[-1]
+                is_wild = "*" in last or "?" in last
+                is_head = last.find("*") == len(last) - 1 and "?" not in last
+                yield "text" if not is_wild else "head" if is_head else "grams"
+                if patterns.has_marks(asked.resource):
+                    yield "marks"
 
 
 def test_compiled_equals_reference() -> None:
@@ -131,17 +173,56 @@ def _plant_allowing_doubt(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(residual.Residual, "_ruled_by_allow", plant)
 
 
-def _plant_short_prefix(patch: pytest.MonkeyPatch) -> None:
-    """Prefixes are looked up one character short."""
+def _plant_long_head(patch: pytest.MonkeyPatch) -> None:
+    """What stands before a final `*` is looked up one character too long."""
+    real = resource_index._Group.finish
 
-    class Short(resources.ResourceIndex):
-        def candidates(self, resource: str) -> Iterator[resources.ResourcePattern]:
-            last = resource.split(":", 5)[-1]
-            for pattern in super().candidates(resource):
-                if not last or pattern.file_name()[0] != last[:-1]:
-                    yield pattern
+    def plant(self: resource_index._Group) -> None:
+        real(self)
+        self._heads = tuple((length + 1, by_head) for length, by_head in self._heads)
 
-    patch.setattr(matcher, "ResourceIndex", Short)
+    patch.setattr(resource_index._Group, "finish", plant)
+
+
+def _plant_short_window(patch: pytest.MonkeyPatch) -> None:
+    """The last characters of a text are not looked at."""
+    real = resource_index.GramIndex.candidates
+    patch.setattr(resource_index.GramIndex, "candidates", lambda self, text: real(self, text[:-1]))
+
+
+def _plant_late_window(patch: pytest.MonkeyPatch) -> None:
+    """Characters are looked for one place behind where they can stand first."""
+    real = resource_index._grams
+
+    def plant(*args: Any) -> dict[str, int]:
+        return {gram: place + 1 for gram, place in real(*args).items()}
+
+    patch.setattr(resource_index, "_grams", plant)
+
+
+def _plant_ignored_deny(patch: pytest.MonkeyPatch) -> None:
+    """A Deny without conditions is overlooked where the answer is told at a glance."""
+    real = residual._constant
+
+    def plant(left: tuple[residual.OpenStatement, ...], default: Any) -> Ruling | None:
+        kept = tuple(
+            each for each in left if each.tests or each.ruling.verdict is not Verdict.DENY
+        )
+        return real(kept, default)
+
+    patch.setattr(residual, "_constant", plant)
+
+
+def _plant_hasty_constant(patch: pytest.MonkeyPatch) -> None:
+    """An Allow without conditions is taken for the answer beside a conditional Deny."""
+    real = residual._constant
+
+    def plant(left: tuple[residual.OpenStatement, ...], default: Any) -> Ruling | None:
+        allows = [each for each in left if each.ruling.verdict is Verdict.ALLOW and not each.tests]
+        ruling = real(left, default)
+        return allows[0].ruling if ruling is None and allows else ruling
+
+    patch.setattr(residual, "_constant", plant)
 
 
 def _plant_remembered_condition(patch: pytest.MonkeyPatch) -> None:
@@ -201,6 +282,7 @@ def _plant_wild_value(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(variables, "fill", plant)
 
 
+@pytest.mark.usefixtures("_everything_filed")
 @pytest.mark.parametrize(
     "plant",
     [
@@ -208,7 +290,11 @@ def _plant_wild_value(patch: pytest.MonkeyPatch) -> None:
         _plant_lost_approval,
         _plant_sufficient_approval,
         _plant_allowing_doubt,
-        _plant_short_prefix,
+        _plant_long_head,
+        _plant_short_window,
+        _plant_late_window,
+        _plant_ignored_deny,
+        _plant_hasty_constant,
         _plant_remembered_condition,
         _plant_forgotten_group,
         _plant_unknown_as_match,
