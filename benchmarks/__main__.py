@@ -70,7 +70,9 @@ def _run(name: str, *, is_quick: bool) -> Result:
 
 def _row(figure: Figure) -> str:
     """A figure with its spread, its bar and the verdict."""
-    places = _PLACES.get(figure.unit, ",.4g" if abs(figure.median) < 1_000 else ",.0f")
+    places = ",.4g" if abs(figure.median) < 1_000 else ",.0f"
+    if abs(figure.median) < 10:
+        places = _PLACES.get(figure.unit, places)
     values = [format(value, places) for value in (figure.median, figure.low, figure.high)]
     shown = f"{values[0]} [{values[1]} to {values[2]}]"
     unit = "" if figure.unit in _PLACES else f" {figure.unit}"

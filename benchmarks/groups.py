@@ -124,14 +124,9 @@ def _masking() -> Outcome:
 
 
 def _decisions() -> Outcome:
-    from benchmarks import decision_cost
+    from benchmarks import decision_figures
 
-    last = decision_cost.SIZES[-1]
-    rows = [
-        figure_of("warm", f"{size:,} statements", ratio, bar=1.2 if size == last else None)
-        for size, ratio in decision_cost.run().items()
-    ]
-    return Outcome(tuple(rows))
+    return decision_figures.run()
 
 
 def _imports() -> Outcome:
@@ -157,7 +152,7 @@ def _shares(series: str, found: Mapping[str, object], bar: float | Mapping[str, 
 
 GROUPS: Final[dict[str, Group]] = {
     "calls": Group("CPU of whole calls over bare ones, answers from memory", _calls),
-    "decisions": Group("A warm decision, over one with 10 statements", _decisions),
+    "decisions": Group("Latency of decisions, by number of statements", _decisions),
     "analysis": Group("Reading what a call needs, over a bare call", _analysis),
     "rate": Group("Calls a second, of eight threads together", _rate),
     "grants": Group("What grants add to a decision, over a bare GetItem", _grants),

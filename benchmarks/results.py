@@ -36,9 +36,11 @@ _MEASURED: Final = (
 )
 CONTROL: Final = "bare, once more"
 """The name of figures that compare equal things: what differs from 1 is the machine."""
-_KNOWN_TO: Final = {"ratio": (0.02, 0.005), "share": (0.02, 0.005)}
-"""By unit: a median that is not known to this share of itself, or to this much, is noisy."""
-_ELSE_KNOWN_TO: Final = (0.05, 0.0)
+_RATIOS: Final = ("ratio", "share")
+_KNOWN_TO: Final = (0.02, 0.005)
+"""A ratio whose median is not known to this share of itself, or to this much, is noisy."""
+_ELSE_KNOWN_TO: Final = 0.1
+"""The same of other figures that have a bar, and of ratios of ten and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,12 @@ class Figure:
 
     @property
     def is_noisy(self) -> bool:
-        """Whether the spread leaves the median too uncertain to quote."""
-        share, least = _KNOWN_TO.get(self.unit, _ELSE_KNOWN_TO)
-        return self.margin > max(share * abs(self.median), least)
+        """Whether the spread leaves the median too uncertain to quote; times are not quoted."""
+        share, least = _KNOWN_TO
+        if abs(self.median) >= 10 or self.unit not in _RATIOS:
+            share, least = _ELSE_KNOWN_TO, 0.0
+        is_quoted = self.unit in _RATIOS or self.bar is not None
+        return is_quoted and self.margin > max(share * abs(self.median), least)
 
     @property
     def is_close(self) -> bool:

@@ -25,7 +25,7 @@ def draw_decisions(result: Result) -> str:
         "Median, one thread; both axes are logarithmic. Lower is better.",
     )
     panel(figure.add_subplot(), result)
-    figure.subplots_adjust(left=0.075, right=0.79, top=0.84, bottom=0.11)
+    figure.subplots_adjust(left=0.075, right=0.765, top=0.84, bottom=0.11)
     return style.svg_of(figure, "Decision time against number of statements, by peer")
 
 
@@ -59,7 +59,8 @@ def _shown(series: str) -> str | None:
     engine, _, kind = series.partition(", ")
     if engine == OURS:
         return series if kind in {"warm", "nothing remembered"} else None
-    return engine if kind == "warm" and engine != "floor" else None
+    is_time = " / " not in engine and engine != "floor"
+    return engine if kind == "warm" and is_time else None
 
 
 def _ticks(axes: Axes) -> None:
