@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.pairing import count_of
 from benchmarks.plain import figures_of
 from benchmarks.results import Figure, Outcome, figure_of
 
@@ -129,10 +131,26 @@ def _decisions() -> Outcome:
     return decision_figures.run()
 
 
+def _loading() -> Outcome:
+    from benchmarks import loading_cost
+
+    found = loading_cost.run(count_of(loading_cost.REPEATS))
+    settings = {"statements": loading_cost.STATEMENTS}
+    return Outcome(tuple(figures_of(found, {})), settings, _absent("cedarpy"))
+
+
 def _imports() -> Outcome:
     from benchmarks import import_cost
 
-    return Outcome(tuple(figures_of({"import": import_cost.run()}, {"import": 0.1})))
+    found = import_cost.run(count_of(import_cost.REPEATS))
+    figures = tuple(figures_of({"over `import boto3`": found}, {}))
+    return Outcome(figures, {}, _absent("ddtrace", "aws_xray_sdk"))
+
+
+def _absent(*modules: str) -> dict[str, str]:
+    """Peers that are not installed."""
+    missing = (name for name in modules if importlib.util.find_spec(name) is None)
+    return {name: f"{name} is not installed" for name in missing}
 
 
 def _memory() -> Outcome:
@@ -163,6 +181,7 @@ GROUPS: Final[dict[str, Group]] = {
         "Evidence of cost and keys: a guarded call over a bare one", _consumption
     ),
     "span": Group("A recording span, over OpenTelemetry's own of botocore", _span),
-    "imports": Group("CPU of `import dynaguard` after `import boto3`, over that", _imports),
+    "loading": Group("Loading of 10,000 statements", _loading),
+    "imports": Group("CPU of imports and installation after `import boto3`, over it", _imports),
     "memory": Group("Memory of a policy, and growth of caches", _memory),
 }

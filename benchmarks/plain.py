@@ -1,7 +1,8 @@
 """Figures from plain data: nested mappings whose leaves are numbers, or medians with quartiles.
 
 A leaf may be a number, or a mapping with `median` and, if they are known, `low`, `high`, `pairs`
-and `bar`. The names on the way to it are its series; a name's ending tells the unit (`load_ms`).
+and `bar`. The names on the way to it are its series; an ending of name or series tells the unit
+(`load_ms`).
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ def figures_of(
         for key, value in data.items():
             yield from figures_of(value, bars, inner, str(key))
     elif (ratio := _ratio(data)) is not None:
-        unit, shown = _unit(name)
+        (unit, shown), (unit_of_series, series) = _unit(name), _unit(series)
         given = data.get("bar") if isinstance(data, Mapping) else None
         bar = given or bars.get(f"{series}: {shown}", bars.get(shown))
+        unit = unit or unit_of_series or "ratio"
         yield figure_of(series or shown, shown, ratio, unit=unit, bar=bar)
 
 
@@ -49,8 +51,8 @@ def _ratio(leaf: Any) -> Ratio | None:
 
 
 def _unit(name: str) -> tuple[str, str]:
-    """The unit that a name ends with, and the name as it is shown."""
+    """The unit that a name ends with, if any, and the name as it is shown."""
     for ending, unit in _UNITS.items():
         if name.endswith(ending):
             return unit, name.removesuffix(ending).replace("_", " ")
-    return "ratio", name.replace("_", " ")
+    return "", name.replace("_", " ")

@@ -68,7 +68,13 @@ def bars() -> str:
                 sign = "at least" if figure.is_at_least else "at most"
                 name = f"{figure.series}: {figure.name}"
                 rows.append(
-                    (result.group, name, _value(figure), f"{sign} {figure.bar:g}", verdict + doubt)
+                    (
+                        result.group,
+                        name,
+                        _value(figure),
+                        f"{sign} {_limit(figure)}",
+                        verdict + doubt,
+                    )
                 )
     return _table(("group", "figure", "measured", "bar", ""), rows) if rows else _ABSENT
 
@@ -76,7 +82,10 @@ def bars() -> str:
 def summary() -> str:
     """How many bars are held, and which are not."""
     found = [
-        (figure.is_held, f"{figure.series}, {figure.name} ({_value(figure)}, bar {figure.bar:g})")
+        (
+            figure.is_held,
+            f"{figure.series}, {figure.name} ({_value(figure)}, bar {_limit(figure)})",
+        )
         for result in _results()
         for figure in result.outcome.figures
         if figure.bar is not None
@@ -237,7 +246,15 @@ def _bar(figure: Figure) -> str:
     """The bar and whether it is held."""
     if figure.bar is None:
         return ""
-    return f"{figure.bar:g}, {'held' if figure.is_held else '**missed**'}"
+    return f"{_limit(figure)}, {'held' if figure.is_held else '**missed**'}"
+
+
+def _limit(figure: Figure) -> str:
+    """The bar itself, a time in the unit that reads best."""
+    if figure.bar is None:
+        return ""
+    factor = _NANOSECONDS.get(figure.unit)
+    return f"{figure.bar:g}{_unit(figure.unit)}" if factor is None else _time(figure.bar * factor)
 
 
 def _value(figure: Figure) -> str:

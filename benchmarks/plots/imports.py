@@ -28,5 +28,5 @@ def draw_imports(result: Result) -> str:
 
 def _colour(name: str) -> str:
     """Ours stands out."""
-    is_ours = "dynaguard" in name or name.startswith("install")
+    is_ours = "dynaguard" in name or name.startswith("install") or "bundle" in name
     return style.OURS if is_ours else style.PEER
