@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 from dynaguard.interruption import came_from_handler
 from dynaguard.scope import current_scope
+from dynaguard.values import dataclass
 
 ChangeKind = Literal[
     "grant created",

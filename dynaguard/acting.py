@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from dynaguard.boundary import Boundary
 from dynaguard.errors import ConfigurationError
 from dynaguard.scope import Scope, ScopeManager, check_name, new_correlation_id
 
@@ -77,6 +76,8 @@ def acting_as(
         "read_units": read_units,
         "write_units": write_units,
     }
+    from dynaguard.boundary import Boundary  # few processes draw any
+
     boundary = Boundary(
         kind="agent",
         name=name,

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from dynaguard.values import dataclass
 
 BoundaryKind = Literal["runbook", "agent", "task"]
 

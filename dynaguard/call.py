@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +23,7 @@ from dynaguard.caller import (
     PrincipalKind,
 )
 from dynaguard.scope import Scope
+from dynaguard.values import dataclass
 
 __all__ = [
     "NO_CREDENTIALS",

@@ -8,9 +8,10 @@ INVARIANT: no value in this module keeps a secret key or a session token.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from dynaguard.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

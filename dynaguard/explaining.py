@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dynaguard.assembly import Configuration, PolicySource, read_configuration
+from dynaguard.assembly import read_configuration
 from dynaguard.aws.analysis import authorizations, service_prefix
 from dynaguard.aws.context import ContextSource
 from dynaguard.aws.dynamodb.schemas import KeySchemas
@@ -24,11 +24,14 @@ from dynaguard.call import (
     Ruling,
     Verdict,
 )
+from dynaguard.configuration import Configuration
 from dynaguard.errors import ConfigurationError, readable_arn
 from dynaguard.identity.resolver import IdentityResolver
+from dynaguard.policy.bundle_statements import asking_statements
 from dynaguard.policy.decision import decide, denial_message
 from dynaguard.policy.describing import terms_text
 from dynaguard.policy.matcher import CompiledPolicy
+from dynaguard.policy.opening import PolicySource
 from dynaguard.policy.principals import views_of
 from dynaguard.policy.suggestion import nearest_allow, smallest_statements
 from dynaguard.policy.trace import ConsideredStatement, trace
@@ -334,7 +337,7 @@ class _Held:
 
 def _approvals(document: PolicyDocument, decision: Decision) -> tuple[str, ...]:
     """Whose approval each statement takes that requires one."""
-    terms_by_ref = {each.ref: each.approval for each in document.statements}
+    terms_by_ref = {each.ref: each.approval for each in asking_statements(document.statements)}
     asked = [(ref, terms_by_ref.get(ref)) for ref in decision.required_by]
     return tuple(f"{ref}: {terms_text(terms)}" for ref, terms in asked if terms is not None)
 

@@ -10,27 +10,15 @@ guard never sleeps, never sends and knows nothing of botocore: `hooks/` asks and
 
 from __future__ import annotations
 
+import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from dynaguard.accounting import Accounting
-from dynaguard.attempts import Attempts
-from dynaguard.authorising import Authorising
-from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
-from dynaguard.call import (
-    UNKNOWN_PRINCIPAL,
-    Authorization,
-    Call,
-    CredentialFacts,
-    Decision,
-    Status,
-    Verdict,
-)
-from dynaguard.concealment import Concealment
+from dynaguard.call import UNKNOWN_PRINCIPAL, Status, Verdict
 from dynaguard.errors import (
     ApprovalRequired,
     AuditUnavailable,
@@ -39,45 +27,27 @@ from dynaguard.errors import (
     PolicyDenied,
     TamperedRequest,
 )
+from dynaguard.forks import renew_after_fork
 from dynaguard.interruption import came_from_handler
-from dynaguard.lasting import Lasting
-from dynaguard.limiting import Limiting
-from dynaguard.loads import Loads
-from dynaguard.passage import Passage
-from dynaguard.policy.decision import denial_message
-from dynaguard.recording import Recording
 from dynaguard.settings import Mode, ResolvedSettings
 
 if TYPE_CHECKING:
-    from dynaguard.access.access import Access
+    from dynaguard.accounting import Accounting
+    from dynaguard.attempts import Attempts
     from dynaguard.audit.log import AuditLog
-    from dynaguard.aws.context import ContextSource
+    from dynaguard.authorising import Authorising
     from dynaguard.aws.dynamodb.schemas import KeySchemas
-    from dynaguard.budgets.budget import RetryBudgets
-    from dynaguard.consumption.consumption import Consumption
-    from dynaguard.identity.resolver import IdentityResolver
-    from dynaguard.masking import Masks
-    from dynaguard.policy.matcher import CompiledPolicy
+    from dynaguard.call import Authorization, Call, CredentialFacts, Decision
+    from dynaguard.concealment import Concealment
+    from dynaguard.fitting import Fitting, OwnSteps, Rooms
+    from dynaguard.lasting import Lasting
+    from dynaguard.limiting import Limiting
+    from dynaguard.passage import Passage
     from dynaguard.policy.model import PolicyDocument
+    from dynaguard.recording import Recording
     from dynaguard.telemetry.span import CallSpan
-    from dynaguard.telemetry.telemetry import Telemetry
 
 _RefusalT = TypeVar("_RefusalT", bound=PolicyDenied)
-
-
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """What a guard works with; a room that the settings switch off is None."""
-
-    resolver: IdentityResolver
-    telemetry: Telemetry
-    audit: AuditLog
-    context: ContextSource
-    access: Access
-    policy: CompiledPolicy | None = None
-    masks: Masks | None = None
-    budgets: RetryBudgets | None = None
-    consumption: Consumption | None = None
 
 
 @dataclass(slots=True)
@@ -90,12 +60,13 @@ class Counters:
     undecided_caught: int = 0
 
 
-@dataclass(slots=True)
 class Guard:
     """Guards calls by one policy and one set of settings. Made by `install()` and `attach()`.
 
     Usable as a context manager: `with dynaguard.install(...):` uninstalls at the end, unless an
     outer `install()` is still in force.
+
+    It is complete from its first call on: a process that makes none imports nothing for them.
 
     Attributes:
         resolved: The settings in force and where each came from.
@@ -108,79 +79,103 @@ class Guard:
         recording: What calls and changes in access leave behind.
         limiting: The limits of tasks' boundaries.
         lasting: Whether calls that have waited may still be sent.
+        new_passage, schemas, authorising, entry_steps: For its own use.
     """
 
-    resolved: ResolvedSettings
-    document: PolicyDocument | None
-    rooms: Rooms
-    counters: Counters = field(default_factory=Counters)
-    monotonic: Callable[[], float] = time.monotonic
-    release: Callable[[], None] | None = None
-    attempts: Attempts = field(init=False, repr=False)
-    concealment: Concealment | None = field(init=False, repr=False)
-    accounting: Accounting | None = field(init=False, repr=False)
-    recording: Recording = field(init=False, repr=False)
-    limiting: Limiting = field(init=False, repr=False)
-    lasting: Lasting = field(init=False, repr=False)
-    _schemas: KeySchemas | None = field(init=False, repr=False)
-    _authorising: Authorising = field(init=False, repr=False)
-    _entry_steps: tuple[Callable[[Passage], None], ...] = field(init=False, repr=False)
+    __slots__ = (
+        "__weakref__",
+        "_fit",
+        "_lock",
+        "_opened",
+        "accounting",
+        "attempts",
+        "authorising",
+        "concealment",
+        "counters",
+        "document",
+        "entry_steps",
+        "lasting",
+        "limiting",
+        "monotonic",
+        "new_passage",
+        "recording",
+        "release",
+        "resolved",
+        "rooms",
+        "schemas",
+    )
 
-    def __post_init__(self) -> None:
-        """Puts the list of steps together; only what the settings use is in it."""
-        rooms, settings = self.rooms, self.resolved.settings
-        consumption = rooms.consumption
-        knows_schemas = rooms.policy is not None or consumption is not None
-        self._schemas = schemas = rooms.context.schemas if knows_schemas else None
-        loads = Loads(schemas.partition_key if schemas is not None else None)
-        detail = settings.consumed_capacity
-        self.attempts = Attempts(
-            rooms.budgets,
-            loads,
-            monotonic=self.monotonic,
-            capacity_detail=None if detail == "off" else detail.upper(),
-            has_limits=consumption is not None and consumption.is_limiting,
-        )
-        self.accounting = accounting = (
-            Accounting(consumption, self._refusal, is_enforcing=settings.mode is Mode.ENFORCE)
-            if consumption is not None
-            else None
-        )
-        is_enforcing = settings.mode is Mode.ENFORCE
-        self.limiting = limiting = Limiting(self._refusal, is_enforcing=is_enforcing)
-        self.recording = Recording(
-            rooms.audit,
-            rooms.telemetry,
-            accounting,
-            limiting,
-            mode=settings.mode.value,
-            monotonic=self.monotonic,
-            note_failure=self._note_failure,
-        )
-        self.concealment = concealment = (
-            Concealment(rooms.masks, self._refusal) if rooms.masks is not None else None
-        )
-        self._authorising = authorising = Authorising(
-            rooms.resolver,
-            rooms.policy,
-            rooms.context,
-            rooms.access,
-            self._refuse,
-            limiting.check,
-        )
-        self.lasting = Lasting(authorising, self._refuse, self._record_denial, self._note_failure)
-        is_read = consumption is not None and consumption.reads_requests
-        is_kept = rooms.audit.is_on or rooms.telemetry.is_logging
-        is_decided = rooms.policy is not None or is_kept or is_read
-        awaits = rooms.masks is not None and rooms.masks.names_identities and rooms.resolver.asks
-        self._entry_steps = (
-            *((authorising.await_identity,) if awaits else ()),
-            *((concealment.unseal,) if concealment else ()),
-            authorising.authorise if is_decided else authorising.name_table,
-            *((concealment.plan, concealment.inspect) if concealment else ()),
-            *((accounting.check,) if accounting and accounting.has_limits else ()),
-            *((self._intend,) if rooms.audit.is_on and rooms.audit.mode == "required" else ()),
-        )
+    rooms: Rooms
+    attempts: Attempts
+    concealment: Concealment | None
+    accounting: Accounting | None
+    recording: Recording
+    limiting: Limiting
+    lasting: Lasting
+    new_passage: type[Passage]
+    schemas: KeySchemas | None
+    authorising: Authorising
+    entry_steps: tuple[Callable[[Passage], None], ...]
+
+    def __init__(
+        self,
+        resolved: ResolvedSettings,
+        document: PolicyDocument | None,
+        fit: Callable[[OwnSteps], Fitting],
+        *,
+        opened: AuditLog | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.resolved = resolved
+        self._opened = opened
+        self.document = document
+        self.counters = Counters()
+        self.monotonic = monotonic
+        self.release: Callable[[], None] | None = None
+        self._fit: Callable[[OwnSteps], Fitting] | None = fit
+        self.renew()
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """Lets a forked child complete a guard that another thread was completing."""
+        self._lock = threading.RLock()
+
+    def __getattr__(self, name: str) -> Any:
+        """What completing gives. Python asks here only while it is not there yet."""
+        if name in Guard.__slots__:
+            self.complete()
+            return object.__getattribute__(self, name)
+        raise AttributeError(f"a guard has no attribute `{name}`")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that calls need is there."""
+        return self._fit is None
+
+    def complete(self) -> None:
+        """Imports and builds what calls need, unless that was done. Thread-safe."""
+        with self._lock:
+            if self._fit is not None:
+                from dynaguard.fitting import OwnSteps
+
+                own = OwnSteps(
+                    self._refusal,
+                    self._refuse,
+                    self._record_denial,
+                    self._note_failure,
+                    self._intend,
+                )
+                for name, value in self._fit(own)._asdict().items():
+                    setattr(self, name, value)
+                self._fit = None
+
+    def end(self) -> None:
+        """Closes what is open: the audit log, the access store."""
+        log = self.rooms.audit if self.is_complete else self._opened
+        if log is not None:
+            log.close()
+        if self.is_complete and self.rooms.access.store is not None:
+            self.rooms.access.store.close()
 
     def __enter__(self) -> Self:
         """The guard itself; it is installed already."""
@@ -221,13 +216,13 @@ class Guard:
             GuardFailure: dynaguard failed and `on_error` is `deny`.
         """
         self.counters.decisions += 1
-        passage = Passage(call, UNKNOWN_PRINCIPAL, started_s or self.monotonic())
+        passage = self.new_passage(call, UNKNOWN_PRINCIPAL, started_s or self.monotonic())
         passage.needs, passage.span, passage.may_wait = needs, span, may_wait
         try:
             passage.principal = self.rooms.resolver.resolve(
                 call.credentials, call.scope, passage.started_s
             )
-            for step in self._entry_steps:
+            for step in self.entry_steps:
                 step(passage)
         except PolicyDenied as denial:
             self._record_denial(passage, denial)
@@ -246,6 +241,8 @@ class Guard:
             passage.decision = decision._replace(is_enforced=False)
             return
         passage.decision = decision
+        from dynaguard.policy.decision import denial_message  # few processes are refused anything
+
         message = denial_message(passage.call, passage.principal, decision)
         if decision.verdict is not Verdict.REQUIRE_APPROVAL:
             raise self._refusal(PolicyDenied, passage, message)
@@ -320,11 +317,11 @@ class Guard:
         Raises:
             PolicyDenied: They are another identity's, which may not make the call.
         """
-        if not self._authorising.is_another(passage, credentials):
+        if not self.authorising.is_another(passage, credentials):
             return
         passage.may_wait = False  # botocore is signing: the signature would be stale
         try:
-            self._authorising.authorise(passage)
+            self.authorising.authorise(passage)
         except PolicyDenied as denial:
             self._record_denial(passage, denial)
             raise
@@ -361,9 +358,11 @@ class Guard:
 
     def learn_schema(self, passage: Passage, parsed: Mapping[str, Any]) -> None:
         """Takes in the key schema that an answer tells. Never raises."""
-        schemas, decision = self._schemas, passage.decision
+        schemas, decision = self.schemas, passage.decision
         if schemas is None or decision is None or passage.call.service != "dynamodb":
             return
+        from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
+
         description = parsed.get(TELLING_OPERATIONS[passage.call.operation])
         name = description.get("TableName") if isinstance(description, Mapping) else None
         for need in decision.authorizations:
@@ -383,13 +382,14 @@ class Guard:
         )
 
     def leave(self, passage: Passage, status: Status, error_code: str | None = None) -> None:
-        """Records how the call ended, once: audit, log, then span and metrics."""
+        """Records how the call ended, once."""
         self.recording.leave(passage, status, error_code)
 
     def note_unsent(self, call: Call, started_s: float, error_code: str) -> None:
         """Records a call that failed before it could be decided, such as invalid parameters."""
         principal = self.rooms.resolver.resolve(call.credentials, call.scope)
-        self.leave(Passage(call, principal, started_s), Status.ERROR, error_code)
+        passage = self.new_passage(call, principal, started_s)
+        self.leave(passage, Status.ERROR, error_code)
 
     def _record_denial(self, passage: Passage, denial: PolicyDenied | GuardFailure) -> None:
         """Records a refusal in the deciding step itself: nothing later may be relied on."""

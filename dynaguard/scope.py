@@ -15,14 +15,17 @@ import re
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from dynaguard.boundary import Boundary
 from dynaguard.decorating import run_within
 from dynaguard.errors import ConfigurationError, nearest
+from dynaguard.values import dataclass
+
+if TYPE_CHECKING:
+    from dynaguard.boundary import Boundary
 
 MAX_CORRELATION_ID_LENGTH: Final = 64
 MAX_NAME_LENGTH: Final = 256

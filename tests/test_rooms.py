@@ -18,6 +18,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "dynaguard"
 ROOMS = (
+    "values",  # frozen values, made when they are first used
     "errors",
     "forks",  # objects whose locks a forked child makes anew
     "interruption",  # exceptions of the application's signal handlers
@@ -49,7 +50,10 @@ ROOMS = (
     "lasting",  # whether a call that has waited may still be sent; likewise
     "limiting",  # the limits of tasks' boundaries; likewise
     "recording",  # what calls and changes in access leave behind; likewise
+    "fitting",  # the parts of a guard, put together at its first call
     "guard",
+    "configuration",  # what settings and document say together
+    "building",  # the rooms of a guard, built at its first call
     "assembly",  # settings and documents made into a guard
     "explaining",  # the decision of a call that is not made
     "hooks",

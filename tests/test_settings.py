@@ -24,6 +24,7 @@ from tests.settings_cases import KEY, problems, resolve
 # A valid value of each setting that differs from its default, as an argument and in a variable.
 OTHER_VALUES: list[tuple[str, Any, str, Any]] = [
     ("policy", "p.toml", "p.toml", Path("p.toml")),
+    ("policy_verify_key_file", "policy.pem", "policy.pem", Path("policy.pem")),
     ("mode", "observe", "observe", Mode.OBSERVE),
     ("on_error", "allow", "allow", "allow"),
     ("audit", "stdout", "stdout", "stdout"),
@@ -74,6 +75,7 @@ BY_DOCUMENT = [
     if row[0]
     not in {
         "policy",
+        "policy_verify_key_file",
         "audit_sign_key_file",
         "mask_key",
         "mask_key_file",

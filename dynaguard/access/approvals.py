@@ -35,6 +35,7 @@ from dynaguard.access.walks import current_walk
 from dynaguard.call import ApprovalRef, Decision, StatementRef, Verdict
 from dynaguard.errors import AccessStoreError, TicketError
 from dynaguard.policy.advice import one_line
+from dynaguard.policy.bundle_statements import asking_statements
 from dynaguard.settings import Mode
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Approvals:
         self.runs = RunApprovals(asking, self._approvers)
         self._terms_by_ref = {
             statement.ref: statement.approval
-            for statement in (() if document is None else document.statements)
+            for statement in (() if document is None else asking_statements(document.statements))
             if statement.approval is not None
         }
         self._wait_s = wait_s

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dynaguard.access.access import Access
 from dynaguard.access.boundaries import Boundaries
 from dynaguard.access.clock import StrictClock, steady_s
+from dynaguard.policy.bundle_statements import asking_statements
 from dynaguard.policy.model import PolicyDocument
 from dynaguard.settings.table import Mode, Settings
 
@@ -52,11 +53,12 @@ def build_access(
 
 def _thresholds(document: PolicyDocument, monotonic: Callable[[], float]) -> Thresholds | None:
     """What goes without an approval; None where no statement has a threshold."""
-    if not any(each.approval and each.approval.threshold for each in document.statements):
+    asking = asking_statements(document.statements)
+    if not any(each.approval and each.approval.threshold for each in asking):
         return None
     from dynaguard.access.thresholds import Thresholds  # few documents need it
 
-    return Thresholds(document.statements, monotonic)
+    return Thresholds(asking, monotonic)
 
 
 def _grants(settings: Settings, store: AccessStore, clock: StrictClock) -> Grants:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from dynaguard.access.lives import has_ended
 from dynaguard.call import Authorization, Call, Decision, Principal, StatementRef, Verdict
 from dynaguard.errors import PolicySyntaxError
-from dynaguard.policy.loading import load_policy
 from dynaguard.policy.matcher import CompiledPolicy
 
 if TYPE_CHECKING:
@@ -152,6 +151,8 @@ def _made(kept: dict[str, _ValueT], text: str, make: Callable[[str], _ValueT]) -
 def _compile(text: str) -> CompiledPolicy:
     """IAM statements as a policy of their own: default deny, every service governed."""
     source = {"Version": "2012-10-17", "Statement": json.loads(text)}
+    from dynaguard.policy.loading import load_policy  # few processes draw boundaries
+
     return CompiledPolicy(load_policy(source, environ={}))
 
 

@@ -7,7 +7,6 @@ into a record.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -25,6 +24,7 @@ from dynaguard.call import (
 )
 from dynaguard.errors import readable_arn
 from dynaguard.scope import Scope
+from dynaguard.values import dataclass
 
 SCHEMA_VERSION: Final = 3
 """Version 1 had no chain: its `writer` tells service, pid and version alone. Version 2 had neither

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from dynaguard.errors import ConfigurationError
+from dynaguard.values import dataclass
 
 RECHECK_AFTER_S: Final = 1.0
 """How long a file that was removed or replaced may go unnoticed where records may be lost."""

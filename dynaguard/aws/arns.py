@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from dynaguard.call import UNKNOWN_ACCOUNT, UNKNOWN_RUN, Call
+from dynaguard.values import dataclass
 
 NAME_CHARS: Final = string.ascii_letters + string.digits + "_.-"
 """The characters of table, index and bucket names."""

@@ -6,7 +6,6 @@ Pure arithmetic over the clock readings passed in; not thread-safe, its owner ho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from dynaguard.budgets.classes import ClassRules
@@ -15,6 +14,7 @@ from dynaguard.budgets.tokens import TokenBucket
 from dynaguard.call import StatementRef
 from dynaguard.policy.model import BudgetStatement
 from dynaguard.scope import Priority
+from dynaguard.values import dataclass
 
 DEFAULT_STATEMENT: Final = BudgetStatement(ref=StatementRef(sid="default budget"))
 LATELY: Final = 25.0

@@ -14,7 +14,7 @@ import random as _random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from dynaguard.budgets import rulings
@@ -36,6 +36,7 @@ from dynaguard.forks import renew_after_fork
 from dynaguard.policy.model import BudgetStatement
 from dynaguard.policy.patterns import text_matches
 from dynaguard.scope import Priority, Scope
+from dynaguard.values import dataclass
 
 __all__ = ["Admission", "BucketKey", "BucketSnapshot", "RetryBudgets", "RetryRuling"]
 

@@ -5,11 +5,12 @@ A `[[budget]]` changes single numbers of its calls' class, and may choose the cl
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from dynaguard.policy.model import BudgetStatement
 from dynaguard.scope import Priority
+from dynaguard.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

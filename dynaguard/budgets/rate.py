@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from dynaguard.budgets.flow import Flow
+from dynaguard.values import dataclass
 
 CUT: Final = 0.6
 """Share of the anchor that is left after a cut: deep and rare wastes less than often."""

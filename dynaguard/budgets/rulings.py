@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dynaguard.budgets.bucket import DRIP_SHARE, Bucket, BucketKey
@@ -13,6 +12,7 @@ from dynaguard.budgets.load import MAX_RETRY_AFTER_S
 from dynaguard.budgets.signals import Signal
 from dynaguard.budgets.turns import tell_late
 from dynaguard.scope import Scope
+from dynaguard.values import dataclass
 
 MAX_CONFLICT_ATTEMPTS: Final = 5
 """Another request holds the item: after four repeats the application has to look at it."""

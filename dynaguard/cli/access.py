@@ -36,6 +36,7 @@ from dynaguard.cli.output import (
     print_json,
     reports_errors,
 )
+from dynaguard.cli.writing import write_whole
 from dynaguard.errors import AccessStoreError
 from dynaguard.hooks.access_clients import table_calls
 from dynaguard.settings import Settings
@@ -139,7 +140,7 @@ def sign_command(store: str | None, key_file: Path, to: Path, output: str) -> No
     signer = Signer(key_file)
     found = exported(_opened(*_location(store)), StrictClock())
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    _write(to, signed_text(found.records, signer, signed_at=now))
+    write_whole(to, signed_text(found.records, signer, signed_at=now).encode())
     if output == "json":
         print_json(
             {
@@ -251,14 +252,3 @@ def _print_status(found: dict[str, Any]) -> None:
         click.echo(f"alive: {living}; it answered in {found['answered_in_s']} s")
     for warning in found["warnings"]:
         click.echo(f"warning: {warning}")
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes a file whole or not at all: a guard may read it at any moment."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as err:
-        partial.unlink(missing_ok=True)
-        fail(f"`{path}` cannot be written ({err.strerror})")

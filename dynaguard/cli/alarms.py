@@ -25,7 +25,7 @@ from dynaguard.alarms.timing_options import timings_from
 from dynaguard.audit.log import read_records
 from dynaguard.cli.output import console, counted, fail, output_option, print_json, reports_errors
 from dynaguard.errors import nearest
-from dynaguard.policy.loading import load_policy
+from dynaguard.policy.opening import open_policy
 from dynaguard.runbooks.links import link_by_runbook
 
 _FORMATS: Final[dict[str, Callable[[AlarmPlan], dict[str, Any]]]] = {
@@ -201,7 +201,7 @@ def _subjects(
         if identities and not found.pairs:
             fail(_unknown(identities, sorted({pair.identity for pair in recorded.pairs})))
         return found
-    document = load_policy(policy, environ=os.environ)
+    document = open_policy(policy, environ=os.environ)
     allowed = policy_subjects(document, identities=identities, tables=tables, recorded=recorded)
     return merged(recorded, allowed).only(identities, tables)
 

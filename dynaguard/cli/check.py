@@ -7,23 +7,31 @@ import sys
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import click
 
+from dynaguard.assembly import policy_verifier
 from dynaguard.cli.output import FINDINGS, USAGE, console, counted, print_json
 from dynaguard.cli.sarif import findings_log, problems_log
 from dynaguard.errors import MissingExtraError, PolicySyntaxError, Problem
 from dynaguard.hooks.status import document_status
 from dynaguard.policy.lint import Finding, Severity, lint
-from dynaguard.policy.loading import load_policy
+from dynaguard.policy.model import PolicyDocument
+from dynaguard.policy.opening import open_policy
 from dynaguard.settings import resolve_settings
 
 _SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
 
 
-@click.command("check")
+@click.command("check", short_help="Checks a policy document or a bundle.")
 @click.argument("policy", type=click.Path())
+@click.option(
+    "--verify-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take only a bundle that is signed with this Ed25519 key (public, PEM).",
+)
 @click.option("--strict", is_flag=True, help="Let notes count like warnings.")
 @click.option(
     "--output",
@@ -32,8 +40,8 @@ _SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
     show_default=True,
     help="How to print the result.",
 )
-def command(policy: str, output: str, strict: bool) -> None:
-    """Checks a policy document and reports every problem at once.
+def command(policy: str, output: str, strict: bool, verify_key_file: Path | None) -> None:
+    """Checks a policy document, or a bundle, and reports every problem at once.
 
     Each problem names file, line, path and the nearest valid name. A document without problems is
     searched for what its author will not have meant: statements without effect, holes, wide
@@ -42,14 +50,7 @@ def command(policy: str, output: str, strict: bool) -> None:
     Exits 2 when the document could not be installed, 1 when an error or a warning was found.
     """
     try:
-        document = load_policy(policy, environ=os.environ)
-        resolve_settings(
-            {},
-            {},
-            document.settings,
-            document_source=document.source,
-            line_by_name=document.settings_line_by_name,
-        )
+        document = _opened(policy, verify_key_file)
     except PolicySyntaxError as err:
         _print_problems(policy, output, list(err.problems))
         sys.exit(USAGE)
@@ -61,6 +62,24 @@ def command(policy: str, output: str, strict: bool) -> None:
     _print_result(policy, output, document_status(document) or {}, findings)
     if any(strict or finding.severity != "note" for finding in findings):
         sys.exit(FINDINGS)
+
+
+def _opened(policy: str, verify_key_file: Path | None) -> PolicyDocument:
+    """The document, its statements read and its settings understood."""
+    verifier = None if verify_key_file is None else policy_verifier(verify_key_file)
+    document = open_policy(policy, environ=os.environ, verifier=verifier)
+    resolve_settings(
+        {},
+        {},
+        document.settings,
+        document_source=document.source,
+        line_by_name=document.settings_line_by_name,
+    )
+    if document.bundle is not None:
+        from dynaguard.policy.bundle_reading import check_bundle
+
+        check_bundle(document)
+    return document
 
 
 def _print_result(

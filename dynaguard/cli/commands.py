@@ -15,6 +15,7 @@ _MODULE_BY_COMMAND: Final = {
     "approvals": "dynaguard.cli.approvals",
     "audit": "dynaguard.cli.audit",
     "check": "dynaguard.cli.check",
+    "compile": "dynaguard.cli.compile",
     "demo": "dynaguard.cli.demo",
     "drill": "dynaguard.cli.drill",
     "explain": "dynaguard.cli.explain",

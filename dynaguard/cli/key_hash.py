@@ -7,9 +7,9 @@ import sys
 
 import click
 
-from dynaguard.assembly import mask_key
 from dynaguard.aws.dynamodb.values import key_text
 from dynaguard.cli.output import fail, output_option, print_json, reports_errors
+from dynaguard.configuration import mask_key
 from dynaguard.consumption.keys import KeyHasher, readable_hash
 from dynaguard.consumption.units import plain_name
 from dynaguard.settings import resolve_settings

@@ -74,7 +74,8 @@ def with_bootstrap(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _make_absolute(environment: dict[str, str]) -> None:
     """Paths stay right when a child changes its working directory."""
-    names = ["DYNAGUARD_POLICY", "DYNAGUARD_MASK_KEY_FILE", "DYNAGUARD_AUDIT_SIGN_KEY_FILE"]
+    names = ["DYNAGUARD_POLICY", "DYNAGUARD_POLICY_VERIFY_KEY_FILE"]
+    names += ["DYNAGUARD_MASK_KEY_FILE", "DYNAGUARD_AUDIT_SIGN_KEY_FILE"]
     audit = environment.get("DYNAGUARD_AUDIT")
     if audit and is_audit_path(audit):
         slash = "/" if audit.endswith("/") else ""

@@ -66,6 +66,8 @@ def _print_text(found: dict[str, Any]) -> None:
     else:
         revision = f", revision {policy['version']}" if policy["version"] else ""
         out.print(f"policy: {policy['source']}{revision}, sha256 {policy['digest'][:16]}")
+        if policy["bundle"] is not None:
+            out.print(f"        {_bundle_text(policy['bundle'])}", markup=False)
         nouns = ("statement", "mask", "budget", "capacity limit")
         counts = [counted(policy[f"{noun.replace(' ', '_')}s"], noun) for noun in nouns]
         out.print(f"        {', '.join(counts)}")
@@ -78,3 +80,14 @@ def _print_text(found: dict[str, Any]) -> None:
     out.print(f"botocore {found['botocore_version']}, patch points:")
     for label, state in found["patch_points"].items():
         out.print(f"  {label}: {'ready' if state == 'not wrapped' else state}")
+
+
+def _bundle_text(bundle: dict[str, Any]) -> str:
+    """The bundle that the policy came from, and who vouches for it."""
+    if bundle["key_id"] is None:
+        signed = "not signed"
+    elif bundle["is_verified"]:
+        signed = f"signed with the trusted key {bundle['key_id']}"
+    else:
+        signed = f"signed with key {bundle['key_id']}, which nothing checks here"
+    return f"from bundle {bundle['path']}, sha256 {bundle['sha256'][:16]}, {signed}"

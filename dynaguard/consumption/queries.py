@@ -8,11 +8,11 @@ from __future__ import annotations
 import enum
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from dynaguard.budgets.recent import Recent
 from dynaguard.call import Call, Outcome
+from dynaguard.values import dataclass
 
 MAX_PAGES: Final = 10
 """Pages of a read without `Limit` beyond which it counts as unbounded: 10 MB were read then."""

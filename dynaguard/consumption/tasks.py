@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from dynaguard.boundary import Boundary
 from dynaguard.budgets.recent import Recent
+from dynaguard.values import dataclass
 
 MAX_TASKS: Final = 4096
 """Tasks that are counted; one that was idle while so many others went on begins anew."""

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ParamValidationError
 
 from dynaguard.call import Status
-from dynaguard.hooks.events import CONTEXT_KEY
-from dynaguard.hooks.frames import LEFT_ALONE, Frame, current_frame
+from dynaguard.hooks.frames import CONTEXT_KEY, LEFT_ALONE, Frame, current_frame
 from dynaguard.hooks.measuring import is_stale
 from dynaguard.hooks.presigning import presigned
 from dynaguard.hooks.texts import hide_in_report

@@ -8,22 +8,18 @@ is the only thing that enforces: the wrappers notice a mask that did not run.
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
 from dynaguard.hooks.answers import read_answer, take_consumed
 from dynaguard.hooks.exemption import is_for_botocore
-from dynaguard.hooks.frames import LEFT_ALONE, current_frame
-from dynaguard.hooks.sensitive import sensitive_model
+from dynaguard.hooks.frames import CONTEXT_KEY, LEFT_ALONE, current_frame
 from dynaguard.hooks.undecided import decide_from_wire
 from dynaguard.masking.locations import ITEM_SERVICES
 
 if TYPE_CHECKING:
     from dynaguard.hooks.installation import Installation
     from dynaguard.passage import Passage
-
-CONTEXT_KEY: Final = "dynaguard"
-"""Key of the passage in botocore's request context."""
 
 
 class EventHandlers:
@@ -110,4 +106,6 @@ class EventHandlers:
         if service not in ITEM_SERVICES and is_for_botocore(service):
             passage.is_masked = True
             return
+        from dynaguard.hooks.sensitive import sensitive_model  # only where masks are
+
         self._installation.guard.mask(passage, parsed, lambda: sensitive_model(model))

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from dynaguard.passage import Passage
 
+CONTEXT_KEY: Final = "dynaguard"
+"""Key of the passage in botocore's request context."""
+
 
 class Frame:
     """One call of `_make_api_call` under way.

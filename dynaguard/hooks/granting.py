@@ -20,7 +20,7 @@ from dynaguard.hooks.lifecycle import current
 
 if TYPE_CHECKING:
     from dynaguard.access.store import AccessStore
-    from dynaguard.assembly import PolicySource
+    from dynaguard.policy.opening import PolicySource
     from dynaguard.settings import Settings
 
 

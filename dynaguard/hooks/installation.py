@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import weakref
 from contextlib import suppress
+from functools import cached_property, partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,10 @@ from botocore.exceptions import ClientError
 
 from dynaguard.call import Call, Status
 from dynaguard.errors import GuardFailure, PatchPointError, PolicyDenied
-from dynaguard.hooks import batch_writer, paging, retries, signing, useragent
-from dynaguard.hooks.clients import ClientFacts, ClientRegistry
-from dynaguard.hooks.events import CONTEXT_KEY, EventHandlers
+from dynaguard.hooks import batch_writer
 from dynaguard.hooks.exemption import is_exempt, is_within_another
-from dynaguard.hooks.fast_parsing import FastParsing
-from dynaguard.hooks.frames import Frame
-from dynaguard.hooks.logs import WithheldData
-from dynaguard.hooks.patching import Patch
+from dynaguard.hooks.frames import CONTEXT_KEY, Frame
+from dynaguard.hooks.patching import Patch, late
 from dynaguard.hooks.points import (
     AIO_POINTS,
     HOST_POINT,
@@ -34,22 +31,18 @@ from dynaguard.hooks.points import (
     USER_AGENT_POINT,
     PatchPoint,
 )
-from dynaguard.hooks.texts import hide_values
-from dynaguard.hooks.wrappers import SyncWrappers
 
 if TYPE_CHECKING:
     from dynaguard.guard import Guard
+    from dynaguard.hooks.clients import ClientFacts, ClientRegistry
+    from dynaguard.hooks.events import EventHandlers
+    from dynaguard.hooks.fast_parsing import FastParsing
+    from dynaguard.hooks.logs import WithheldData
+    from dynaguard.hooks.patching import Wrapper
+    from dynaguard.hooks.wrappers import SyncWrappers
     from dynaguard.passage import Passage
 
 _log = logging.getLogger("dynaguard")
-_OPTIONAL_WRAPPERS = {
-    PAGING_POINT: paging.iterate_pages,
-    USER_AGENT_POINT: useragent.to_string,
-    SIGNED_HEADERS_POINT: signing.headers_to_sign,
-    SIGNING_KEY_POINT: signing.sign,
-    HOST_POINT: signing.host_from_url,
-    LIMITER_POINT: retries.on_sending_request,
-}
 
 
 class Installation:
@@ -61,7 +54,6 @@ class Installation:
         is_stamping: Whether correlation ids go into requests.
         names_scope: Whether their User-Agent names job, run, stage and runbook too.
         is_masking: Whether masks are in force.
-        fast_parsing: Reads items of answers where botocore would read the same.
         attached: Clients covered although nothing global is installed.
         detached: Clients left alone although everything else is covered.
         patches: The wrapped methods by patch point.
@@ -72,16 +64,51 @@ class Installation:
         self.is_global = is_global
         self.is_stamping = guard.resolved.settings.stamp
         self.names_scope = guard.resolved.settings.stamp_scope
-        self.is_masking = guard.rooms.masks is not None
-        self.fast_parsing = FastParsing(is_on=guard.resolved.settings.fast_parse)
-        self._withheld_logs = WithheldData() if self.is_masking else None
-        self._clients = ClientRegistry()
+        masks = guard.document.masks if guard.document is not None else ()
+        self.is_masking = bool(masks) and guard.resolved.settings.mask
+        self._withheld_logs = _withheld_data() if self.is_masking else None
         self.attached: weakref.WeakSet[Any] = weakref.WeakSet()
         self.detached: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.handlers = EventHandlers(self)
         self.patches: dict[PatchPoint, Patch] = {}
         self._writer_patch: Patch | None = None
         self._has_detached = False
+
+    # --- what calls need; imported with the first of them ----------------------------------------
+
+    @cached_property
+    def handlers(self) -> EventHandlers:
+        """The handlers of botocore's events."""
+        from dynaguard.hooks.events import EventHandlers
+
+        return EventHandlers(self)
+
+    @cached_property
+    def fast_parsing(self) -> FastParsing:
+        """Reads items of answers where botocore would read the same."""
+        from dynaguard.hooks.fast_parsing import FastParsing
+
+        return FastParsing(is_on=self.guard.resolved.settings.fast_parse)
+
+    @cached_property
+    def _clients(self) -> ClientRegistry:
+        """What is known of each client."""
+        from dynaguard.hooks.clients import ClientRegistry
+
+        return ClientRegistry()
+
+    @cached_property
+    def _wrappers(self) -> SyncWrappers:
+        """Makes the wrappers of the patch points."""
+        from dynaguard.hooks.wrappers import SyncWrappers
+
+        return SyncWrappers(self)
+
+    def _wrapper(self, point: PatchPoint) -> Wrapper:
+        """What wraps a point."""
+        if point in OPTIONAL_POINTS:
+            return _optional_wrapper(point)
+        wrapper: Wrapper = getattr(self._wrappers, point.name)
+        return wrapper
 
     # --- putting in place and taking back ------------------------------------------------------
 
@@ -91,13 +118,12 @@ class Installation:
         Raises:
             PatchPointError: A point is missing or changed; nothing is wrapped then.
         """
-        wrappers = SyncWrappers(self)
         owners = {point: point.resolve() for point in SYNC_POINTS}
         for point, owner in owners.items():
-            self._wrap(point, owner, getattr(wrappers, point.name))
+            self._wrap(point, owner, late(partial(self._wrapper, point)))
         for point in OPTIONAL_POINTS:
             with suppress(PatchPointError):
-                self._wrap(point, point.resolve(), _OPTIONAL_WRAPPERS[point])
+                self._wrap(point, point.resolve(), late(partial(self._wrapper, point)))
         botocore.register_initializer(self._greet_session)
         if self._withheld_logs is not None:
             self._withheld_logs.install()
@@ -121,8 +147,9 @@ class Installation:
         botocore.unregister_initializer(self._greet_session)
         if self._withheld_logs is not None:
             self._withheld_logs.remove()
-        self.handlers.unregister_all()
-        self._clients = ClientRegistry()  # it remembers which emitters have handlers
+        if "handlers" in vars(self):
+            self.handlers.unregister_all()
+        vars(self).pop("_clients", None)  # it remembers which emitters have handlers
 
     def _wrap(self, point: PatchPoint, owner: type | ModuleType, wrapper: Any) -> None:
         """Wraps one point."""
@@ -156,8 +183,9 @@ class Installation:
     def _keep_batches(self, **_: Any) -> None:
         """boto3's batch writer keeps what it could not write, from when it is loaded."""
         owner = batch_writer.batch_writer_class()
-        is_wanted = bool(self.patches) and self.guard.attempts.is_on
-        if owner is not None and self._writer_patch is None and is_wanted:
+        if owner is None or self._writer_patch is not None or not self.patches:
+            return
+        if self.guard.attempts.is_on:
             self._writer_patch = Patch(owner, "_flush", batch_writer.flush)
             self._writer_patch.apply()
 
@@ -278,6 +306,8 @@ class Installation:
         With masks in force the values of the request come out of the error's text first.
         """
         if self.is_masking:
+            from dynaguard.hooks.texts import hide_values
+
             hide_values(err, params)
         status, code = status_and_code(err)
         passage = frame.passage
@@ -297,6 +327,28 @@ class Installation:
             self.guard.counters.failures += 1
             kind = type(failure).__name__
             _log.warning("a failed call of `%s` could not be recorded (%s)", operation, kind)
+
+
+def _optional_wrapper(point: PatchPoint) -> Wrapper:
+    """What wraps a point that botocore may lack."""
+    from dynaguard.hooks import paging, retries, signing, useragent
+
+    by_point: dict[PatchPoint, Wrapper] = {
+        PAGING_POINT: paging.iterate_pages,
+        USER_AGENT_POINT: useragent.to_string,
+        SIGNED_HEADERS_POINT: signing.headers_to_sign,
+        SIGNING_KEY_POINT: signing.sign,
+        HOST_POINT: signing.host_from_url,
+        LIMITER_POINT: retries.on_sending_request,
+    }
+    return by_point[point]
+
+
+def _withheld_data() -> WithheldData:
+    """Keeps botocore's debug log from showing what masks hide."""
+    from dynaguard.hooks.logs import WithheldData
+
+    return WithheldData()
 
 
 def status_and_code(err: BaseException) -> tuple[Status, str]:

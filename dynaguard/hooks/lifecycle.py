@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dynaguard.access.store import AccessStore
-    from dynaguard.access.table_calls import TableCalls
-    from dynaguard.assembly import Configuration, PolicySource
     from dynaguard.budgets.coordination import Coordinator
+    from dynaguard.configuration import Configuration
     from dynaguard.guard import Guard
     from dynaguard.hooks.installation import Installation
+    from dynaguard.policy.opening import PolicySource
     from dynaguard.settings import Mode
 
 _ClientT = TypeVar("_ClientT")
@@ -47,6 +47,7 @@ _state = _State()
 def install(
     policy: PolicySource | None = None,
     *,
+    policy_verify_key_file: str | os.PathLike[str] | None = None,
     mode: Mode | str | None = None,
     on_error: Literal["deny", "allow"] | None = None,
     audit: str | os.PathLike[str] | None = None,
@@ -95,9 +96,11 @@ def install(
     the document's `[settings]`, then from the defaults; see the settings page for each.
 
     Args:
-        policy: Path of a TOML, JSON or YAML document, or the document as a mapping. Not given:
-            `DYNAGUARD_POLICY`, then `dynaguard.toml` in the working directory, then no policy
-            (nothing is denied).
+        policy: Path of a TOML, JSON or YAML document or of a bundle (`*.dgb`), or the document as
+            a mapping. Not given: `DYNAGUARD_POLICY`, then `dynaguard.toml` in the working
+            directory, then no policy (nothing is denied).
+        policy_verify_key_file: A file with the Ed25519 public key; with it, only a bundle that
+            is signed with that key is taken as policy.
         mode: `enforce`, `observe` or `off`.
         on_error: `deny` or `allow` a call when dynaguard itself fails.
         audit: A file, a folder (with a slash at its end), `stdout`, `s3://BUCKET/PREFIX`,
@@ -183,9 +186,7 @@ def uninstall() -> None:
         if _state.end_receiving is not None:
             _state.end_receiving()
         if _state.guard is not None:
-            _state.guard.rooms.audit.close()
-            if _state.guard.rooms.access.store is not None:
-                _state.guard.rooms.access.store.close()
+            _state.guard.end()
         _state.end_receiving = None
         _state.configuration = _state.guard = _state.installation = None
         _state.depth = 0
@@ -259,40 +260,31 @@ def _install(
     )
     if _state.guard is not None:
         return _reuse(configuration, is_global=is_global)
-    from dynaguard.hooks.describing import describe_table
+    from dynaguard.hooks import late
     from dynaguard.hooks.installation import Installation
-    from dynaguard.hooks.shipping import ship_to
-    from dynaguard.hooks.sts import look_up_caller
 
     guard = build_guard(
         configuration,
         environ=os.environ,
-        lookup=look_up_caller,
-        describe=describe_table,
-        ship=ship_to,
-        table_calls=_table_calls,
+        lookup=late.look_up_caller,
+        describe=late.describe_table,
+        ship=late.ship_to,
+        table_calls=late.table_calls,
     )
     if not configuration.is_off:
         installation = Installation(guard, is_global=is_global)
         try:
             installation.apply()
         except BaseException:
-            guard.rooms.audit.close()
+            guard.end()
             raise
         _state.installation = installation
         settings = configuration.resolved.settings
         set_process_scope(process_scope(settings), find_trace(settings, os.environ))
-        _state.end_receiving = receive(guard.recording.note_change)
+        _state.end_receiving = receive(lambda change: guard.recording.note_change(change))  # noqa: PLW0108 - the attribute completes the guard
     guard.release = _release
     _state.configuration, _state.guard = configuration, guard
     return guard
-
-
-def _table_calls(region: str | None, endpoint_url: str | None) -> TableCalls:
-    """The calls of an access store in DynamoDB; imported only where there is one."""
-    from dynaguard.hooks.access_clients import table_calls
-
-    return table_calls(region, endpoint_url)
 
 
 def _reuse(configuration: Configuration, *, is_global: bool) -> Guard:

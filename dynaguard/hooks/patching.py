@@ -21,6 +21,33 @@ not read as `*more, **options`: one Python call per wrapped call, and no packing
 """
 
 
+def late(wrapper: Callable[[], Wrapper]) -> Wrapper:
+    """A wrapper that is made when the method is first called.
+
+    Until then what stands in the method's place knows only where to get it from; then the real
+    one takes its place, at its place in the chain of wrappers, and calls cost what they always do.
+
+    Args:
+        wrapper: Gives the wrapper; may import.
+    """
+
+    def make(wrapped: Callable[..., Any], patch: Patch) -> Callable[..., Any]:
+        made: Callable[..., Any] | None = None
+
+        def first(*args: Any, **options: Any) -> Any:
+            nonlocal made
+            if not patch.is_active:
+                return wrapped(*args, **options)
+            if made is None:  # two threads may both make one, which does the same
+                made = wrapper()(wrapped, patch)
+                patch.become(made, first)
+            return made(*args, **options)
+
+        return first
+
+    return make
+
+
 class Patch:
     """One wrapped method of one class; `apply()` and `remove()` it once each.
 
@@ -60,6 +87,16 @@ class Patch:
         self._original, self._ours = original, ours
         self.is_active = True
         setattr(self.owner, self.name, ours)
+
+    def become(self, ours: Callable[..., Any], before: Callable[..., Any]) -> None:
+        """Puts another function in the place of what stands for us, where that is outermost.
+
+        Beneath a peer's wrapper it stays, and calls the other.
+        """
+        functools.wraps(self._original)(ours)
+        if self.owner.__dict__[self.name] is before:
+            self._ours = ours
+            setattr(self.owner, self.name, ours)
 
     def remove(self) -> None:
         """Puts back exactly what was wrapped.

@@ -7,7 +7,6 @@ or changed is a `PatchPointError` at install, never a silent hole.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
@@ -15,6 +14,7 @@ from typing import Any, Final
 import botocore
 
 from dynaguard.errors import PatchPointError
+from dynaguard.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class PolicyStatus:
         digest: SHA-256 over all files read.
         version: Its `revision`, or None.
         statements, masks, budgets, capacity_limits, runbooks: How many it has.
+        bundle: The bundle that it was read from: its `path`, `sha256`, `key_id` (None: not
+            signed) and `is_verified`; None where it was read from its source.
     """
 
     source: str
@@ -41,6 +43,7 @@ class PolicyStatus:
     budgets: int
     capacity_limits: int
     runbooks: int
+    bundle: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,7 @@ def _policy_status(document: PolicyDocument | None) -> PolicyStatus | None:
         budgets=len(document.budgets),
         capacity_limits=len(document.capacity_limits),
         runbooks=len(document.runbooks),
+        bundle=None if document.bundle is None else dataclasses.asdict(document.bundle),
     )
 
 

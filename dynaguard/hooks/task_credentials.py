@@ -11,12 +11,12 @@ Source: botocore's `credentials.py` (1.34 to 1.44).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.access.lives import bound_scope
 from dynaguard.errors import PolicyDenied, SessionError
 from dynaguard.scope import Scope
+from dynaguard.values import dataclass
 
 if TYPE_CHECKING:
     from dynaguard.access.lives import TaskLife

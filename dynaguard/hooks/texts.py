@@ -13,8 +13,6 @@ from botocore.exceptions import ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 from botocore.validate import ParamValidator
 
-from dynaguard.masking.scrubbing import Scrubber, request_texts
-
 HIDDEN: Final = "<hidden>"
 
 
@@ -30,6 +28,8 @@ def hide_values(err: BaseException, params: Any) -> None:
     if isinstance(err, ResponseParserError):
         err.args = ("the answer cannot be parsed; its text is withheld, since masks are in force",)
         return
+    from dynaguard.masking.scrubbing import Scrubber, request_texts  # only where masks are
+
     scrubber = Scrubber(lambda: request_texts(params, None))
     err.args = tuple(scrubber.scrub(arg) if isinstance(arg, str) else arg for arg in err.args)
 

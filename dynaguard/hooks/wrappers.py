@@ -15,9 +15,9 @@ from dynaguard.budgets.signals import Signal
 from dynaguard.call import Status
 from dynaguard.hooks.attempting import SyncAttempting
 from dynaguard.hooks.credentials import access_key_id_of
-from dynaguard.hooks.events import CONTEXT_KEY
 from dynaguard.hooks.exemption import signing_calls
 from dynaguard.hooks.frames import (
+    CONTEXT_KEY,
     LEFT_ALONE,
     Frame,
     current_frame,

@@ -15,10 +15,10 @@ User Guide, Referencing permission sets in resource policies.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 
 from dynaguard.call import UNKNOWN_CHAR, UNKNOWN_RUN, PrincipalKind
+from dynaguard.values import dataclass
 
 _IDENTITY_ARN: Final = re.compile(
     r"arn:(?P<partition>[a-z0-9-]+):(?P<service>[a-z0-9-]+):[a-z0-9-]*:(?P<account>[0-9]{12}):"

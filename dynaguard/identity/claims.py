@@ -13,13 +13,14 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from dynaguard.policy.members import OIDC
 from dynaguard.scope import MAX_NAME_LENGTH
+from dynaguard.values import dataclass
 
 MAX_TOKEN_BYTES: Final = 65_536
 MAX_CLAIMS: Final = 256

@@ -10,13 +10,13 @@ import enum
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from cachetools import LRUCache
 
 from dynaguard.call import Principal
 from dynaguard.forks import renew_after_fork
+from dynaguard.values import dataclass
 
 MAX_FINDINGS: Final = 256
 """Findings that are shown; those of the identities found last."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +17,7 @@ from cachetools import LRUCache
 from dynaguard.call import CredentialFacts
 from dynaguard.forks import renew_after_fork
 from dynaguard.identity.arns import read_identity_arn
+from dynaguard.values import dataclass
 
 RETRY_AFTER_S: Final = 60.0
 MAX_WAIT_S: Final = 5.0

@@ -10,7 +10,7 @@ name, the name in STS's ARN, the sort of workload or key.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import Final
 
@@ -27,6 +27,7 @@ from dynaguard.identity.groups import Groups, Owners
 from dynaguard.identity.lookup import Caller
 from dynaguard.identity.surroundings import Surroundings, Workload, partition_of
 from dynaguard.policy.patterns import has_marks
+from dynaguard.values import dataclass
 
 _USER_KEY: Final = "AKIA"
 _TEMPORARY_KEY: Final = "ASIA"

@@ -12,11 +12,11 @@ Bitbucket Pipelines.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from dynaguard.call import UNKNOWN_ACCOUNT, UNKNOWN_RUN, PrincipalKind
 from dynaguard.identity.claims import printable
+from dynaguard.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,10 +47,15 @@ can be probed by filters, conditions and counts unless the policy denies that.
 Imports nothing of botocore and knows its parsed answers only as nested dicts and lists.
 """
 
-from dynaguard.masking.cursors import CursorFault, CursorSeals, binding_of
-from dynaguard.masking.marker import MARKER, find_marker
-from dynaguard.masking.masks import Masks
-from dynaguard.masking.plans import MaskedRequest, MaskPlan, Plan
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dynaguard.masking.cursors import CursorFault, CursorSeals, binding_of
+    from dynaguard.masking.marker import MARKER, find_marker
+    from dynaguard.masking.masks import Masks
+    from dynaguard.masking.plans import MaskedRequest, MaskPlan, Plan
 
 __all__ = [
     "MARKER",
@@ -63,3 +68,24 @@ __all__ = [
     "binding_of",
     "find_marker",
 ]
+_MODULE_BY_NAME = {
+    "CursorFault": "cursors",
+    "CursorSeals": "cursors",
+    "MARKER": "marker",
+    "MaskPlan": "plans",
+    "MaskedRequest": "plans",
+    "Masks": "masks",
+    "Plan": "plans",
+    "binding_of": "cursors",
+    "find_marker": "marker",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The names of the room's modules: who reads one of them need not import all."""
+    module = _MODULE_BY_NAME.get(name)
+    if module is None:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{module}"), name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from dynaguard.call import Principal
@@ -28,6 +27,7 @@ from dynaguard.masking.tree import Node, compile_tree
 from dynaguard.policy.model import MaskStatement, MaskStep, PathStep
 from dynaguard.policy.patterns import has_marks, text_matches
 from dynaguard.policy.principals import facts_of
+from dynaguard.values import dataclass
 
 MAX_PLANS: Final = 1024
 """Most plans kept; all are dropped when there would be more, and made again when needed."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from dynaguard.errors import ConfigurationError
 from dynaguard.masking.strategies import Strategy
 from dynaguard.policy.model import MaskStep, NamePattern, PathStep
+from dynaguard.values import dataclass
 
 if TYPE_CHECKING:
     from dynaguard.masking.detectors import Detection

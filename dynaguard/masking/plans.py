@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NamedTuple, Protocol
 
 from dynaguard.masking.cursors import CursorBinding, CursorSeals
@@ -11,6 +11,7 @@ from dynaguard.masking.locations import BY_TABLE, EACH, Place, table_name
 from dynaguard.masking.scrubbing import Scrubber, has_messages, request_texts
 from dynaguard.masking.tree import Node
 from dynaguard.masking.walk import Counts, Sink, mask_item, mask_items
+from dynaguard.values import dataclass
 
 MaskedCounts = Mapping[str | None, Counts]
 """Masked values by table (None where it is not known), and by path, strategy and detector."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from dynaguard.errors import ConfigurationError
@@ -18,6 +17,7 @@ from dynaguard.masking.registry import ShowPart, registered_strategy
 from dynaguard.masking.tokens import Kind, Tokenizer
 from dynaguard.policy.mask_section import CUSTOM
 from dynaguard.policy.model import MaskStatement
+from dynaguard.values import dataclass
 
 REDACTED: Final = MARKER + "redacted"
 """The token that tells nothing; also the stand-in for a value that is not understood."""

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dynaguard.errors import Problem, nearest
-from dynaguard.policy.lines import Path_
-from dynaguard.policy.reading import Source
+
+if TYPE_CHECKING:
+    from dynaguard.policy.lines import Path_  # its patterns are for the text of documents alone
+
+
+class Located(Protocol):
+    """What values stand in: a document as read, or a line of a bundle."""
+
+    @property
+    def name(self) -> str:
+        """How messages name it."""
+
+    def line(self, path: Path_, /) -> int:
+        """Line of a value, or of the nearest one around it; 0 when nothing is known."""
 
 
 @dataclass(slots=True)
 class Findings:
     """The problems found in one source until now, and helpers that find the common ones."""
 
-    source: Source
+    source: Located
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, path: Path_, message: str) -> None:

@@ -19,7 +19,6 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final, TypeVar
@@ -47,6 +46,7 @@ from dynaguard.policy.variables import (
     text_of,
     variable_keys,
 )
+from dynaguard.values import dataclass
 
 _TypedT = TypeVar("_TypedT")
 

@@ -10,7 +10,6 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
@@ -36,6 +35,7 @@ from dynaguard.policy.sections import (
     check_tables,
 )
 from dynaguard.policy.statements import StatementChecker
+from dynaguard.values import dataclass
 
 _KEYS: Final = (
     "$schema",
@@ -109,12 +109,18 @@ class _Included:
 class _Loader:
     """Loads one document; notes problems of all its files."""
 
-    def __init__(self, source: Source, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        environ: Mapping[str, str],
+        read_variables: dict[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self._source = source
         self._environ = environ
         self._findings = Findings(source)
         self._included_problems: list[Problem] = []
         self._variables: dict[str, str] = {}
+        self._read_variables = {} if read_variables is None else read_variables
 
     @property
     def problems(self) -> list[Problem]:
@@ -173,6 +179,7 @@ class _Loader:
             access_requests=check_access_requests(findings, data, names),
             context=check_context(findings, data.get("context", {})),
             environment=self._variables.get("environment"),
+            read_variables=self._read_variables,
             settings=settings,
             settings_line_by_name={
                 name: self._source.line(("settings", name)) for name in settings
@@ -188,7 +195,9 @@ class _Loader:
         findings = self._findings
         data = dict(self._source.data)
         findings.check_keys(data, (), _PACK_KEYS)
-        self._variables = {**self._resolve_variables(data.pop("variables", {})), **variables}
+        own = data.pop("variables", {})
+        left = {name: entry for name, entry in own.items() if name not in variables}
+        self._variables = {**self._resolve_variables(left), **variables}
         data = self._substitute(data, (), findings)
         checker = StatementChecker(findings, (), has_variables=True)
         return _Included(
@@ -274,6 +283,9 @@ class _Loader:
             self._findings.add(
                 path, f"environment variable `{variable}` is not set, set it or give a `default`"
             )
+        elif isinstance(value, str):
+            taken = self._read_variables.get(variable, ())
+            self._read_variables[variable] = tuple(dict.fromkeys((*taken, value)))
         return value
 
     def _substitute(self, value: Any, path: Path_, findings: Findings) -> Any:
@@ -327,7 +339,7 @@ class _Loader:
             return []
         read = read_source(pack_path(name.removeprefix(PACK_PREFIX)))
         source = Source(name, read.data, read.line_by_path, read.raw, read.folder)
-        loader = _Loader(source, self._environ)
+        loader = _Loader(source, self._environ, self._read_variables)
         included = loader.load_pack(self._variables)
         self._included_problems += loader.problems
         return [included]

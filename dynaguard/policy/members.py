@@ -8,8 +8,9 @@ hold more of them. Claims within claims are joined with a slash:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from dynaguard.values import dataclass
 
 OIDC: Final = "oidc:"
 SSO: Final = "sso:"

@@ -8,12 +8,13 @@ variables stay in the text and are resolved per call.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Any, Literal
 
 from dynaguard.call import StatementRef
 from dynaguard.scope import Priority
+from dynaguard.values import dataclass
 
 Effect = Literal["Allow", "Deny", "RequireApproval"]
 
@@ -290,13 +291,31 @@ class CapacityLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class BundleFacts:
+    """What is known of the bundle that a document was read from.
+
+    Attributes:
+        path: Its file as named by the user.
+        sha256: Over its content, hexadecimal.
+        key_id: The key that it is signed with, or None.
+        is_verified: Whether that signature was checked, with a key that this process trusts.
+    """
+
+    path: str
+    sha256: str
+    key_id: str | None = None
+    is_verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyDocument:
     """A whole document, its included IAM policies folded in.
 
     Attributes:
         default: Verdict for a governed call that no statement matches.
         govern: IAM service prefixes under the policy, lower case; None: every service.
-        statements: In document order, included policies after the document's own.
+        statements: In document order, included policies after the document's own. A tuple, or
+            what reads each from a bundle when it is asked for (`bundle_statements.py`).
         groups: Members by group name: ARN patterns, and claims (`members.py`).
         owners: Identities by the owner who answers for them; the first that names one counts.
         tables: Key schemas by table name.
@@ -312,6 +331,8 @@ class PolicyDocument:
             may last at most (`duration_s`); None: nobody may ask. It names a group at least.
         context: Further known context keys, values as text by key (as written).
         environment: `dev`, `staging`, `prod`: the variable `environment` of the document, or None.
+        read_variables: What `[variables]` took from the environment, by environment variable:
+            its value, or the defaults where it was not set.
         settings: The raw `[settings]` table; names are the arguments of `install()`.
         settings_line_by_name: Line of each of them, for messages.
         ignored_findings: Lint findings that the author has weighed: `DG204`, or `DG204:NoDeletes`
@@ -319,11 +340,13 @@ class PolicyDocument:
         version: The document's `revision`, or None (free text, shown by `status()`).
         source: The main file as named by the user, or `<policy>`.
         digest: SHA-256 (hex) over the bytes of all files read, in reading order.
+        bundle: The bundle that it was read from, or None. Two documents that differ in this alone
+            are equal.
     """
 
     default: Literal["allow", "deny"]
     govern: frozenset[str] | None
-    statements: tuple[Statement, ...] = ()
+    statements: Sequence[Statement] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     owners: Mapping[str, tuple[PrincipalPattern, ...]] = field(default_factory=dict)
     tables: Mapping[str, TableSchema] = field(default_factory=dict)
@@ -336,9 +359,11 @@ class PolicyDocument:
     access_requests: ApprovalTerms | None = None
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     environment: str | None = None
+    read_variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     settings_line_by_name: Mapping[str, int] = field(default_factory=dict)
     ignored_findings: frozenset[str] = frozenset()
     version: str | None = None
     source: str = "<policy>"
     digest: str = ""
+    bundle: BundleFacts | None = field(default=None, compare=False)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dynaguard.policy.collecting import Findings, hint
-from dynaguard.policy.lines import Path_
 from dynaguard.policy.members import SSO, SSO_FACTS, is_claim, read_claim
 from dynaguard.policy.model import PrincipalPattern
+
+if TYPE_CHECKING:
+    from dynaguard.policy.lines import Path_
 
 _SERVICE: Final = re.compile(r"[a-z0-9-]+$")
 _PARTITION: Final = re.compile(r"(?:aws(?:-[a-z]+)*|\*)$")

@@ -15,11 +15,11 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 
 from dynaguard.call import UNKNOWN_CHAR, UNKNOWN_RUN
 from dynaguard.policy.truth import Truth, all_of
+from dynaguard.values import dataclass
 
 ARN_PARTS: Final = 6
 """`arn`, partition, service, region, account, resource."""

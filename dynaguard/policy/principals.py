@@ -8,12 +8,11 @@ Source: IAM User Guide, IAM JSON policy elements: Principal, NotPrincipal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dynaguard.call import Principal
 from dynaguard.policy.model import PrincipalPattern
 from dynaguard.policy.patterns import parse_arn_pattern
 from dynaguard.policy.truth import Truth, any_of, negated
+from dynaguard.values import dataclass
 
 PrincipalFacts = tuple[tuple[str, ...], frozenset[str], bool, str | None]
 """All that a policy asks of a principal: ARNs, groups, whether these are all, account."""

@@ -10,12 +10,12 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from dynaguard.errors import PolicySyntaxError, Problem
 from dynaguard.policy.lines import Path_, json_lines, toml_lines
+from dynaguard.values import dataclass
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32

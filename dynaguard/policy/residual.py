@@ -14,7 +14,7 @@ Ours is what comes between: a statement that requires an approval beats every Al
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal, NamedTuple, final
 
 from dynaguard.call import UNKNOWN, ContextLookup, ContextValue, Principal, Ruling, Verdict
@@ -22,6 +22,7 @@ from dynaguard.policy.model import Effect, Statement
 from dynaguard.policy.principals import PrincipalClause, PrincipalFacts, facts_of
 from dynaguard.policy.resources import Test
 from dynaguard.policy.truth import Truth
+from dynaguard.values import dataclass
 
 Default = Literal["allow", "deny"]
 

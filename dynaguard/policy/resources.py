@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from dynaguard.call import UNKNOWN, ContextLookup
@@ -17,6 +16,7 @@ from dynaguard.policy.resource_index import ResourceIndex
 from dynaguard.policy.statement_index import StatementIndex
 from dynaguard.policy.truth import Truth, any_of, negated
 from dynaguard.policy.variables import ArnTemplate, parse_template, widened_text
+from dynaguard.values import dataclass
 
 _CACHED_TEMPLATES: Final = 4096
 

@@ -8,46 +8,78 @@ that is no candidate is never made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
+from typing import Protocol
 
+from dynaguard.policy.bundle_statements import LazyStatements
 from dynaguard.policy.model import Statement
+from dynaguard.values import dataclass
+
+Resources = Sequence[str | Sequence[str]]
+"""By number, the patterns of a statement: the text itself where there is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class StatementIndex:
+class StatementIndex(Protocol):
     """The statements of a document by action, and their resource patterns.
 
     A statement is a number here: its place in `PolicyDocument.statements`, from 0. Every list of
     numbers ascends and names each once; any sequence of `int` will do (a list, an `array`).
-
-    Attributes:
-        by_action: Numbers by action pattern without `*` and `?`, in lower case. Statements with
-            `NotAction` stand in `not_actions` alone.
-        by_wildcard: Numbers by action pattern with `*` or `?`, in lower case.
-        not_actions: For each distinct list of `NotAction` patterns (as written): the list, and
-            the numbers of the statements that have it.
-        resources: By number, the patterns of `Resource` or `NotResource` as written: the text
-            itself where there is one, else a sequence of them.
-        not_resources: Numbers of the statements with `NotResource`.
-        with_variables: Numbers of the statements where `${` in a resource pattern begins a
-            variable: `has_variables`, and a pattern that holds `${`.
 
     **Shape**: what JSON can hold, but for the sets: objects for the first two, pairs of lists for
     the third, lists for the others. Most statements have one resource: it stays a text, since a
     list of one takes longer to index.
     """
 
+    @property
+    def by_action(self) -> Mapping[str, Sequence[int]]:
+        """Numbers by action pattern without `*` and `?`, in lower case.
+
+        Statements with `NotAction` stand in `not_actions` alone.
+        """
+
+    @property
+    def by_wildcard(self) -> Mapping[str, Sequence[int]]:
+        """Numbers by action pattern with `*` or `?`, in lower case."""
+
+    @property
+    def not_actions(self) -> Sequence[tuple[Sequence[str], Sequence[int]]]:
+        """Each distinct list of `NotAction` patterns, as written, and who has it."""
+
+    @property
+    def resources(self) -> Resources:
+        """By number, the patterns of `Resource` or `NotResource` as written."""
+
+    @property
+    def not_resources(self) -> frozenset[int]:
+        """Numbers of the statements with `NotResource`."""
+
+    @property
+    def with_variables(self) -> frozenset[int]:
+        """Numbers of the statements where `${` in a resource pattern begins a variable.
+
+        These are `has_variables`, and have a pattern that holds `${`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class _MadeIndex:
+    """A `StatementIndex` made from statements at hand."""
+
     by_action: Mapping[str, Sequence[int]]
     by_wildcard: Mapping[str, Sequence[int]]
     not_actions: Sequence[tuple[Sequence[str], Sequence[int]]]
-    resources: Sequence[str | Sequence[str]]
+    resources: Resources
     not_resources: frozenset[int]
     with_variables: frozenset[int]
 
 
 def index_statements(statements: Iterable[Statement]) -> StatementIndex:
-    """The index of statements at hand. Cost: O(statements + different lists of actions)."""
+    """The index of statements at hand; those of a bundle bring theirs along.
+
+    Cost: O(statements + different lists of actions), O(1) for a bundle's.
+    """
+    if isinstance(statements, LazyStatements):
+        return statements.statement_index
     by_actions: dict[tuple[str, ...], list[int]] = {}
     by_not_actions: dict[tuple[str, ...], list[int]] = {}
     resources: list[str | tuple[str, ...]] = []
@@ -62,7 +94,7 @@ def index_statements(statements: Iterable[Statement]) -> StatementIndex:
         by_patterns = by_not_actions if statement.is_not_action else by_actions
         by_patterns.setdefault(statement.actions, []).append(number)
     by_action, by_wildcard = _by_pattern(by_actions)
-    return StatementIndex(
+    return _MadeIndex(
         by_action,
         by_wildcard,
         tuple(by_not_actions.items()),

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from dynaguard.call import StatementRef
-from dynaguard.policy.approval_section import check_approval
 from dynaguard.policy.collecting import Findings, hint, kind_of
-from dynaguard.policy.lines import Path_
 from dynaguard.policy.literals import (
     parse_bool,
     parse_bytes,
@@ -28,6 +26,9 @@ from dynaguard.policy.model import (
     Statement,
 )
 from dynaguard.policy.naming import check_principals, check_resource
+
+if TYPE_CHECKING:
+    from dynaguard.policy.lines import Path_
 
 _KEYS: Final = (
     "Sid",
@@ -226,6 +227,8 @@ class StatementChecker:
         """The `Approval` table: of `RequireApproval`, where it may be left out, alone."""
         place = (*path, "Approval")
         if effect == "RequireApproval":
+            from dynaguard.policy.approval_section import check_approval  # few statements do
+
             return check_approval(self._findings, table.get("Approval", {}), place, self._groups)
         if "Approval" in table and effect is not None:
             message = (

@@ -13,7 +13,6 @@ Source: IAM User Guide, IAM policy elements: Variables and tags.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from dynaguard.call import UNKNOWN, ContextLookup
@@ -28,6 +27,7 @@ from dynaguard.policy.patterns import (
     split_arn,
 )
 from dynaguard.policy.truth import Truth
+from dynaguard.values import dataclass
 
 _SIGNS: Final = frozenset("*?$")
 

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from typing import Final
-
-from opentelemetry.trace import INVALID_SPAN, get_current_span
 
 from dynaguard.scope import FindTrace
 
@@ -65,9 +64,13 @@ def xray_trace_id(text: str | None) -> str:
 
 def _current_trace_id() -> str:
     """The trace of OpenTelemetry's current span, a remote parent included; else empty."""
+    # Where nobody imported it there is no span, and importing it takes a while.
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return ""
     try:
-        span = get_current_span()
-        trace_id = 0 if span is INVALID_SPAN else span.get_span_context().trace_id
+        span = trace.get_current_span()
+        trace_id = 0 if span is trace.INVALID_SPAN else span.get_span_context().trace_id
     except Exception:  # noqa: BLE001 - another library's span: the call gets an id of its own
         return ""
     return f"{trace_id:032x}" if trace_id else ""

@@ -38,7 +38,7 @@ class RunMasks:
     def __init__(
         self, statements: tuple[MaskStatement, ...], guard: Guard, principal: Principal
     ) -> None:
-        from dynaguard.assembly import mask_key
+        from dynaguard.configuration import mask_key
 
         key = mask_key(guard.resolved.settings) if statements else None
         self._masks = Masks(statements, key=key) if statements else None

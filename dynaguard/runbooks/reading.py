@@ -73,7 +73,7 @@ def read_runbook(source: str | os.PathLike[str] | Mapping[str, Any]) -> Runbook:
     """
     read = _source(source)
     findings = Findings(read)
-    runbook = _Reader(findings).runbook()
+    runbook = _Reader(findings, read.data).runbook()
     if not isinstance(source, Mapping):
         runbook = replace(runbook, source=read.name, directory=read.folder)
     digests = _python_digests(findings, runbook)
@@ -102,9 +102,9 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
 class _Reader:
     """Reads the sections of one document; notes their problems."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, data: Mapping[str, Any]) -> None:
         self._findings = findings
-        self._data = findings.source.data
+        self._data = data
 
     def runbook(self) -> Runbook:
         """The runbook; only good where no problem was noted."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from dynaguard.boundary import Boundary
 from dynaguard.errors import ConfigurationError
 from dynaguard.scope import Scope
+from dynaguard.values import dataclass
 
 MAX_SCOPE_CHARACTERS: Final = 32_000
 """What every system takes in one variable (Windows: 32,767)."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from dynaguard.errors import nearest
+from dynaguard.values import dataclass
 
 _SUFFIXES: Final = (".sqlite", ".sqlite3", ".db")
 _SIGNED_SUFFIX: Final = ".json"

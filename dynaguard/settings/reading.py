@@ -15,8 +15,6 @@ from typing import Final
 
 from dynaguard.errors import nearest
 from dynaguard.scope import MAX_NAME_LENGTH, sanitise_correlation_id
-from dynaguard.settings.carried import Unreadable, read_scope_text
-from dynaguard.settings.locations import is_store_path, read_store_location
 from dynaguard.settings.table import MIN_BYTES, MIN_MASK_KEY_LENGTH, Kind, Setting
 
 _MAX_SHOWN_LENGTH: Final = 40
@@ -94,8 +92,10 @@ def read_document_value(setting: Setting, value: object, folder: Path | None) ->
 
 def _within(folder: Path, setting: Setting, found: object) -> object:
     """A value with its relative path beginning at a document's folder."""
-    if setting.kind is Kind.ACCESS_STORE and isinstance(found, str) and is_store_path(found):
-        return str(folder / found)
+    if setting.kind is Kind.ACCESS_STORE and isinstance(found, str):
+        from dynaguard.settings.locations import is_store_path
+
+        return str(folder / found) if is_store_path(found) else found
     return folder / found if isinstance(found, Path) else found
 
 
@@ -210,6 +210,8 @@ def _read_access_store(value: object) -> object:
     """A location, or something that keeps records."""
     if callable(getattr(value, "change_token", None)):
         return value
+    from dynaguard.settings.locations import read_store_location  # few processes have a store
+
     text = _read_path_text(value)
     try:
         read_store_location(text)
@@ -220,6 +222,8 @@ def _read_access_store(value: object) -> object:
 
 def _read_scope(value: object) -> object:
     """A scope that a parent process handed on."""
+    from dynaguard.settings.carried import Unreadable, read_scope_text  # few processes get one
+
     try:
         return read_scope_text(_text_of(value, "a scope"))
     except Unreadable as err:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -30,6 +30,7 @@ from dynaguard.settings.table import (
     Setting,
     Settings,
 )
+from dynaguard.values import dataclass
 
 _Source = Literal["argument", "environment", "document"]
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -158,6 +159,7 @@ def resolve_settings(
     document: Mapping[str, object] = _NOTHING,
     *,
     document_source: str = "",
+    document_folder: Path | None = None,
     line_by_name: Mapping[str, int] = _NOTHING,
 ) -> ResolvedSettings:
     """The settings that arguments, environment and document give together.
@@ -168,6 +170,7 @@ def resolve_settings(
         document: The `[settings]` table of the policy document.
         document_source: The document's file as named by the user; relative paths in the table
             start in that file's folder.
+        document_folder: Where they start instead: of a bundle, its own folder.
         line_by_name: Line of each name of `document`, for messages.
 
     Returns:
@@ -181,7 +184,7 @@ def resolve_settings(
     for given in chain(
         _given_by_arguments(arguments),
         _given_by_environment(environ),
-        _given_by_document(document, document_source, line_by_name),
+        _given_by_document(document, document_source, document_folder, line_by_name),
     ):
         collected.take(given)
     collected.keep_one_mask_key()
@@ -240,11 +243,15 @@ def _given_by_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
 
 
 def _given_by_document(
-    document: Mapping[str, object], source: str, line_by_name: Mapping[str, int]
+    document: Mapping[str, object],
+    source: str,
+    folder: Path | None,
+    line_by_name: Mapping[str, int],
 ) -> Iterator[_Given]:
     """The entries of `[settings]`."""
     source = source or "<policy>"
-    folder = None if source.startswith("<") else Path(source).parent
+    if folder is None and not source.startswith("<"):
+        folder = Path(source).parent
     for name, value in document.items():
         line = line_by_name.get(name, 0)
         place = f"{source}:{line}: settings.{name}" if line else f"{source}: settings.{name}"

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dynaguard.scope import MAX_NAME_LENGTH
+from dynaguard.values import dataclass
 
 _ECS_URI: Final = "ECS_CONTAINER_METADATA_URI_V4"
 _FARGATE_CONTAINER: Final = re.compile(r"([0-9a-f]{32})-[0-9]+")

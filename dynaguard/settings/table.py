@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from dynaguard.scope import MAX_CORRELATION_ID_LENGTH, Priority
-from dynaguard.settings.carried import CarriedScope
+from dynaguard.values import dataclass
+
+if TYPE_CHECKING:
+    from dynaguard.settings.carried import CarriedScope
 
 ENV_PREFIX: Final = "DYNAGUARD_"
 POLICY_FILE_NAME: Final = "dynaguard.toml"
@@ -44,6 +47,7 @@ class Settings:
     """
 
     policy: Path | None = None
+    policy_verify_key_file: Path | None = None
     mode: Mode = Mode.ENFORCE
     on_error: Literal["deny", "allow"] = "deny"
     audit: str = "off"
@@ -166,6 +170,13 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Kind.PATH,
         f"The policy document. Without it, `{POLICY_FILE_NAME}` in the working directory; without "
         "that, nothing is denied.",
+        is_in_document=False,
+    ),
+    _row(
+        "policy_verify_key_file",
+        Kind.PATH,
+        "A file with the Ed25519 public key (PEM). With it, only a [bundle](../bundles.md) that "
+        "is signed with that key is taken as policy; a plain document, or none, is refused.",
         is_in_document=False,
     ),
     _row(

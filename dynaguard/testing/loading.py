@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from dynaguard.errors import PolicySyntaxError, Problem
 from dynaguard.policy.collecting import Findings
-from dynaguard.policy.loading import load_policy
 from dynaguard.policy.model import PolicyDocument
+from dynaguard.policy.opening import open_policy
 from dynaguard.policy.reading import read_source
 from dynaguard.testing.cases import Case
 from dynaguard.testing.entries import CaseReader
@@ -102,7 +102,7 @@ class _Policies:
 
     def _load(self, source: Any, path: tuple[str | int, ...]) -> PolicyDocument | None:
         try:
-            return load_policy(source, environ=os.environ)
+            return open_policy(source, environ=os.environ)
         except PolicySyntaxError as err:
             is_inline = isinstance(source, dict)
             for problem in err.problems:

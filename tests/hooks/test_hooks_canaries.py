@@ -87,7 +87,7 @@ def metrics(monkeypatch: pytest.MonkeyPatch) -> InMemoryMetricReader:
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], shutdown_on_exit=False)
     monkeypatch.setattr(
-        "dynaguard.assembly.Telemetry", functools.partial(Telemetry, meter_provider=provider)
+        "dynaguard.building.Telemetry", functools.partial(Telemetry, meter_provider=provider)
     )
     return reader
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from dynaguard.aws.dynamodb.expressions.paths import Path, read_path
 from dynaguard.aws.dynamodb.expressions.tokens import ExpressionCursor, ExpressionError
+from dynaguard.values import dataclass
 
 _COMPARATORS: Final = frozenset({"=", "<>", "<", "<=", ">", ">="})
 _ARGUMENTS_BY_TEST: Final = {

@@ -10,7 +10,7 @@ Source: Amazon DynamoDB Developer Guide, PartiQL statements, functions and opera
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -25,6 +25,7 @@ from dynaguard.aws.dynamodb.partiql.conditions import (
 )
 from dynaguard.aws.dynamodb.partiql.terms import UNFIXED, TermReader
 from dynaguard.aws.dynamodb.partiql.tokens import NotUnderstood, read_tokens
+from dynaguard.values import dataclass
 
 _COMPARATORS: Final = frozenset({"=", "<>", "!=", "<", "<=", ">", ">="})
 

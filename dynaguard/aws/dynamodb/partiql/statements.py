@@ -12,7 +12,6 @@ Source: Amazon DynamoDB Developer Guide, PartiQL - a SQL-compatible query langua
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from dynaguard.aws.dynamodb.cursor import Token
 from dynaguard.aws.dynamodb.partiql.tokens import NotUnderstood, name_of, read_tokens
 from dynaguard.aws.dynamodb.resources import on_table, unknown_resource
 from dynaguard.call import UNKNOWN_RUN, Authorization, Call
+from dynaguard.values import dataclass
 
 Tokens = tuple[Token, ...]
 _NOT_UNDERSTOOD: Final = "a PartiQL statement is not understood"

@@ -1,0 +1,163 @@
+"""What importing and installing dynaguard may import: sets of modules, not times.
+
+A module that is new here costs every process that guards a call, whether it uses it or not. Import
+it in the function that needs it, or move the line to the set below and say why.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dynaguard.policy.bundle_writing import bundle_bytes
+from dynaguard.policy.loading import load_policy
+
+OF_IMPORT = frozenset(
+    "acting access_change decorating errors hooks hooks.lifecycle interruption scope "
+    "values".split()
+)
+OF_INSTALL = OF_IMPORT | frozenset(
+    "assembly call caller configuration forks guard hooks.batch_writer hooks.exemption "
+    "hooks.frames hooks.installation hooks.late hooks.patching hooks.points policy policy.model "
+    "policy.opening propagation propagation.traces settings settings.reading settings.resolving "
+    "settings.surroundings settings.table".split()
+)
+OF_BUNDLE = OF_INSTALL | frozenset(
+    "policy.bundle_format policy.bundle_index policy.bundle_parts policy.bundle_reading "
+    "policy.bundle_statements policy.bundle_values policy.statement_index".split()
+)
+HEAVY = (
+    *("asyncio", "cachetools", "click", "cryptography", "duckdb", "opentelemetry", "redis"),
+    *("rich", "sqlite3", "tomllib", "wrapt", "yaml"),
+)
+"""Never imported by `install()`, whoever imports it: each takes longer than dynaguard may."""
+MOST_OF_FIRST_CALL = 185
+"""Modules of dynaguard after a first call with a plain policy; a ceiling to be lowered."""
+
+_PROBE = """
+import builtins, json, sys
+{before}
+known = set(sys.modules)
+importer = {{}}
+original = builtins.__import__
+def noting(name, globals=None, locals=None, fromlist=(), level=0):
+    before = set(sys.modules)
+    found = original(name, globals, locals, fromlist, level)
+    for new in set(sys.modules) - before:
+        importer.setdefault(new, (globals or {{}}).get("__name__", "?"))
+    return found
+builtins.__import__ = noting
+{code}
+builtins.__import__ = original
+new = set(sys.modules) - known
+print(json.dumps({{name: importer.get(name, "?") for name in new}}))
+"""
+_FIRST_CALL = """
+import boto3
+import botocore.httpsession
+class Answer:
+    status_code, headers, content, raw = 200, {}, b"{}", None
+botocore.httpsession.URLLib3Session.send = lambda self, request: Answer()
+boto3.client("dynamodb").get_item(TableName="orders", Key={"id": {"S": "1"}})
+"""
+POLICY = """\
+version = 1
+default = "deny"
+[[statement]]
+Effect = "Allow"
+Action = "dynamodb:GetItem"
+Resource = "arn:aws:dynamodb:*:*:table/orders"
+"""
+
+
+def imported_by(
+    code: str, folder: Path, before: str = "import boto3, json", **variables: str
+) -> Mapping[str, str]:
+    """The modules that a fresh process imports by some code, and who imported each first."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE.format(before=before, code=code)],
+        cwd=folder,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def assert_only(found: Mapping[str, str], allowed: frozenset[str]) -> None:
+    """Fails with each module that is new, and who imported it."""
+    names = {"dynaguard"} | {f"dynaguard.{name}" for name in allowed}
+    new = {name: who for name, who in found.items() if _is_ours(name) and name not in names}
+    heavy = {name: who for name, who in found.items() if name.partition(".")[0] in HEAVY}
+    found_new = sorted((new | heavy).items())
+    listed = "\n".join(f"  {name}, imported by {who}" for name, who in found_new)
+    assert not found_new, f"imported although no call was made:\n{listed}"
+    strangers = {
+        name: who
+        for name, who in found.items()
+        if not _is_ours(name) and name.partition(".")[0] not in sys.stdlib_module_names
+    }
+    assert not strangers, f"neither dynaguard's nor the standard library's: {strangers}"
+    gone = {name for name in names if name not in found}
+    assert not gone, f"not imported any more, take them out of the set: {sorted(gone)}"
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a module is dynaguard's."""
+    return name.partition(".")[0] == "dynaguard"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A policy and its bundle."""
+    path = tmp_path / "policy.toml"
+    path.write_text(POLICY)
+    (tmp_path / "policy.dgb").write_bytes(bundle_bytes(load_policy(path, environ={})))
+    return tmp_path
+
+
+def test_import_dynaguard_imports_next_to_nothing(folder: Path) -> None:
+    """The names that are not lazy, and what they need."""
+    assert_only(imported_by("import dynaguard", folder), OF_IMPORT)
+
+
+def test_install_without_a_policy_imports_settings_and_patch_points(folder: Path) -> None:
+    """Nothing that only a call needs."""
+    assert_only(imported_by("import dynaguard; dynaguard.install()", folder), OF_INSTALL)
+
+
+def test_install_of_a_bundle_imports_what_reads_it(folder: Path) -> None:
+    """No checker, no parser of documents, no room."""
+    code = "import dynaguard; dynaguard.install('policy.dgb')"
+
+    assert_only(imported_by(code, folder), OF_BUNDLE)
+
+
+def test_a_first_call_stays_below_its_ceiling(folder: Path) -> None:
+    """And needs no loader, no masks, no books: the policy has none."""
+    code = f"import dynaguard; dynaguard.install('policy.dgb')\n{_FIRST_CALL}"
+
+    found = imported_by(
+        code, folder, "import boto3, json, botocore.httpsession", AWS_ACCESS_KEY_ID="AKIA"
+    )
+
+    ours = sorted(name for name in found if _is_ours(name))
+    assert len(ours) <= MOST_OF_FIRST_CALL, f"{len(ours)} modules: {ours}"
+    for name in ("policy.loading", "masking.masks", "consumption.consumption", "policy.lint"):
+        assert f"dynaguard.{name}" not in found
+
+
+def test_a_new_module_is_named_with_who_imported_it() -> None:
+    """So that nobody has to look for it."""
+    with pytest.raises(AssertionError, match=r"dynaguard\.aws\.new, imported by dynaguard\.call"):
+        assert_only({"dynaguard.aws.new": "dynaguard.call"}, frozenset())
+    with pytest.raises(AssertionError, match="click, imported by somebody"):
+        assert_only({"click": "somebody"}, frozenset())
