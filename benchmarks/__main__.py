@@ -43,9 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ[QUICK] = "1"
     folder = options.results or (RESULTS / "local" if options.quick else RESULTS)
     began_s = time.monotonic()
-    results = [_run(name, is_quick=options.quick) for name in options.groups or GROUPS]
-    for result in results:
-        save(result, folder)
+    results = []
+    for name in options.groups or GROUPS:
+        results.append(_run(name, is_quick=options.quick))
+        save(results[-1], folder)
     missed = _summary(results, time.monotonic() - began_s)
     return 1 if missed and not options.for_docs else 0
 

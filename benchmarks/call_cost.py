@@ -45,6 +45,7 @@ ROUNDS: Final = 20
 BARE: Final = "bare"
 BARE_AGAIN: Final = CONTROL
 NO_POLICY: Final = "no policy (stamp and budget)"
+NOT_SAVING: Final = "wrappers, with all that botocore computes anew"
 EVERYTHING: Final = "everything: + audit to a file"
 
 Samples = dict[str, dict[str, list[float]]]
@@ -87,6 +88,7 @@ def _steps(stack: ExitStack, **settings: Any) -> dict[str, Layer]:
     neither = {**settings, "stamp": False, "budget": False}
     return {
         NO_POLICY: Guarded(None, settings, stack),
+        NOT_SAVING: Guarded(None, neither, stack, is_saving=False),
         "wrappers, events, identity, analysis": Guarded(None, neither, stack),
         "+ decision (1,000 statements)": Guarded(plain, neither, stack),
         "the same, asking for expression-level keys": Guarded(expression_policy(), neither, stack),
@@ -213,11 +215,15 @@ class Measured:
         pairs = list(zip(own, bare, strict=True))
         return spread([us / base for us, base in pairs], [us - base for us, base in pairs])
 
-    def step(self, family: str, layer: str, before: str, operation: str) -> Ratio:
-        """What a layer takes more than another, over the bare call."""
-        bare, found = self.bare(family, operation), self.samples[family]
-        rounds = zip(found[layer][operation], found[before][operation], bare, strict=True)
-        return spread([(own - less) / base for own, less, base in rounds])
+    def change(
+        self, family: str, operation: str, more: Iterable[str], less: Iterable[str]
+    ) -> Ratio:
+        """What some layers take more than as many others, over the bare call."""
+        found, bare = self.samples[family], self.bare(family, operation)
+        taken = zip(*(found[layer][operation] for layer in more), strict=True)
+        spared = zip(*(found[layer][operation] for layer in less), strict=True)
+        rounds = zip(taken, spared, bare, strict=True)
+        return spread([(sum(own) - sum(others)) / base for own, others, base in rounds])
 
     def bare(self, family: str, operation: str) -> list[float]:
         """Of each round the mean of its two bare samples."""

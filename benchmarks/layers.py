@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import dynaguard
 from dynaguard.hooks import lifecycle
+from dynaguard.hooks.points import TIME_SAVING_POINTS
 
 
 class Layer(Protocol):
@@ -41,11 +42,18 @@ class Guarded:
         policy: As for `install()`.
         arguments: Further arguments of it.
         stack: Uninstalls at its end.
+        is_saving: Whether it keeps what botocore would compute anew, as it does by itself.
     """
 
     def __init__(
-        self, policy: Mapping[str, Any] | None, arguments: Mapping[str, Any], stack: ExitStack
+        self,
+        policy: Mapping[str, Any] | None,
+        arguments: Mapping[str, Any],
+        stack: ExitStack,
+        *,
+        is_saving: bool = True,
     ) -> None:
+        self._is_saving = is_saving
         # A process has one installation; each of ours believes that it is the one.
         self._state = lifecycle._state = lifecycle._State()
         dynaguard.install(policy, **arguments)
@@ -59,6 +67,10 @@ class Guarded:
         """Patches botocore."""
         lifecycle._state = self._state
         self._installation.apply()
+        if not self._is_saving:
+            for point in TIME_SAVING_POINTS:
+                if patch := self._installation.patches.pop(point, None):
+                    patch.remove()
 
     def off(self) -> None:
         """Restores botocore."""

@@ -128,7 +128,7 @@ def steps() -> str:
     if result is None:
         return _ABSENT
     rows = [
-        (each.name, _cell(each), f"{each.low:.3f} to {each.high:.3f}", f"{each.bar:g}")
+        (each.name, _cell(each), f"{each.low:.3f} to {each.high:.3f}", _limit(each))
         for each in result.of_series(_SHARES)
     ]
     return _table(("step", "share", "quartiles", "design"), rows)

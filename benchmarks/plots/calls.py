@@ -77,7 +77,7 @@ def draw_steps(result: Result) -> str:
     rows = [(each.name, each.median, each.low, each.high, style.OURS) for each in figures]
     figure = style.headed(
         9.6,
-        3.9,
+        4.5,
         "What each step of a guarded call takes",
         "CPU as a share of a bare GetItem, fast parse off. Upright marks: what the design allows.",
     )
@@ -87,5 +87,5 @@ def draw_steps(result: Result) -> str:
         if each.bar is not None:
             axes.plot([each.bar] * 2, [place - 0.42, place + 0.42], color=style.MARK, linewidth=2)
     axes.axvline(0.0, color=style.INK, linewidth=1.0)
-    figure.subplots_adjust(left=0.27, right=0.97, top=0.80, bottom=0.08)
+    figure.subplots_adjust(left=0.345, right=0.965, top=0.83, bottom=0.07)
     return style.svg_of(figure, "Share of each step of a guarded call in a bare GetItem")
