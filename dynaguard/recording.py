@@ -84,7 +84,7 @@ class Recording:
         is_booked = accounting is not None and accounting.is_booking(passage)
         asked = passage.asked
         is_kept = is_booked or asked is not None or audit.is_on or telemetry.is_logging
-        if not (is_kept or (span is not None and span.is_watched)):
+        if not is_kept and (span is None or span.release_unwatched()):
             return
         outcome = passage.outcome(status, error_code, self._monotonic())
         if asked is not None:

@@ -27,7 +27,8 @@ from dynaguard.telemetry import names
 if TYPE_CHECKING:
     from dynaguard.budgets.load import Cause
 
-Attributes = dict[str, str | bool | int | float | list[str]]
+Attributes = dict[str, str | bool | int | float | tuple[str, ...]]
+"""Names and values. INVARIANT: a value is of just these types, so that nobody has to check it."""
 
 MAX_REASONS: Final = 10
 """Most reasons of one throttle that an event names."""
@@ -56,12 +57,6 @@ _READ_OPTIONS: Final = (
 )
 
 
-def span_name(service_id: str, operation: str, members: int) -> str:
-    """`DynamoDB.GetItem`; with two or more members `BATCH DynamoDB.BatchGetItem`."""
-    name = f"{service_id}.{operation}"
-    return f"BATCH {name}" if members >= _LEAST_BATCH else name
-
-
 def batch_size(call: Call) -> int:
     """The number of members of a batch or transaction; 0 for every other call.
 
@@ -74,22 +69,27 @@ def batch_size(call: Call) -> int:
     return len(members) if isinstance(members, list | tuple) else 0
 
 
-def start_attributes(call: Call, service_id: str) -> Attributes:
-    """What samplers may look at: what is known before the call is decided.
+def span_start(call: Call, service_id: str) -> tuple[str, Attributes]:
+    """A span's name, and what samplers may look at: what is known before the call is decided.
 
-    The same for every call of one kind, and remembered: callers must not change it.
+    The name is `DynamoDB.GetItem`; with two or more members `BATCH DynamoDB.BatchGetItem`. The
+    attributes are the same for every call of one kind: callers must not change them.
+
+    Cost: one look-up, but for batches, whose members are counted.
     """
-    return _start_attributes(
-        call.service, service_id, call.operation, call.region, call.endpoint_url
-    )
+    kind = (call.service, service_id, call.operation, call.region, call.endpoint_url)
+    name, attributes = _span_start(*kind)
+    if call.operation in BATCHES and batch_size(call) >= _LEAST_BATCH:
+        name = f"BATCH {name}"
+    return name, attributes
 
 
 @functools.lru_cache(maxsize=1024)
-def _start_attributes(
+def _span_start(
     service: str, service_id: str, operation: str, region: str | None, endpoint_url: str | None
-) -> Attributes:
-    """The same, by what it depends on."""
-    return {
+) -> tuple[str, Attributes]:
+    """The same, by what it depends on, for all but batches."""
+    return f"{service_id}.{operation}", {
         names.RPC_SYSTEM_NAME: names.AWS_API,
         names.RPC_METHOD: f"{service_id}/{operation}",
         **_place_attributes(service, operation, region, endpoint_url),
@@ -124,10 +124,12 @@ def attempt_attributes(
     }
     found = list(dict.fromkeys(causes))[:MAX_REASONS]
     if found:
-        attributes[names.THROTTLE_REASONS] = [each.reason or each.limit.value for each in found]
-        attributes[names.THROTTLE_RESOURCES] = [
-            each.resource if each.resource.startswith("arn:") else "" for each in found
-        ]
+        attributes[names.THROTTLE_REASONS] = tuple(
+            [each.reason or each.limit.value for each in found]
+        )
+        attributes[names.THROTTLE_RESOURCES] = tuple(
+            [each.resource if each.resource.startswith("arn:") else "" for each in found]
+        )
     return attributes
 
 
@@ -144,7 +146,7 @@ def scope_attributes(call: Call) -> Attributes:
     add(attributes, names.RUNBOOK, scope.runbook)
     add(attributes, names.TASK, scope.task)
     if scope.boundaries:
-        attributes[names.BOUNDARIES] = [each.name for each in scope.boundaries]
+        attributes[names.BOUNDARIES] = tuple([each.name for each in scope.boundaries])
     return attributes
 
 
@@ -176,10 +178,10 @@ def decision_attributes(decision: Decision | None) -> Attributes:
         attributes[names.SECURITY_RULE_NAME] = decision.statement.sid
         attributes[names.SECURITY_RULE_RULESET_NAME] = decision.statement.source
     if decision.observed:
-        attributes[names.DECISION_OBSERVED] = [ref.sid for ref in decision.observed]
+        attributes[names.DECISION_OBSERVED] = tuple([ref.sid for ref in decision.observed])
     add(attributes, names.DECISION_REASON, decision.reason or None)
     if decision.grants:
-        attributes[names.GRANT_ID] = [grant.id for grant in decision.grants]
+        attributes[names.GRANT_ID] = tuple([grant.id for grant in decision.grants])
         attributes[names.BREAK_GLASS] = any(grant.is_break_glass for grant in decision.grants)
     if decision.approval is not None:
         attributes[names.APPROVAL_TICKET] = decision.approval.ticket
@@ -195,7 +197,7 @@ def target_attributes(call: Call, principal: Principal, decision: Decision | Non
         return {}
     needs = decision.authorizations if decision else ()
     needs = needs or authorizations(call, principal.account_id)
-    tables = [readable_arn(table) for table in tables_of(needs)]
+    tables = tuple([readable_arn(table) for table in tables_of(needs)])
     indexes = {need.index_name for need in needs if need.index_name is not None}
     attributes: Attributes = {}
     if tables:
@@ -214,15 +216,13 @@ def request_attributes(call: Call) -> Attributes:
     """
     if call.service != "dynamodb" or not isinstance(call.params, Mapping):
         return {}
-    members = batch_size(call)
-    if members >= _LEAST_BATCH:
-        return {names.DB_OPERATION_BATCH_SIZE: members}
-    if call.operation not in _READS:
-        return {}
     params = call.params
-    if call.operation == "GetItem":
+    if call.operation == "GetItem":  # the most frequent one first
         consistent = params.get("ConsistentRead")
         return {names.AWS_DYNAMODB_CONSISTENT_READ: consistent} if type(consistent) is bool else {}
+    if call.operation not in _READS:
+        members = batch_size(call)
+        return {names.DB_OPERATION_BATCH_SIZE: members} if members >= _LEAST_BATCH else {}
     given = [(name, kind, params.get(key)) for key, name, kind in _READ_OPTIONS]
     return {name: value for name, kind, value in given if type(value) is kind}
 
@@ -248,7 +248,7 @@ def outcome_attributes(call: Call, outcome: Outcome) -> Attributes:
     if outcome.unprocessed_count:
         attributes[names.UNPROCESSED_COUNT] = outcome.unprocessed_count
     if outcome.warnings:
-        attributes[names.QUERY_WARNINGS] = list(outcome.warnings)
+        attributes[names.QUERY_WARNINGS] = outcome.warnings
     if call.service == "dynamodb":
         add(attributes, names.AWS_DYNAMODB_SCANNED_COUNT, outcome.scanned_count)
         add(attributes, names.DB_RESPONSE_STATUS_CODE, response_code(outcome))
@@ -290,8 +290,11 @@ def response_code(outcome: Outcome) -> str | None:
 
 def target_key(call: Call, decision: Decision) -> Hashable:
     """What `target_attributes` depends on beside the service; None where that is not cheap."""
-    if decision.authorizations:
-        return tuple([(need.table_name, need.index_name) for need in decision.authorizations])
+    needs = decision.authorizations
+    if len(needs) == 1:
+        return (needs[0].table_name, needs[0].index_name)
+    if needs:
+        return tuple([(need.table_name, need.index_name) for need in needs])
     table = given_table(call)
     index = call.params.get("IndexName") if table is not None else None
     is_plain = table is not None and (index is None or type(index) is str)
@@ -327,7 +330,7 @@ def _members_of_table(request: object) -> int:
     return len(members) if isinstance(members, list | tuple) else 0
 
 
-def _capacity_texts(capacity: tuple[ConsumedCapacity, ...]) -> list[str]:
+def _capacity_texts(capacity: tuple[ConsumedCapacity, ...]) -> tuple[str, ...]:
     """One text per table as the conventions write it: JSON with the API's own keys.
 
     What indexes consumed is in the table's sum; the audit record has it apart.
@@ -337,17 +340,13 @@ def _capacity_texts(capacity: tuple[ConsumedCapacity, ...]) -> list[str]:
         units = units_by_table.setdefault(each.table, [0.0, 0.0, 0.0])
         for at, more in enumerate((each.total_units, each.read_units, each.write_units)):
             units[at] += more
-    return [
-        json.dumps(
-            {
-                "TableName": table,
-                "CapacityUnits": total_units,
-                "ReadCapacityUnits": read_units,
-                "WriteCapacityUnits": write_units,
-            }
-        )
-        for table, (total_units, read_units, write_units) in units_by_table.items()
-    ]
+    names_of_units = ("CapacityUnits", "ReadCapacityUnits", "WriteCapacityUnits")
+    return tuple(
+        [
+            json.dumps({"TableName": table, **dict(zip(names_of_units, units, strict=True))})
+            for table, units in units_by_table.items()
+        ]
+    )
 
 
 def add(attributes: Attributes, name: str, value: str | int | None) -> None:

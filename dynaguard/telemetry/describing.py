@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Hashable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dynaguard.call import Call, Decision, Outcome, Principal, Status
 from dynaguard.telemetry import names
 from dynaguard.telemetry.attributes import (
     TELLING_REQUESTS,
     Attributes,
-    add,
     decision_attributes,
     identity_attributes,
     masked_count,
@@ -27,6 +26,11 @@ from dynaguard.telemetry.attributes import (
     target_attributes,
     target_key,
 )
+
+if TYPE_CHECKING:
+    from dynaguard.call import MaskedValues
+    from dynaguard.telemetry.handover import Counts
+    from dynaguard.telemetry.series import Series
 
 MAX_PARTS: Final = 1024
 """Most parts that are kept; then all are forgotten and the next are made anew."""
@@ -42,14 +46,49 @@ _plain_fields = operator.itemgetter(
 _PLAIN_FIELDS: Final = _plain_fields(_PLAIN)
 
 
+class Part:
+    """What recurs of a call: attributes of its span, and the series that it counts in.
+
+    Attributes:
+        attributes: Those of the span that recur, once a span asked for them; not to be changed.
+        is_plain: Whether the outcome is nothing but plain, and is among them.
+        decided: The series of its decision, once it was counted.
+        masked: The series of masks, by all of `MaskedValues` but the count.
+        counted: What the last such call counted, by these.
+        counted_masks: The masks of that call.
+        timed: The series of its duration, where it ended well, once it was measured.
+        owners: Objects whose addresses are in the key under which it is kept.
+    """
+
+    __slots__ = (
+        "attributes",
+        "counted",
+        "counted_masks",
+        "decided",
+        "is_plain",
+        "masked",
+        "owners",
+        "timed",
+    )
+
+    def __init__(self, *, is_plain: bool, owners: tuple[object, ...]) -> None:
+        self.attributes: Attributes | None = None
+        self.is_plain = is_plain
+        self.decided: Series | None = None
+        self.masked: dict[tuple[object, ...], Series] = {}
+        self.counted: Counts | None = None
+        self.counted_masks: tuple[MaskedValues, ...] = ()
+        self.timed: Series | None = None
+        self.owners = owners
+
+
 class Descriptions:
     """Describes the calls of one guard. Thread-safe: two threads may make one part twice."""
 
     __slots__ = ("_parts",)
 
     def __init__(self) -> None:
-        # Each entry keeps the objects alive whose addresses are in its key.
-        self._parts: dict[Hashable, tuple[Attributes, object, object]] = {}
+        self._parts: dict[Hashable, Part] = {}
 
     def of(
         self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
@@ -58,52 +97,83 @@ class Descriptions:
 
         Cost: one look-up and one copy for a call that went well; linear in its authorisations.
         """
+        part = self.part(call, principal, decision, outcome)
+        recurring = self.recurring(part, call, principal, decision, outcome)
+        return recurring | self.own(part, call, outcome)
+
+    def part(
+        self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
+    ) -> Part:
+        """What recurs of a call that ended."""
         is_plain = _plain_fields(outcome) == _PLAIN_FIELDS
-        described = self._recurring(call, principal, decision, outcome if is_plain else None)
-        described = described.copy()
-        described[names.CORRELATION_ID] = call.correlation_id  # in place of the first call's
-        if not is_plain:
-            described.update(outcome_attributes(call, outcome))
+        return self._part(call, principal, decision, outcome if is_plain else None)
+
+    def recurring(
+        self,
+        part: Part,
+        call: Call,
+        principal: Principal,
+        decision: Decision | None,
+        outcome: Outcome,
+    ) -> Attributes:
+        """The attributes of a part that was found for a call that ended; not to be changed."""
+        found = part.attributes
+        if found is None:
+            plain = outcome if part.is_plain else None
+            found = part.attributes = _recurring(call, principal, decision, plain)
+        return found
+
+    def own(self, part: Part, call: Call, outcome: Outcome) -> Attributes:
+        """The attributes that are the call's own; they go over those that recur."""
+        own: Attributes = {names.CORRELATION_ID: call.correlation_id}
+        if not part.is_plain:
+            own.update(outcome_attributes(call, outcome))
         else:
             if outcome.request_id is not None:
-                described[names.AWS_REQUEST_ID] = outcome.request_id
-            if call.service == "dynamodb":
-                add(described, names.DB_RESPONSE_RETURNED_ROWS, outcome.item_count)
-                add(described, names.AWS_DYNAMODB_SCANNED_COUNT, outcome.scanned_count)
+                own[names.AWS_REQUEST_ID] = outcome.request_id
+            if call.service == "dynamodb":  # written out, as it is on the path of every call
+                if outcome.item_count is not None:
+                    own[names.DB_RESPONSE_RETURNED_ROWS] = outcome.item_count
+                if outcome.scanned_count is not None:
+                    own[names.AWS_DYNAMODB_SCANNED_COUNT] = outcome.scanned_count
             if outcome.masked:
-                described[names.MASKED_COUNT] = masked_count(outcome)
+                own[names.MASKED_COUNT] = masked_count(outcome)
         if call.operation in TELLING_REQUESTS:
-            described.update(request_attributes(call))
-        return described
+            own.update(request_attributes(call))
+        return own
 
     def of_start(self, call: Call, principal: Principal, decision: Decision | None) -> Attributes:
         """All attributes of a call that was decided and has not ended."""
-        recurring = self._recurring(call, principal, decision, None)
+        part = self._part(call, principal, decision, None)
+        if part.attributes is None:
+            part.attributes = _recurring(call, principal, decision, None)
         return {
-            **recurring,
+            **part.attributes,
             names.CORRELATION_ID: call.correlation_id,
             **request_attributes(call),
         }
 
-    def _recurring(
+    def _part(
         self,
         call: Call,
         principal: Principal,
         decision: Decision | None,
         outcome: Outcome | None,
-    ) -> Attributes:
-        """Scope, identity, target, decision and a plain outcome; not to be changed.
+    ) -> Part:
+        """Scope, identity, target, decision and a plain outcome.
 
         Kept unless the decision has more to say than its verdict, statement and what let it.
         """
         if decision is None or decision.reason or decision.observed:
-            return _recurring(call, principal, decision, outcome)
+            return Part(is_plain=outcome is not None, owners=())
         target = target_key(call, decision)
         if target is None:
-            return _recurring(call, principal, decision, outcome)
+            return Part(is_plain=outcome is not None, owners=())
         scope, statement = call.scope, decision.statement
         key = (
             call.service,
+            call.operation,
+            call.endpoint_url,
             id(principal),
             id(statement),
             decision.verdict,
@@ -121,13 +191,13 @@ class Descriptions:
             outcome and (outcome.http_status, outcome.attempts),
             target,
         )
-        entry = self._parts.get(key)
-        if entry is None:
+        part = self._parts.get(key)
+        if part is None:
             if len(self._parts) >= MAX_PARTS:
                 self._parts.clear()
-            made = _recurring(call, principal, decision, outcome)
-            entry = self._parts[key] = (made, principal, statement)
-        return entry[0]
+            part = Part(is_plain=outcome is not None, owners=(principal, statement))
+            self._parts[key] = part
+        return part
 
 
 def _recurring(

@@ -20,6 +20,7 @@ from dynaguard.telemetry.attributes import Attributes, attempt_attributes
 
 if TYPE_CHECKING:
     from dynaguard.budgets.load import Cause
+    from dynaguard.telemetry.describing import Part
     from dynaguard.telemetry.telemetry import Telemetry
 
 _FAILED: Final = frozenset({Status.ERROR, Status.DENIED})
@@ -32,21 +33,44 @@ class CallSpan:
         is_owned: Whether dynaguard opens and ends the span; False for a peer's.
     """
 
-    __slots__ = ("_is_finished", "_span", "_telemetry", "_token", "is_owned")
+    __slots__ = ("_context", "_is_finished", "_span", "_telemetry", "_token", "is_owned")
 
-    def __init__(self, telemetry: Telemetry, span: Span | None, *, is_owned: bool) -> None:
-        self.is_owned = is_owned
+    def __init__(
+        self, telemetry: Telemetry, span: Span | None = None, context: Context | None = None
+    ) -> None:
+        """Makes the context of a span of ours current.
+
+        Args:
+            telemetry: Where it comes from.
+            span: The span; None: nothing records.
+            context: The context with the span in it, for a span of ours; None for a peer's.
+        """
+        self.is_owned = span is None or context is not None
         self._telemetry = telemetry
         self._span = span
         self._is_finished = False
-        self._token: Token[Context] | None = None
-        if span is not None and is_owned:
-            self._token = otel_context.attach(trace.set_span_in_context(span))
+        self._context = context
+        self._token = None if context is None else otel_context.attach(context)
 
     @property
     def is_watched(self) -> bool:
-        """Whether anybody takes what `finish()` would tell."""
-        return self._span is not None or self._telemetry.is_metering
+        """Whether anybody takes what `finish()` would tell. Never raises."""
+        return self._telemetry.metrics.is_taken or self.is_recording
+
+    def release_unwatched(self) -> bool:
+        """Ends a span that nobody watches, instead of `finish()`. Never raises.
+
+        A span that a sampler dropped was current all the same, for spans below and in headers.
+
+        Returns:
+            Whether nobody watches; False: nothing was done, `finish()` is to be called.
+        """
+        if self.is_watched:
+            return False
+        if self._token is not None and not self._is_finished:
+            self._is_finished = True
+            self._end()
+        return True
 
     @property
     def is_recording(self) -> bool:
@@ -106,7 +130,7 @@ class CallSpan:
         try:
             if self.is_recording:
                 described = self._telemetry.descriptions.of_start(call, principal, decision)
-                cast(Span, self._span).set_attributes(described)
+                self._telemetry.setter.put(cast(Span, self._span), described, {})
         except Exception as err:  # noqa: BLE001 - observation never breaks a call
             self._telemetry.note_failure(err)
 
@@ -120,21 +144,36 @@ class CallSpan:
         Cost: without a recording span and without a meter's SDK one look at an instrument.
         """
         telemetry, span = self._telemetry, self._span
-        is_metering = telemetry.is_metering
+        is_metering = telemetry.metrics.is_taken
         if self._is_finished or (span is None and not is_metering):
             return
         self._is_finished = span is not None  # the idle one serves every call
-        if span is not None:
-            try:  # written out: a span is on the path of every call
-                self._describe(span, call, principal, decision, outcome)
-            except Exception as err:  # noqa: BLE001 - observation never breaks a call
-                telemetry.note_failure(err)
-        if is_metering:
-            self._guarded(telemetry.count, call, principal, decision, outcome)
-            if self.is_owned:
-                self._guarded(telemetry.time, call, decision, outcome)
-        if self._token is not None and span is not None:
-            self._guarded(self._end, span)
+        try:
+            is_recording = span is not None and span.is_recording()
+            if is_recording or is_metering:
+                part = telemetry.descriptions.part(call, principal, decision, outcome)
+                if is_recording:
+                    self._describe(part, call, principal, decision, outcome)
+                if is_metering:
+                    self._count(part, call, principal, decision, outcome)
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            telemetry.note_failure(err)
+        if self._token is not None:
+            self._end()
+
+    def _count(
+        self,
+        part: Part,
+        call: Call,
+        principal: Principal,
+        decision: Decision | None,
+        outcome: Outcome,
+    ) -> None:
+        """Adds the call to the metrics. May raise."""
+        context = self._context or otel_context.get_current()
+        self._telemetry.metrics.count(
+            part, call, principal, decision, outcome, context, is_timed=self.is_owned
+        )
 
     def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
         """Runs a step; what it raises is counted and goes no further."""
@@ -145,26 +184,34 @@ class CallSpan:
 
     def _describe(
         self,
-        span: Span,
+        part: Part,
         call: Call,
         principal: Principal,
         decision: Decision | None,
         outcome: Outcome,
     ) -> None:
         """Puts everything that is known on a span that records. A peer's keeps its own status."""
-        if not span.is_recording():
-            return
-        described = self._telemetry.descriptions.of(call, principal, decision, outcome)
-        span.set_attributes(described)
-        if self.is_owned and outcome.status in _FAILED:
-            # A denial's reason holds names only; an error's message may hold values.
-            is_denial = outcome.status is Status.DENIED and decision is not None
-            reason = decision.reason if is_denial and decision else ""
-            span.set_status(StatusCode.ERROR, reason or None)
+        telemetry, span = self._telemetry, cast(Span, self._span)
+        try:
+            descriptions = telemetry.descriptions
+            recurring = descriptions.recurring(part, call, principal, decision, outcome)
+            telemetry.setter.put(span, recurring, descriptions.own(part, call, outcome))
+            if self.is_owned and outcome.status in _FAILED:
+                # A denial's reason holds names only; an error's message may hold values.
+                is_denial = outcome.status is Status.DENIED and decision is not None
+                reason = decision.reason if is_denial and decision else ""
+                span.set_status(StatusCode.ERROR, reason or None)
+        except Exception as err:  # noqa: BLE001 - the call is counted all the same
+            telemetry.note_failure(err)
 
-    def _end(self, span: Span) -> None:
-        """Makes the span before ours current again, and ends ours."""
-        # In another context than `start` ran in, ours is not current, and nothing to take back.
-        if self._token is not None and trace.get_current_span() is span:
-            otel_context.detach(self._token)
-        span.end()
+    def _end(self) -> None:
+        """Makes the span before ours current again, and ends ours. Never raises."""
+        token, span = cast("Token[Context]", self._token), cast(Span, self._span)
+        try:
+            # In another context than `start` ran in, ours is not current, nothing to take back.
+            here = otel_context.get_current()
+            if here is self._context or trace.get_current_span(here) is span:
+                otel_context.detach(token)
+            span.end()
+        except Exception as err:  # noqa: BLE001 - observation never breaks a call
+            self._telemetry.note_failure(err)

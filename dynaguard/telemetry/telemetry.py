@@ -13,40 +13,27 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import context as otel_context
-from opentelemetry import metrics, trace
+from opentelemetry import trace
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
-from opentelemetry.metrics import Histogram, Meter, MeterProvider
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, TracerProvider
 
 from dynaguard.call import Call, Decision, Outcome, Principal
 from dynaguard.interruption import came_from_handler
 from dynaguard.telemetry import names
 from dynaguard.telemetry.access import AccessMetrics
-from dynaguard.telemetry.attributes import (
-    Attributes,
-    batch_size,
-    span_name,
-    start_attributes,
-)
+from dynaguard.telemetry.attribute_setter import AttributeSetter
+from dynaguard.telemetry.attributes import span_start
+from dynaguard.telemetry.counting import CallMetrics
 from dynaguard.telemetry.describing import Descriptions
 from dynaguard.telemetry.logs import CallLogs
-from dynaguard.telemetry.measures import (
-    budget_measure,
-    decision_measure,
-    duration_measure,
-    masked_measure,
-    retry_count,
-    retry_measure,
-)
-from dynaguard.telemetry.series import Counted, Observed, Recorded
 from dynaguard.telemetry.span import CallSpan
 
 if TYPE_CHECKING:
     from dynaguard.access_change import AccessChange
 
 _SCOPE_NAME: Final = "dynaguard"
-_DURATION_BUCKETS_S: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
-"""Advice of the conventions for `db.client.operation.duration`."""
+_CLIENT: Final = SpanKind.CLIENT
 _ABSENT: Final = object()
 _log: Final = logging.getLogger("dynaguard.telemetry")
 
@@ -62,25 +49,19 @@ class Telemetry:
     Attributes:
         failure_count: Failures caught since it was made.
         descriptions: What spans and log records say.
-        access: Metrics of access just in time.
+        metrics: What is counted.
+        setter: Puts attributes on spans.
     """
 
     __slots__ = (
-        "_decisions",
-        "_duration",
         "_idle",
         "_is_late",
         "_logs",
-        "_masked_values",
-        "_refused",
-        "_retried",
-        "_throttled",
-        "_tokens",
         "_tracer",
-        "_waits",
-        "access",
         "descriptions",
         "failure_count",
+        "metrics",
+        "setter",
     )
 
     def __init__(
@@ -92,44 +73,12 @@ class Telemetry:
     ) -> None:
         self.failure_count = 0
         self.descriptions = Descriptions()
+        self.setter = AttributeSetter()
         self._logs = logs
         self._tracer = trace.get_tracer(_SCOPE_NAME, tracer_provider=tracer_provider)
         self._is_late = isinstance(self._tracer, trace.ProxyTracer)
-        meter = metrics.get_meter(_SCOPE_NAME, meter_provider=meter_provider)
-        self._decisions = Counted(
-            meter.create_counter(names.DECISIONS_METRIC, "{call}", "Decided calls, by verdict.")
-        )
-        self._throttled = Counted(
-            meter.create_counter(
-                names.THROTTLED_METRIC, "{attempt}", "Attempts that AWS answered by a throttle."
-            )
-        )
-        self._refused = Counted(
-            meter.create_counter(
-                names.REFUSED_METRIC, "{attempt}", "Further attempts that a retry budget refused."
-            )
-        )
-        self._retried = Counted(
-            meter.create_counter(
-                names.RETRIES_METRIC, "{attempt}", "Attempts that repeated another."
-            )
-        )
-        self._tokens = _tokens_gauge(meter)
-        self._waits = Recorded(
-            meter.create_histogram(
-                names.WAIT_METRIC,
-                "s",
-                "Waits for a turn and between attempts, of calls that waited.",
-            )
-        )
-        self._masked_values = Counted(
-            meter.create_counter(
-                names.MASKED_VALUES_METRIC, "{value}", "Values masked in answers."
-            )
-        )
-        self._duration = Recorded(_duration_histogram(meter))
-        self.access = AccessMetrics(meter)
-        self._idle = CallSpan(self, None, is_owned=True)
+        self.metrics = CallMetrics(meter_provider, self.note_failure)
+        self._idle = CallSpan(self)
 
     def start(self, call: Call, *, service_id: str) -> CallSpan:
         """The span of a call: a new one, made current, or the one a peer opened for this call.
@@ -152,61 +101,35 @@ class Telemetry:
 
     def _start(self, call: Call, service_id: str) -> CallSpan:
         """As `start`; may raise."""
-        current = trace.get_current_span()
+        context = otel_context.get_current()  # once: each of the API's own look-ups asks for it
+        current = trace.get_current_span(context)
         if current is not trace.INVALID_SPAN and _is_peers(current, call.operation):
-            return CallSpan(self, current, is_owned=False)
+            return CallSpan(self, current)
         # The one look at the API's inside: to ask it properly reads the environment each time.
         if self._is_late:
             if getattr(trace, "_TRACER_PROVIDER", _ABSENT) is None:
                 return self._idle
             if isinstance(self._tracer, trace.ProxyTracer):
                 self._tracer = trace.get_tracer(_SCOPE_NAME)  # the real one: one step less
-        if otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY):
+        if context and context.get(_SUPPRESS_INSTRUMENTATION_KEY):
             return self._idle  # an exporter's own call: its span would be exported, and so on
-        name = span_name(service_id, call.operation, batch_size(call))
+        name, attributes = span_start(call, service_id)
         # By position: name, context, kind, attributes.
-        attributes = start_attributes(call, service_id)
-        span = self._tracer.start_span(name, None, SpanKind.CLIENT, attributes)
+        span = self._tracer.start_span(name, None, _CLIENT, attributes)
         here = span.get_span_context()
         if not here.is_valid or here == current.get_span_context():
             return self._idle  # a tracer that does nothing hands on what is there
-        return CallSpan(self, span, is_owned=True)
+        return CallSpan(self, span, trace.set_span_in_context(span, context))
 
     @property
     def is_metering(self) -> bool:
-        """Whether anybody takes what is counted; a proxy without its real instrument does not."""
-        return getattr(self._decisions.instrument, "_real_instrument", _ABSENT) is not None
+        """Whether anybody takes what is counted."""
+        return self.metrics.is_taken
 
-    def count(
-        self, call: Call, principal: Principal, decision: Decision | None, outcome: Outcome
-    ) -> None:
-        """Adds a call that ended to the counters. May raise."""
-        if decision is not None:
-            self._decisions.add(1, decision_measure(call, principal, decision))
-            self.access.count(call, principal, decision)
-        if outcome.throttles or outcome.wait_s or outcome.budget_refusal or outcome.attempts > 1:
-            self._count_trouble(call, outcome, retry_measure(call, principal, decision))
-        for masked in outcome.masked:
-            self._masked_values.add(masked.value_count, masked_measure(call, principal, masked))
-
-    def _count_trouble(self, call: Call, outcome: Outcome, measure: Attributes) -> None:
-        """Throttles, retries, waits and refusals of one call, and what is left of its budget."""
-        retries = retry_count(call, outcome)
-        if retries:
-            self._retried.add(retries, measure)
-        if outcome.budget is not None and self._tokens is not None:
-            self._tokens.set(outcome.budget.tokens_left, budget_measure(outcome.budget))
-        if outcome.throttles:
-            self._throttled.add(outcome.throttles, measure)
-        if outcome.wait_s:
-            self._waits.record(outcome.wait_s, measure)
-        if outcome.budget_refusal:
-            self._refused.add(1, measure)
-
-    def time(self, call: Call, decision: Decision | None, outcome: Outcome) -> None:
-        """Records how long a DynamoDB call took that was sent. May raise."""
-        if call.service == "dynamodb" and outcome.attempts:
-            self._duration.record(outcome.elapsed_s, duration_measure(call, decision, outcome))
+    @property
+    def access(self) -> AccessMetrics:
+        """Metrics of access just in time."""
+        return self.metrics.access
 
     @property
     def is_logging(self) -> bool:
@@ -264,24 +187,3 @@ def _is_peers(span: Span, operation: str) -> bool:
     system = found.get(names.RPC_SYSTEM) or found.get(names.RPC_SYSTEM_NAME)
     method = str(found.get(names.RPC_METHOD, ""))
     return system == names.AWS_API and method.rpartition("/")[2] == operation
-
-
-def _duration_histogram(meter: Meter) -> Histogram:
-    """The histogram of the conventions, with their buckets where the API knows of advice."""
-    described = (names.DB_CLIENT_OPERATION_DURATION, "s", "Duration of database operations.")
-    try:
-        return meter.create_histogram(
-            *described, explicit_bucket_boundaries_advisory=_DURATION_BUCKETS_S
-        )
-    except TypeError:  # opentelemetry-api before 1.30
-        return meter.create_histogram(*described)
-
-
-def _tokens_gauge(meter: Meter) -> Observed | None:
-    """The gauge of retry tokens, where the API has gauges (1.23 and later)."""
-    if not hasattr(meter, "create_gauge"):
-        return None
-    gauge = meter.create_gauge(
-        names.BUDGET_TOKENS_METRIC, "{token}", "Retry tokens left after a call that had trouble."
-    )
-    return Observed(gauge)

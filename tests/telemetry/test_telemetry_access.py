@@ -188,13 +188,13 @@ def test_spans_name_task_boundaries_and_what_let_the_call() -> None:
     assert {name: plain[name] for name in own & set(plain)} == {}
     assert {name: granted[name] for name in own & set(granted)} == {
         "dynaguard.task": "t1",
-        "dynaguard.boundaries": ["fix"],
-        "dynaguard.grant.id": ["g1", "g2"],
+        "dynaguard.boundaries": ("fix",),
+        "dynaguard.grant.id": ("g1", "g2"),
         "dynaguard.break_glass": True,
     }
     assert {name: approved[name] for name in own & set(approved)} == {
         "dynaguard.task": "t1",
-        "dynaguard.boundaries": ["fix"],
+        "dynaguard.boundaries": ("fix",),
         "dynaguard.approval.ticket": "tk-1",
     }
 

@@ -107,7 +107,7 @@ def test_memory_is_bounded_and_holds_no_item_value() -> None:
         descriptions.of(CALL, principal, DECISION, OUTCOME)
 
     assert len(descriptions._parts) <= MAX_PARTS
-    assert CANARY not in repr([each[0] for each in descriptions._parts.values()])
+    assert CANARY not in repr([each.attributes for each in descriptions._parts.values()])
 
 
 def test_a_new_principal_at_an_old_address_is_not_taken_for_it() -> None:

@@ -14,8 +14,9 @@ from opentelemetry.trace import SpanKind
 from dynaguard.call import Outcome, Status
 from dynaguard.identity.findings import FindingCode, IdentityFinding
 from dynaguard.telemetry import names
+from dynaguard.telemetry.counting import CallMetrics, _duration_histogram
 from dynaguard.telemetry.findings import FindingsCounter
-from dynaguard.telemetry.telemetry import Telemetry, _duration_histogram
+from dynaguard.telemetry.telemetry import Telemetry
 from tests.audit.audit_cases import CALL, DECISION, DENIAL, OUTCOME, PRINCIPAL
 
 
@@ -177,7 +178,7 @@ def test_a_peers_call_is_counted_once_and_timed_by_the_peer(
 def test_without_an_sdk_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even the attributes are built."""
     telemetry = Telemetry()
-    monkeypatch.setattr(Telemetry, "count", lambda *_: pytest.fail("counted"))
+    monkeypatch.setattr(CallMetrics, "count", lambda *_: pytest.fail("counted"))
 
     run(telemetry)
 
@@ -188,17 +189,19 @@ def test_without_an_sdk_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_raising_instrument_breaks_no_call(
     telemetry: Telemetry, reader: InMemoryMetricReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The duration is measured all the same."""
+    """What is measured beside is told all the same."""
 
     def refuse(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(telemetry._decisions.instrument, "add", refuse)
+    monkeypatch.setattr(telemetry.metrics._decisions.instrument, "add", refuse)
 
     run(telemetry)
 
     assert telemetry.failure_count == 1
-    assert list(points(reader)) == [names.DB_CLIENT_OPERATION_DURATION]
+    found = points(reader)
+    assert names.DECISIONS_METRIC not in found
+    assert {names.DB_CLIENT_OPERATION_DURATION, names.THROTTLED_METRIC} <= set(found)
 
 
 class OldMeter:

@@ -52,4 +52,4 @@ def test_ten_thousand_identities_are_two_thousand_series() -> None:
 
     different = {str(attributes) for _, attributes in instrument.given}
     assert len(different) == MAX_SETS + 1
-    assert len(counted._bounds._seen) == MAX_SETS
+    assert len(counted._bounds._series_by_set) == MAX_SETS

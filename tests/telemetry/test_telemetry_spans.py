@@ -491,7 +491,7 @@ def test_a_peers_span_that_raises_breaks_no_call() -> None:
     telemetry = Telemetry()
     span = Refusing(trace.SpanContext(1, 2, is_remote=False))
 
-    CallSpan(telemetry, span, is_owned=False).introduce(CALL, PRINCIPAL, DECISION)
+    CallSpan(telemetry, span).introduce(CALL, PRINCIPAL, DECISION)
 
     assert telemetry.failure_count == 1
 
