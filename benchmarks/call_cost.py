@@ -39,9 +39,10 @@ from benchmarks.pairing import Ratio, cpu_per_call_us, is_quick, spread
 from benchmarks.policies import expression_policy, policy_document
 from benchmarks.results import CONTROL
 from benchmarks.stub import OPERATIONS, Operation, make_client
+from dynaguard.telemetry.handover import MAX_WAITING_CALLS
 
 PROCESSES: Final = 5
-ROUNDS: Final = 20
+ROUNDS: Final = 16
 BARE: Final = "bare"
 BARE_AGAIN: Final = CONTROL
 NO_POLICY: Final = "no policy (stamp and budget)"
@@ -117,15 +118,14 @@ WITH_SPAN_ALONE: Final = "everything, and a recording span"
 WITH_SPAN: Final = "everything, and a recording span and metrics"
 DATADOG: Final = "ddtrace"
 X_RAY: Final = "aws-xray-sdk"
-_HANDOVER: Final = 64
-"""Measurements wait for so many calls and go to the SDK together: each sample has one handover."""
 FAMILIES: Final[dict[str, Family]] = {
     "dynaguard": Family(_steps),
     "dynaguard, fast parse off": Family(partial(_steps, fast_parse=False)),
     "OpenTelemetry": Family(
         _opentelemetry,
         ("opentelemetry.instrumentation.botocore", "opentelemetry.sdk"),
-        _HANDOVER,
+        # Measurements go to the SDK together: so each sample has one handover.
+        MAX_WAITING_CALLS,
     ),
     DATADOG: Family(lambda _: {DATADOG: Datadog()}, ("ddtrace",)),
     X_RAY: Family(lambda _: {X_RAY: XRay()}, ("aws_xray_sdk",)),

@@ -71,7 +71,7 @@ def _step(policy: Mapping[str, Any], store: MemoryStore | None) -> Iterator[Call
         installation.remove()
         principal = guard.rooms.resolver.resolve(NO_CREDENTIALS, EMPTY_SCOPE)
         assert principal is not UNKNOWN_PRINCIPAL
-        authorise = guard._authorising.authorise
+        authorise = guard.authorising.authorise
 
         def step() -> None:
             authorise(Passage(_CALL, principal, 0.0))

@@ -84,7 +84,7 @@ def of_decisions(tables: int, count: int) -> dict[str, float]:
     """Growth over decisions about many tables, after each table was met once."""
     guard = dynaguard.install(_open_policy())
     principal = guard.rooms.resolver.resolve(NO_CREDENTIALS, EMPTY_SCOPE)
-    authorise = guard._authorising.authorise
+    authorise = guard.authorising.authorise
 
     def decide(index: int) -> None:
         params = {"TableName": f"svc{index % 1000}-{index % tables}", "Key": {"pk": {"S": "a"}}}

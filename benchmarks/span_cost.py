@@ -28,6 +28,8 @@ from benchmarks.call_cost import policy_document
 from benchmarks.pairing import cpu_per_call_us
 from benchmarks.stub import GET_ITEM, make_client
 from dynaguard.call import NO_CREDENTIALS, UNKNOWN_PRINCIPAL, Call, Outcome, Status
+from dynaguard.fitting import fitting
+from dynaguard.guard import Guard
 from dynaguard.hooks.installation import Installation
 from dynaguard.hooks.lifecycle import current
 from dynaguard.scope import EMPTY_SCOPE
@@ -143,7 +145,13 @@ def _with(installation: Installation, telemetry: Telemetry) -> Installation:
     """The same guard in everything but its telemetry, warm rooms included."""
     guard = installation.guard
     rooms = dataclasses.replace(guard.rooms, telemetry=telemetry)
-    return Installation(dataclasses.replace(guard, rooms=rooms), is_global=True)
+    settings, monotonic = guard.resolved.settings, guard.monotonic
+    other = Guard(
+        guard.resolved,
+        guard.document,
+        lambda own: fitting(rooms, settings, own, monotonic=monotonic),
+    )
+    return Installation(other, is_global=True)
 
 
 @contextmanager
