@@ -16,8 +16,8 @@ def draw_imports(result: Result) -> str:
     figure = style.headed(
         9.6,
         1.25 + 0.34 * len(rows),
-        "What comes on top of `import boto3`",
-        "CPU in a fresh process that has imported boto3, over that of `import boto3`.",
+        "What comes on top of importing boto3",
+        "CPU in a fresh process that has imported boto3, over that of importing boto3.",
     )
     axes = figure.add_subplot()
     style.bars(axes, rows)
