@@ -12,7 +12,7 @@ from benchmarks.flame.folding import load_profile
 from benchmarks.results import Figure, Result
 
 _OPERATIONS = ("GetItem", "PutItem", "Query(25)", "BatchWriteItem(25)")
-_GROUPS = (
+GROUPS = (
     "calls",
     "decisions",
     "loading",
@@ -210,7 +210,7 @@ def _load(group: str) -> Result | None:
 
 def _results() -> list[Result]:
     """Every group that was measured."""
-    return [result for name in _GROUPS if (result := _load(name)) is not None]
+    return [result for name in GROUPS if (result := _load(name)) is not None]
 
 
 def _listed(result: Result | None) -> str:
