@@ -53,7 +53,7 @@ STEPS: Final = (
     ("masks, two attributes", (_MASKS,), ("+ stamp",), 0.005),
     ("audit, to a file", (EVERYTHING,), (_MASKS,), 0.03),
     ("all of these", (EVERYTHING, NOT_SAVING), (_WRAPPERS, BARE), 0.12),
-    ("given back: what botocore computes anew, kept", (_WRAPPERS,), (NOT_SAVING,), None),
+    ("given back: what botocore repeats", (_WRAPPERS,), (NOT_SAVING,), None),
     ("all, less what is given back", (EVERYTHING,), (BARE,), None),
 )
 """Measured with fast parse off: what it gives back would hide what steps take."""

@@ -26,7 +26,6 @@ _BARS: Final = {
     (f"{OURS}, first decision after loading", 10_000): 5.0,  # ms
     ("warm / floor", None): decision_cost.BARS["warm / floor"],
     ("warm / smallest", 100_000): decision_cost.BARS["warm / smallest"],
-    (f"{OURS} / cedarpy, loading", 10_000): 1 / 50,
 }
 _LEAST: Final = {
     ("cedarpy / dynaguard, warm", int(size)): least
@@ -45,7 +44,7 @@ def run() -> Outcome:
     else:
         found = decision_cost.run(peers=_SHOWN)
     left_out = {name: f"{name} is not installed" for name in found["missing"]}
-    figures = (*_times(found["engines"]), *_ratios(found["ratios"]), *_loading(found["engines"]))
+    figures = (*_times(found["engines"]), *_ratios(found["ratios"]))
     return Outcome(figures, {"bound_s": decision_cost.BOUND_S}, left_out)
 
 
@@ -63,16 +62,6 @@ def _ratios(ratios: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator
     for name, figure_by_size in ratios.items():
         for size, figure in figure_by_size.items():
             yield _figure(name, int(size), "ratio", figure)
-
-
-def _loading(engines: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[Figure]:
-    """Our loading over a peer's, at each size that both were loaded at."""
-    for size, cell in engines.get("cedarpy", {}).items():
-        own = engines[OURS].get(size, {})
-        if "load_ms" in cell and "load_ms" in own:
-            part = own["load_ms"]["median"] / cell["load_ms"]["median"]
-            same = {"median": part, "low": part, "high": part}
-            yield _figure(f"{OURS} / cedarpy, loading", int(size), "ratio", same)
 
 
 def _figure(series: str, size: int, unit: str, figure: Mapping[str, float]) -> Figure:

@@ -89,6 +89,8 @@ def _name_ends(axes: Axes, ends: list[tuple[str, float, float, str]]) -> None:
             color=colour,
             arrowprops={"arrowstyle": "-", "color": style.GRID, "shrinkA": 0, "shrinkB": 3},
             annotation_clip=False,
+            # A line that goes on behind a name must not cross it out.
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
         )
 
 
