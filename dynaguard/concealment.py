@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from dynaguard.aws.analysis import authorizations, is_write, tables_of
 from dynaguard.errors import CursorRefused, MaskedWriteRefused, TamperedRequest
-from dynaguard.masking import CursorFault, MaskedRequest, Masks, binding_of, find_marker
+from dynaguard.masking import (
+    BegunPlan,
+    CursorFault,
+    MaskedRequest,
+    MaskPlan,
+    Masks,
+    binding_of,
+    find_marker,
+)
 from dynaguard.masking.cursors import openings_of
 from dynaguard.masking.locations import SECRET_WRITES
 from dynaguard.passage import Passage
@@ -131,14 +139,32 @@ class Concealment:
                 message += "; a token opens only for its mask's writers, where that mask names it"
             raise self._refuse(MaskedWriteRefused, passage, message)
 
+    def begin(self, passage: Passage, member: str, items: Any) -> None:
+        """Masks the items of an answer in place while it is read; `mask` does the rest.
+
+        Args:
+            passage: The call.
+            member: The member of the answer that holds them.
+            items: Its value, well formed.
+
+        Effects: as `MaskPlan.begin`; never raises.
+        """
+        plan = passage.plan
+        if isinstance(plan, BegunPlan):
+            plan = plan.plan  # the answer of an earlier attempt does not count
+        if isinstance(plan, MaskPlan):
+            passage.plan = plan.begin(member, items) or plan
+
     def mask(
         self, passage: Passage, parsed: dict[str, Any], sensitive: Callable[[], object] | None
     ) -> None:
         """Masks a parsed answer in place, as planned. May raise."""
-        call, principal = passage.call, passage.principal
-        if passage.plan is not None:
+        call, principal, plan = passage.call, passage.principal, passage.plan
+        if isinstance(plan, BegunPlan) and plan.is_done(parsed):
+            passage.masked = plan.counts
+        elif plan is not None:
             request = MaskedRequest(call.params, lambda: binding_of(call, principal), sensitive)
-            passage.masked = passage.plan.apply(parsed, request)
+            passage.masked = plan.apply(parsed, request)
 
     def out_of_reach(self, passage: Passage) -> PolicyDenied:
         """The refusal of a request whose sealed values stand where they cannot be opened."""

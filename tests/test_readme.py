@@ -39,6 +39,7 @@ PAGES = (
     "docs/agents.md",
     "docs/alarms.md",
     "docs/approvals.md",
+    "docs/bundles.md",
     "docs/runbook-runs.md",
     "docs/runbooks.md",
     "docs/tasks.md",

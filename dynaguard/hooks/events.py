@@ -71,11 +71,24 @@ class EventHandlers:
         customized_response_dict: dict[str, Any],
         **_: Any,
     ) -> None:
-        """`before-parse`: reads the items of a guarded call's answer, where that is quicker."""
+        """`before-parse`: reads the items of a guarded call's answer, where that is quicker.
+
+        They are masked at once, while they are at hand, unless it is not certain whose answer this
+        is: the event does not tell, so the request that was signed last has to be the frame's own.
+        `mask_answer` masks the rest, and everything that was not read here.
+        """
         frame = current_frame.get()
-        if frame is not None and frame is not LEFT_ALONE:
-            fast_parsing = self._installation.fast_parsing
-            fast_parsing.take(operation_model, response_dict, customized_response_dict)
+        if frame is None or frame is LEFT_ALONE:
+            return
+        installation, result = self._installation, customized_response_dict
+        member = installation.fast_parsing.take(
+            frame.client, operation_model, response_dict, result
+        )
+        passage, concealment = frame.passage, installation.guard.concealment
+        if member is None or concealment is None or passage is None:
+            return
+        if passage.plan is not None and frame.signed is passage:
+            concealment.begin(passage, member, result[member])
 
     def mask_answer(
         self, http_response: Any, parsed: Any, model: Any, context: Any, **_: Any

@@ -2,212 +2,30 @@
 
 botocore's parser visits every attribute value through half a dozen calls; most of them have
 nothing to do but hand a text on. At `before-parse` the body is read by the JSON library once, the
-items are taken out of it, looked through and, where they hold binary values, decoded; what is left
-of the body, an empty list or mapping in the place of each, goes to botocore's own parser as
-before. So every other member, metadata, errors and the order of keys are its work still.
+items are taken out of it (`item_taking.py`), and what is left of the body, an empty list or
+mapping in the place of the items, goes to botocore's own parser as before. So every other member,
+metadata, errors and the order of keys are its work still.
 
-INVARIANT: only what is surely understood is taken over. Anything unusual (an error answer, a null,
-a member that this module does not know, another handler's own result) leaves the answer as it
-came, and botocore reads all of it.
-
-Source: botocore's `parsers.BaseJSONParser`, which it has to equal; `tests/hooks` compares the two,
-and `agrees_with` does once per process, with the botocore that is installed.
+INVARIANT: botocore would read the same. `tests/hooks` compares the two, and `agrees_with` does
+once per process and operation, with the botocore that is installed.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import botocore
 from botocore.parsers import create_parser
 
+from dynaguard.hooks.item_taking import MEMBERS, OPERATIONS, take_items
 from dynaguard.interruption import came_from_handler
 
 _log = logging.getLogger("dynaguard")
 _parser_log = logging.getLogger("botocore.parsers")
-_FIRST_FAILURE: Final = 300
-_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
-
-
-class _UnsureError(Exception):
-    """Something that botocore had better read itself."""
-
-
-def _check_item(item: dict[str, Any]) -> None:
-    """Looks through an item, or a map within one; decodes binary values in place."""
-    for value in item.values():
-        # one member, of one of the known kinds
-        if len(value) != 1:
-            raise _UnsureError
-        for kind, inner in value.items():
-            if kind == "S" or kind == "N":  # noqa: PLR1714 - measured: two comparisons are quicker
-                if type(inner) is not str:
-                    raise _UnsureError
-            else:
-                _READER_BY_KIND[kind](value, inner)
-
-
-def _check_list(_value: Any, inner: Any) -> None:
-    """`L`: a list of attribute values."""
-    for each in inner:
-        if len(each) != 1:
-            raise _UnsureError
-        for kind, content in each.items():
-            _READER_BY_KIND[kind](each, content)
-
-
-def _check_map(_value: Any, inner: Any) -> None:
-    """`M`: attribute values by name."""
-    _check_item(inner)
-
-
-def _check_text(_value: Any, inner: Any) -> None:
-    """`S`, `N`: a text."""
-    if type(inner) is not str:
-        raise _UnsureError
-
-
-def _check_truth(_value: Any, inner: Any) -> None:
-    """`BOOL`, `NULL`."""
-    if type(inner) is not bool:
-        raise _UnsureError
-
-
-def _check_texts(_value: Any, inner: Any) -> None:
-    """`SS`, `NS`: a list of texts."""
-    if type(inner) is not list or not all(type(each) is str for each in inner):
-        raise _UnsureError
-
-
-def _decode(value: Any, inner: Any) -> None:
-    """`B`: base64."""
-    value["B"] = _bytes_of(inner)
-
-
-def _decode_all(value: Any, inner: Any) -> None:
-    """`BS`: a list of base64."""
-    value["BS"] = [_bytes_of(each) for each in inner]
-
-
-def _bytes_of(text: Any) -> bytes:
-    """The bytes of a text in base64, as botocore decodes it."""
-    if type(text) is not str:
-        raise _UnsureError
-    return base64.b64decode(text)
-
-
-_READER_BY_KIND: Final[Mapping[str, Callable[[Any, Any], None]]] = {
-    "S": _check_text,
-    "N": _check_text,
-    "B": _decode,
-    "SS": _check_texts,
-    "NS": _check_texts,
-    "BS": _decode_all,
-    "M": _check_map,
-    "L": _check_list,
-    "NULL": _check_truth,
-    "BOOL": _check_truth,
-}
-
-
-def _take_item(item: Any) -> Any:
-    """An item; gives what stands in its place."""
-    _check_item(item)
-    return {}
-
-
-def _take_items(items: Any) -> Any:
-    """A list of items."""
-    if type(items) is not list:
-        raise _UnsureError
-    for item in items:
-        _check_item(item)
-    return []
-
-
-def _take_items_by_table(items_by_table: Any) -> Any:
-    """Items by table, as BatchGetItem answers."""
-    for items in items_by_table.values():
-        _take_items(items)
-    return {}
-
-
-def _take_item_entries(entries: Any) -> Any:
-    """A list of `{"Item": ...}`; entries of items that were not found are empty."""
-    return _take_entries(entries, frozenset({"Item"}))
-
-
-def _take_statement_entries(entries: Any) -> Any:
-    """A list of `{"TableName": ..., "Item": ...}`; one with an error is botocore's to read."""
-    return _take_entries(entries, frozenset({"Item", "TableName"}))
-
-
-def _take_entries(entries: Any, known: frozenset[str]) -> Any:
-    """Entries with nothing but known members, in botocore's order of these."""
-    if type(entries) is not list:
-        raise _UnsureError
-    for entry in entries:
-        if not entry.keys() <= known or type(entry.get("TableName", "")) is not str:
-            raise _UnsureError
-        if "Item" in entry:
-            item = entry.pop("Item")
-            _check_item(item)
-            entry["Item"] = item  # behind the table's name, as the service's model has them
-    return []
-
-
-Take = Callable[[Any], Any]
-_TAKE_BY_OPERATION: Final[Mapping[str, tuple[str, Take]]] = {
-    "GetItem": ("Item", _take_item),
-    "PutItem": ("Attributes", _take_item),
-    "UpdateItem": ("Attributes", _take_item),
-    "DeleteItem": ("Attributes", _take_item),
-    "Query": ("Items", _take_items),
-    "Scan": ("Items", _take_items),
-    "ExecuteStatement": ("Items", _take_items),
-    "BatchGetItem": ("Responses", _take_items_by_table),
-    "TransactGetItems": ("Responses", _take_item_entries),
-    "ExecuteTransaction": ("Responses", _take_item_entries),
-    "BatchExecuteStatement": ("Responses", _take_statement_entries),
-}
-OPERATIONS: Final = frozenset(_TAKE_BY_OPERATION)
-
-
-def take_items(
-    operation: str, response: MutableMapping[str, Any], result: MutableMapping[str, Any]
-) -> bool:
-    """Takes the items out of an answer of DynamoDB that botocore is about to parse.
-
-    Args:
-        operation: The operation.
-        response: botocore's response (`body` as bytes, `status_code`); its body is replaced.
-        result: What is merged into botocore's result; the items go there.
-
-    Returns:
-        Whether it did; if not, nothing is changed.
-
-    Cost: the JSON library's, and a look at each attribute value.
-    """
-    taken = _TAKE_BY_OPERATION.get(operation)
-    if taken is None or response["status_code"] >= _FIRST_FAILURE or result:
-        return False
-    member, take = taken
-    try:
-        answer = json.loads(response["body"].decode("utf-8"))
-        items = answer.get(member)
-        if items is None:
-            return False
-        answer[member] = take(items)
-        body = _encode(answer).encode()
-    except (_UnsureError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return False
-    response["body"] = body
-    result[member] = items
-    return True
+_KNOWN_PARSERS: Final = frozenset({"botocore.parsers", "aiobotocore.parsers"})
 
 
 class FastParsing:
@@ -230,25 +48,57 @@ class FastParsing:
             return "off"
         return "on" if all(self._agrees.values()) else "off: this botocore reads answers otherwise"
 
-    def take(self, operation_model: Any, response: Any, result: Any) -> None:
-        """Takes the items of an answer, if botocore would read the same. Never raises."""
+    def take(
+        self, client: Any, operation_model: Any, response: Any, result: dict[str, Any]
+    ) -> str | None:
+        """Takes the items of an answer, if botocore would read the same. Never raises.
+
+        Args:
+            client: Whose call it is.
+            operation_model: botocore's model of the operation.
+            response: As for `take_items`.
+            result: As there.
+
+        Returns:
+            The member that holds the items, or None where botocore is to read them.
+        """
         operation = operation_model.name
         if not self._is_on or operation not in OPERATIONS:
-            return
+            return None
         if _parser_log.isEnabledFor(logging.DEBUG):
-            return  # botocore logs what it parses, which should be the answer as it came
+            return None  # botocore logs what it parses, which should be the answer as it came
+        if not _has_usual_parser(client):
+            return None
         agrees = self._agrees.get(operation)
         if agrees is None:
-            agrees = self._agrees[operation] = agrees_with(operation_model)
-            if not agrees:
-                _log.warning(
-                    "botocore %s reads the answer of %s otherwise than dynaguard, so botocore "
-                    "reads them all from here on; `fast_parse` off silences this",
-                    botocore.__version__,
-                    operation,
-                )
-        if agrees:
-            take_items(operation, response, result)
+            agrees = self._ask(operation_model)
+        return take_items(operation, response, result) if agrees else None
+
+    def _ask(self, operation_model: Any) -> bool:
+        """Whether the installed botocore agrees on an operation; warns where it does not."""
+        operation = operation_model.name
+        agrees = self._agrees[operation] = agrees_with(operation_model)
+        if not agrees:
+            _log.warning(
+                "botocore %s reads the answer of %s otherwise than dynaguard, so botocore "
+                "reads them all from here on; `fast_parse` off silences this",
+                botocore.__version__,
+                operation,
+            )
+        return agrees
+
+
+def _has_usual_parser(client: Any) -> bool:
+    """Whether a client's answers are read by botocore's own parser, as it comes.
+
+    A program can give a session another one, or its own readers of binary values and timestamps
+    (`set_parser_defaults`), as the AWS CLI does.
+    """
+    try:
+        factory = client._endpoint._response_parser_factory
+        return type(factory).__module__ in _KNOWN_PARSERS and not factory._defaults
+    except AttributeError:
+        return False
 
 
 # --- does the installed botocore read the same? ------------------------------------------------
@@ -264,6 +114,8 @@ _SAMPLE_ITEM: Final = {
     "list": {"L": [{"L": []}, {"B": "AA=="}, {"NULL": True}, {"M": {"N": {"N": "1"}}}]},
     "none": {"NULL": True},
     "truth": {"BOOL": False},
+    # Handed on as they are, although no service answers so.
+    "odd": {"L": [{"S": 1}, {"N": 1.5}, {"BOOL": "x"}, {"SS": [1, None]}, {"NS": [[]]}]},
 }
 _SAMPLE: Final[Mapping[str, Any]] = {
     "LastEvaluatedKey": {"text": {"S": "a"}},
@@ -277,39 +129,52 @@ _SAMPLE_CAPACITY: Final = {"TableName": "sample", "CapacityUnits": 0.5, "Unheard
 
 
 def agrees_with(operation_model: Any) -> bool:
-    """Whether botocore reads a sample answer the same with and without the items taken out.
+    """Whether botocore reads sample answers the same with and without the items taken out.
 
     Args:
         operation_model: botocore's model of an operation in `OPERATIONS`.
 
     Effects: none. Cost: some hundred microseconds; to be asked once per process.
     """
-    operation, shape = operation_model.name, operation_model.output_shape
-    is_batch = shape.members["ConsumedCapacity"].type_name == "list"
+    model = operation_model.service_model
+    protocol = getattr(model, "resolved_protocol", model.metadata["protocol"])
+    try:
+        parser = create_parser(protocol)
+        return all(
+            _reads_same(parser, operation_model, json.dumps(sample).encode())
+            for sample in _samples(operation_model)
+        )
+    except Exception as err:
+        if came_from_handler(err):
+            raise  # meant for the application
+        return False
+
+
+def _reads_same(parser: Any, operation_model: Any, body: bytes) -> bool:
+    """Whether an answer reads the same both ways, to the order of its members."""
+
+    def parsed(*, is_fast: bool) -> dict[str, Any]:
+        response = {"headers": {}, "status_code": 200, "body": body, "context": {}}
+        result: dict[str, Any] = {}
+        if is_fast and take_items(operation_model.name, response, result) is None:
+            return {}
+        return {**parser.parse(response, operation_model.output_shape), **result}
+
+    stock, fast = parsed(is_fast=False), parsed(is_fast=True)
+    return stock == fast and list(stock) == list(fast)
+
+
+def _samples(operation_model: Any) -> Iterator[dict[str, Any]]:
+    """An answer with all that an operation may answer and more, and one with items alone."""
+    operation, members = operation_model.name, operation_model.output_shape.members
+    is_batch = members["ConsumedCapacity"].type_name == "list"
     sample = {
         **_SAMPLE,
         "Responses": _sample_responses(operation),
         "ConsumedCapacity": [_SAMPLE_CAPACITY] if is_batch else _SAMPLE_CAPACITY,
     }
-    body = json.dumps(
-        {name: sample[name] for name in ("UnheardOf", *reversed(shape.members)) if name in sample}
-    ).encode()
-
-    def parsed(*, is_fast: bool) -> dict[str, Any]:
-        response = {"headers": {}, "status_code": 200, "body": body, "context": {}}
-        result: dict[str, Any] = {}
-        if is_fast and not take_items(operation, response, result):
-            return {}
-        protocol = operation_model.service_model.metadata["protocol"]
-        return {**create_parser(protocol).parse(response, shape), **result}
-
-    try:
-        stock, fast = parsed(is_fast=False), parsed(is_fast=True)
-    except Exception as err:
-        if came_from_handler(err):
-            raise  # meant for the application
-        return False
-    return stock == fast and list(stock) == list(fast)
+    yield {name: sample[name] for name in ("UnheardOf", *reversed(members)) if name in sample}
+    yield {name: sample[name] for name in MEMBERS if name in members}
 
 
 def _sample_responses(operation: str) -> Any:

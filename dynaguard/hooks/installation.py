@@ -25,6 +25,7 @@ from dynaguard.hooks.points import (
     LIMITER_POINT,
     OPTIONAL_POINTS,
     PAGING_POINT,
+    PAYLOAD_POINT,
     SIGNED_HEADERS_POINT,
     SIGNING_KEY_POINT,
     SYNC_POINTS,
@@ -183,9 +184,8 @@ class Installation:
     def _keep_batches(self, **_: Any) -> None:
         """boto3's batch writer keeps what it could not write, from when it is loaded."""
         owner = batch_writer.batch_writer_class()
-        if owner is None or self._writer_patch is not None or not self.patches:
-            return
-        if self.guard.attempts.is_on:
+        is_wanted = bool(self.patches) and self.guard.resolved.settings.budget
+        if owner is not None and self._writer_patch is None and is_wanted:
             self._writer_patch = Patch(owner, "_flush", batch_writer.flush)
             self._writer_patch.apply()
 
@@ -337,6 +337,7 @@ def _optional_wrapper(point: PatchPoint) -> Wrapper:
         PAGING_POINT: paging.iterate_pages,
         USER_AGENT_POINT: useragent.to_string,
         SIGNED_HEADERS_POINT: signing.headers_to_sign,
+        PAYLOAD_POINT: signing.payload,
         SIGNING_KEY_POINT: signing.sign,
         HOST_POINT: signing.host_from_url,
         LIMITER_POINT: retries.on_sending_request,

@@ -109,6 +109,9 @@ USER_AGENT_POINT: Final = PatchPoint(
 SIGNED_HEADERS_POINT: Final = PatchPoint(
     "botocore.auth", "SigV4Auth", "headers_to_sign", ("request",), "selects headers once"
 )
+PAYLOAD_POINT: Final = PatchPoint(
+    "botocore.auth", "SigV4Auth", "payload", ("request",), "takes the body to sign as it is"
+)
 SIGNING_KEY_POINT: Final = PatchPoint(
     "botocore.auth", "SigV4Auth", "_sign", ("key", "msg"), "keeps the signing keys of the day"
 )
@@ -116,6 +119,7 @@ HOST_POINT: Final = PatchPoint("botocore.auth", None, "_host_from_url", ("url",)
 TIME_SAVING_POINTS: Final = (
     USER_AGENT_POINT,
     SIGNED_HEADERS_POINT,
+    PAYLOAD_POINT,
     SIGNING_KEY_POINT,
     HOST_POINT,
 )

@@ -7,8 +7,9 @@ registered itself is asked as ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from binascii import crc32
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.retries.adaptive import ClientRateLimiter
 from botocore.retries.standard import RetryHandler
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from dynaguard.hooks.patching import Patch
 
 Handler = Callable[..., Any]
+
+_CRC32: Final = "x-amz-crc32"
+"""Source: botocore's `retries.special.RetryDDBChecksumError`."""
 
 
 def suggested_delay_s(
@@ -64,13 +68,21 @@ def is_without_verdict(endpoint: Any, event: str, response: Any) -> bool:
     """Whether asking the handlers about this success cannot give anything but no.
 
     That is so where botocore's standard retry handler is the only one: it evaluates four checkers
-    that look for faults, which costs a thirtieth of a whole call. Legacy mode checks DynamoDB's
-    CRC32 there, so it is always asked, and so is any handler of somebody else.
+    that look for faults, which costs a thirtieth of a whole call. Of a success they look at
+    DynamoDB's CRC32 alone; where that is not what the body has, they are asked. Legacy mode's
+    handler is always asked, and so is any of somebody else.
     """
-    if "Error" in response[1]:
+    if "Error" in response[1] or not _is_intact(*response):
         return False
     handlers = _remembered_handlers(endpoint, event)
     return len(handlers) == 1 and type(getattr(handlers[0], "__self__", None)) is RetryHandler
+
+
+def _is_intact(http: Any, parsed: Mapping[str, Any]) -> bool:
+    """Whether a body has the CRC32 that its answer tells; also where it tells none."""
+    headers = (parsed.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}
+    told = headers.get(_CRC32)
+    return told is None or told == str(crc32(http.content))
 
 
 def set_max_attempts(request: Any) -> int | None:

@@ -55,10 +55,11 @@ if TYPE_CHECKING:
     from dynaguard.masking.cursors import CursorFault, CursorSeals, binding_of
     from dynaguard.masking.marker import MARKER, find_marker
     from dynaguard.masking.masks import Masks
-    from dynaguard.masking.plans import MaskedRequest, MaskPlan, Plan
+    from dynaguard.masking.plans import BegunPlan, MaskedRequest, MaskPlan, Plan
 
 __all__ = [
     "MARKER",
+    "BegunPlan",
     "CursorFault",
     "CursorSeals",
     "MaskPlan",
@@ -69,6 +70,7 @@ __all__ = [
     "find_marker",
 ]
 _MODULE_BY_NAME = {
+    "BegunPlan": "plans",
     "CursorFault": "cursors",
     "CursorSeals": "cursors",
     "MARKER": "marker",

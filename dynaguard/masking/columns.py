@@ -94,8 +94,8 @@ def _are_alike_masked(
         mask_columns(payloads, node, sink)
     elif kind == "L" and types == {list}:
         _mask_lists(payloads, node, sink)
-    elif node.strategy is not None and node.detections is None:
-        if not _are_texts_masked(values, kind, payloads, types, node.strategy):
+    elif node.whole is not None:
+        if not _are_texts_masked(values, kind, payloads, types, node.whole):
             return False
         sink.count(node.key, len(values))
     elif kind == "S" and types == {str} and node.strategy is None and node.detections is not None:

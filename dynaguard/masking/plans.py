@@ -62,7 +62,39 @@ class MaskPlan:
     seals: CursorSeals | None = field(default=None, repr=False)
     table: str | None = None
 
-    def apply(self, parsed: Any, request: MaskedRequest) -> MaskedCounts:
+    def begin(self, member: str, items: Any) -> BegunPlan | None:
+        """Masks the items of an answer in place, as soon as they are read.
+
+        Args:
+            member: The member of the answer that holds them, by itself: an item or a list of
+                items.
+            items: Its value: well-formed attribute values in DynamoDB JSON.
+
+        Returns:
+            What masks the rest of the answer; None for a member that holds none, or where the
+            answer may yet be made of several.
+
+        Effects: changes `items`. Never raises: where masking fails, the items are emptied at once
+            and applying the rest raises the error.
+        """
+        place = self.places[0]  # of items, which stand first; `apply` does the others
+        if place[0] != member or len(place) > len((member, EACH)):
+            return None
+        sink = Sink()
+        try:
+            if len(place) == 1:
+                mask_item(items, self.tree, sink)
+            else:
+                mask_items(items, self.tree, sink)
+            sink.finish()
+        except Exception as err:  # noqa: BLE001 - kept, and raised where the answer is masked
+            items.clear()
+            return BegunPlan(self, member, items, {}, err)
+        return BegunPlan(self, member, items, {self.table: sink.counts}, None)
+
+    def apply(
+        self, parsed: Any, request: MaskedRequest, begun: BegunPlan | None = None
+    ) -> MaskedCounts:
         """Masks an answer in place.
 
         Items under a table's name get that table's masks; where the answer does not tell the
@@ -72,6 +104,7 @@ class MaskPlan:
             parsed: botocore's parsed answer, a success or an error, attribute values in DynamoDB
                 JSON. Unprocessed members are not touched.
             request: What is asked about the call.
+            begun: What of the answer is masked already, and its counts, which go on.
 
         Returns:
             Counts by table and `MaskKey`. A value that was masked before counts again, and is
@@ -83,8 +116,12 @@ class MaskPlan:
         if not isinstance(parsed, dict):
             return {}
         plain: list[str] | None = [] if has_messages(parsed) else None
-        run = _Run(self, plain)
+        if plain is None and not self._is_in(parsed):
+            return {}
+        run = _Run(self, plain, begun.counts if begun is not None else {})
         for place in self.places:
+            if begun is not None and place[0] == begun.member:
+                continue
             if len(place) > 1:
                 run.mask_at(parsed, place, self.tree)
             elif (item := parsed.get(place[0])) is not None:
@@ -98,10 +135,66 @@ class MaskPlan:
             self._scrub(parsed, request.params, plain)
         return counted
 
+    def _is_in(self, parsed: dict[str, Any]) -> bool:
+        """Whether an answer holds any place of items; those of most writes hold none."""
+        for place in self.places:
+            if place[0] in parsed:
+                return True
+        return self.seals is not None and CURSOR_MEMBER in parsed
+
     def _scrub(self, parsed: dict[str, Any], params: Mapping[str, Any], plain: list[str]) -> None:
         """Takes masked values out of the messages of an answer."""
         scrubber = Scrubber(lambda: [*plain, *request_texts(params, self.tree)])
         scrubber.scrub_answer(parsed)
+
+
+class BegunPlan(NamedTuple):
+    """A plan for one answer, whose items were masked while they were read.
+
+    A tuple, since it is made for each call: a frozen dataclass takes three times as long.
+
+    Attributes:
+        plan: The plan of calls of its kind.
+        member: The member of the answer that holds the items.
+        items: Its value, masked.
+        counts: As `MaskPlan.apply` gives them.
+        failure: Why the items could not be masked; then they are empty.
+    """
+
+    plan: MaskPlan
+    member: str
+    items: Any
+    counts: dict[str | None, Counts]
+    failure: Exception | None = None
+
+    def __repr__(self) -> str:
+        """Without the items."""
+        return f"BegunPlan({self.plan}, {self.member!r})"
+
+    def is_done(self, parsed: Any) -> bool:
+        """Whether an answer holds nothing else that is to be masked."""
+        plan = self.plan
+        return (
+            len(plan.places) == 1
+            and parsed.get(self.member) is self.items
+            and self.failure is None
+            and (plan.seals is None or CURSOR_MEMBER not in parsed)
+        )
+
+    def apply(self, parsed: Any, request: MaskedRequest) -> MaskedCounts:
+        """Masks the rest of the answer in place; gives the counts of all of it.
+
+        INVARIANT: what is left out is the very object that was masked. Another answer, of a
+        further attempt or of somebody who put other items there, is masked as a whole.
+
+        Raises:
+            Exception: The items could not be masked.
+        """
+        if not isinstance(parsed, dict) or parsed.get(self.member) is not self.items:
+            return self.plan.apply(parsed, request)
+        if self.failure is not None:
+            raise self.failure
+        return self.plan.apply(parsed, request, self)
 
 
 class _Run:
@@ -109,10 +202,12 @@ class _Run:
 
     __slots__ = ("_counts_by_table", "_plain", "_plan", "sink")
 
-    def __init__(self, plan: MaskPlan, plain: list[str] | None) -> None:
+    def __init__(
+        self, plan: MaskPlan, plain: list[str] | None, counts_by_table: Mapping[str | None, Counts]
+    ) -> None:
         self._plan = plan
         self._plain = plain
-        self.sink = Sink({}, plain)
+        self.sink = Sink(dict(counts_by_table.get(plan.table, ())), plain)
         self._counts_by_table: dict[str | None, Counts] = {plan.table: self.sink.counts}
 
     def finish(self) -> MaskedCounts:

@@ -24,6 +24,7 @@ REDACTED: Final = MARKER + "redacted"
 
 _HASHED: Final = MARKER + "hmac:"
 _HIDDEN: Final = MARKER + "***"
+_FIRST: Final = MARKER[0]
 _HEX_DIGITS: Final = 32  # 128 bits: no two of 2**60 values are likely to share a token
 # Possessive, so that nothing is tried twice.
 _DOMAIN: Final = r"@(?:[A-Za-z0-9-]++\.)++[A-Za-z]{2,}+"
@@ -157,10 +158,12 @@ def _partial_strategy(keep: int) -> Strategy:
             tail_length <= keep or _KEPT_DOMAIN.fullmatch(text, len(_HIDDEN)) is not None
         )
 
+    match_email = _EMAIL.fullmatch
+
     def mask_text(text: str) -> str:
-        if text[:1] == MARKER[0] and (_is_opaque_token(text) or is_partial_token(text)):
+        if text[:1] == _FIRST and (_is_opaque_token(text) or is_partial_token(text)):
             return text
-        if "@" in text and (email := _EMAIL.fullmatch(text)):
+        if "@" in text and (email := match_email(text)):
             return _HIDDEN + email[1]
         length = len(text)
         return _HIDDEN + text[length - (keep if 2 * keep <= length else length // 2) :]

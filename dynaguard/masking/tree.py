@@ -65,6 +65,7 @@ class Node:
     Attributes:
         key: What masked values are counted by.
         strategy: How the whole value is masked, or None when only parts of it are.
+        whole: The same, where nothing in the value may ask for a stricter one.
         detections: What is looked for in it; with a `strategy`, those that are stricter.
         names: The names of members that may be masked; None for any.
         positions: The positions of elements that may be; None for any.
@@ -84,6 +85,7 @@ class Node:
         "names",
         "positions",
         "strategy",
+        "whole",
     )
 
     def __init__(
@@ -99,6 +101,7 @@ class Node:
     ) -> None:
         self.key = key
         self.strategy = strategy
+        self.whole = strategy if detections is None else None
         self.detections = detections
         self.names = names
         self.positions = positions

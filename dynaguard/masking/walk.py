@@ -165,8 +165,23 @@ def _mask_members(members: dict[str, Any], node: Node, sink: Sink) -> None:
     for name in list(members) if node.names is None else node.names:
         if name in members and isinstance(name, str):
             child = node.members[name]
-            if child is not None:
-                members[name] = mask_value(members[name], child, sink)
+            if child is None:
+                continue
+            value = members[name]
+            # A string that is masked whole, as most are, without the way through `mask_value` and
+            # two more: half of the time that it took.
+            if (
+                child.whole is not None
+                and type(value) is dict
+                and len(value) == 1
+                and type(text := value.get("S")) is str
+            ):
+                sink.counts[child.key] = sink.counts.get(child.key, 0) + 1
+                if sink.plain is not None:
+                    sink.plain += plain_texts(text)
+                members[name] = {"S": child.whole.mask_text(text)}
+            else:
+                members[name] = mask_value(value, child, sink)
 
 
 def mask_elements(elements: list[Any], node: Node, sink: Sink) -> None:

@@ -156,9 +156,9 @@ def _read_head(line: bytes, name: str) -> dict[str, Any]:
     try:
         head = json.loads(line)
     except (ValueError, RecursionError):
-        refuse(name, f"is no bundle, {_HOW_TO_MAKE}")
+        refuse(name, f"this is no bundle, {_HOW_TO_MAKE}")
     if not isinstance(head, dict) or head.get("bundle") != KIND:
-        refuse(name, f"is no bundle, {_HOW_TO_MAKE}")
+        refuse(name, f"this is no bundle, {_HOW_TO_MAKE}")
     if head.get("format") != FORMAT:
         refuse(
             name,
@@ -179,14 +179,14 @@ def _shown(value: object) -> str:
 
 def _check_signature(head: Mapping[str, Any], verifier: Verifies, name: str) -> None:
     """Refuses what is not signed with the key that this process was told to trust."""
-    trusted = f"`policy_verify_key_file` trusts key `{verifier.key_id}` alone"
+    trusted = f"only key `{verifier.key_id}` is trusted here"
     how = "sign it: `dynaguard compile POLICY -o BUNDLE --sign-key-file KEY`"
     if "signature" not in head:
-        refuse(name, f"the bundle is not signed, {trusted}; {how}", 1)
+        refuse(name, f"the bundle is not signed, and {trusted}; {how}", 1)
     if head.get("key_id") != verifier.key_id:
-        refuse(name, f"the bundle is signed with another key, {trusted}; {how}", 1)
+        refuse(name, f"the bundle is signed with another key, and {trusted}; {how}", 1)
     if not verifier.is_valid(_message(head), head["signature"]):
-        refuse(name, f"the bundle's signature does not hold, {trusted}; {how}", 1)
+        refuse(name, f"the bundle's signature does not hold, and {trusted}; {how}", 1)
 
 
 def _message(head: Mapping[str, Any]) -> bytes:

@@ -97,7 +97,7 @@ def _document(name: str, frame: Frame, start: int, header: Mapping[str, Any]) ->
         bundle=name,
         raw=frame.raw,
         count=header["statements"],
-        starts=parts.line_starts,
+        starts=parts.block_starts,
         first_line=parts.next_line,
         sources=header["sources"],
         groups=tuple(fields.get("groups", ())),

@@ -12,11 +12,11 @@ could not.
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, overload
 
 from dynaguard.errors import PolicySyntaxError, Problem
+from dynaguard.policy.bundle_parts import BLOCK
 from dynaguard.policy.model import ApprovalTerms, PrincipalPattern, Statement
 from dynaguard.values import dataclass
 
@@ -35,7 +35,7 @@ class StatementLines:
         bundle: The bundle's file, for messages.
         raw: The whole file.
         count: How many there are.
-        starts: Gives where each statement's line begins, and where the last one ends.
+        starts: Gives where each block of statements begins.
         first_line: Line of the first statement in the file.
         sources: The documents' files that they came from.
         groups: Names of the document's groups.
@@ -46,7 +46,7 @@ class StatementLines:
     bundle: str
     raw: bytes
     count: int
-    starts: Callable[[], array[int]]
+    starts: Callable[[], tuple[int, ...]]
     first_line: int
     sources: tuple[str, ...]
     groups: tuple[str, ...]
@@ -65,7 +65,7 @@ class LazyStatements(Sequence[Statement]):
     def __init__(self, lines: StatementLines) -> None:
         self._lines = lines
         self._read: dict[int, Statement] = {}
-        self._starts: array[int] | None = None
+        self._starts: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return self._lines.count
@@ -197,14 +197,17 @@ class _Place:
         return self.at_line
 
 
-def _read_line(lines: StatementLines, starts: array[int], number: int) -> Statement:
+def _read_line(lines: StatementLines, starts: tuple[int, ...], number: int) -> Statement:
     """The statement on a line, checked as the loader checks a document's.
 
     Raises:
         PolicySyntaxError: It is none; each problem names the bundle and its line.
     """
     try:
-        table = json.loads(lines.raw[starts[number] : starts[number + 1]])
+        start = starts[number // BLOCK]
+        for _ in range(number % BLOCK):
+            start = lines.raw.index(b"\n", start) + 1
+        table = json.loads(lines.raw[start : lines.raw.index(b"\n", start)])
         source, at_line = table.pop("at")
         place = _Place(lines.sources[source], at_line)
         is_literal = table.pop("is_literal", False) is True

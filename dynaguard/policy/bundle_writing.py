@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from dynaguard.policy.bundle_format import Signs, framed
 from dynaguard.policy.bundle_index import index_parts
+from dynaguard.policy.bundle_parts import BLOCK
 from dynaguard.policy.bundle_statements import statement_table
 from dynaguard.policy.bundle_values import plain_fields
 from dynaguard.policy.model import PolicyDocument
@@ -39,7 +40,8 @@ def bundle_bytes(document: PolicyDocument, signer: Signs | None = None) -> bytes
     numbers = {source: number for number, source in enumerate(numbers)}
     lines = [_line(statement_table(each, numbers)) for each in statements]
     index, index_lists = index_parts(index_statements(tuple(statements)))
-    parts = [_line(part) for part in ([len(line) for line in lines], *index_lists)]
+    blocks = [sum(map(len, lines[at : at + BLOCK])) for at in range(0, len(lines), BLOCK)]
+    parts = [_line(part) for part in (blocks, *index_lists)]
     header = {
         "document": plain_fields(document, _ELSEWHERE)
         | {"default": document.default, "govern": _govern(document)},

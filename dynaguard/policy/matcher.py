@@ -14,7 +14,7 @@ so that two threads can only store the same. A new document is a new `CompiledPo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from dynaguard.call import Authorization, ContextLookup, Principal, Ruling
@@ -32,7 +32,7 @@ from dynaguard.policy.residual import (
     open_statement,
     reduce,
 )
-from dynaguard.policy.resources import ALWAYS, ActionResources, ResourceTest
+from dynaguard.policy.resources import ActionResources, ResourceTest
 from dynaguard.policy.statement_index import StatementIndex, index_statements
 
 MAX_REMEMBERED: Final = 4096
@@ -76,7 +76,15 @@ class _ActionMemo:
         questions: What is left to ask, by resource, where it does.
     """
 
-    __slots__ = ("_default", "_doubtful", "_prepared", "_resources", "questions", "rulings")
+    __slots__ = (
+        "_default",
+        "_doubtful",
+        "_prepared",
+        "_resources",
+        "_shared",
+        "questions",
+        "rulings",
+    )
 
     def __init__(
         self,
@@ -91,42 +99,55 @@ class _ActionMemo:
         self._default = default
         self.rulings: dict[str, Ruling | None] = {}
         self.questions: dict[str, Residual | PrincipalMemo] = {}
+        self._shared: dict[tuple[int, ...], Residual | PrincipalMemo] = {}
 
     def find(self, resource: str) -> Answer:
         """The answer for a resource, found by the index; remembered."""
-        answer = reduce(self._open_statements(resource), self._default)
+        numbers, tests = self._resources.find(resource)
+        # Where thousands of tables are under the same few statements, they share what there is
+        # to ask.
+        key = tuple(numbers)
+        answer: Answer | None = None if tests else self._shared.get(key)
+        if answer is None:
+            answer = reduce(self._open_statements(numbers, tests), self._default)
         if len(self.rulings) >= MAX_REMEMBERED:
             self.rulings.clear()
             self.questions.clear()
+            self._shared.clear()
         if isinstance(answer, Ruling):
             self.rulings[resource] = answer
-        else:
-            self.questions[resource] = answer
-            self.rulings[resource] = None
+            return answer
+        if not tests:
+            self._shared[key] = answer
+        self.questions[resource] = answer
+        self.rulings[resource] = None
         return answer
 
-    def _open_statements(self, resource: str) -> Iterator[OpenStatement]:
-        """The statements that match a resource or may, in document order."""
-        tests = self._resources.tests(resource)
-        for number in sorted(tests):
-            test = tests[number]
-            prepared = self._prepared[number]
-            if test is ALWAYS and number not in self._doubtful:
-                yield prepared
-            else:
-                yield self._open(prepared, test, is_for_action=number not in self._doubtful)
+    def _open_statements(
+        self, numbers: Iterable[int], tests: Mapping[int, ResourceTest]
+    ) -> list[OpenStatement]:
+        """The statements with what is left to ask of them."""
+        prepared, doubtful = self._prepared, self._doubtful
+        if not tests and not doubtful:
+            return [prepared[number] for number in numbers]
+        return [
+            self._open(prepared[number], tests.get(number), is_for_action=number not in doubtful)
+            for number in numbers
+        ]
 
     @staticmethod
     def _open(
-        prepared: OpenStatement, test: ResourceTest, *, is_for_action: bool
+        prepared: OpenStatement, test: ResourceTest | None, *, is_for_action: bool
     ) -> OpenStatement:
-        """A statement of which the action or the resource leaves something to ask."""
+        """A statement of which the action or the resource may leave something to ask."""
         doubts: tuple[str, ...] = () if is_for_action else ("action",)
-        if test.is_open:
-            tests = (test, *prepared.tests)
-            return prepared._replace(tests=tests, is_doubtful=not is_for_action, doubts=doubts)
-        doubts += test.unknown_keys(know_nothing)
-        return prepared._replace(is_doubtful=True, doubts=doubts)
+        tests, is_doubtful = prepared.tests, not is_for_action
+        if test is not None and test.is_open:
+            tests = (test, *tests)
+        elif test is not None:
+            doubts += test.unknown_keys(know_nothing)
+            is_doubtful = True
+        return prepared._replace(tests=tests, is_doubtful=is_doubtful, doubts=doubts)
 
 
 class _ActionMemos(dict[str, _ActionMemo]):

@@ -351,6 +351,25 @@ def glob_fits(pattern: str, text: str) -> bool:
     return True
 
 
+def arn_start_truth(pattern: str, start: str) -> Truth:
+    """Whether the first five parts of an ARN pattern match those of a resource.
+
+    Args:
+        pattern: Five parts, each with the colon behind it.
+        start: The same of the resource; marks included.
+    """
+    return all_of(
+        mine in (theirs, "*") if _is_plain(mine, theirs) else _parse_glob(mine).truth(theirs)
+        for mine, theirs in zip(pattern.split(":"), start.split(":"), strict=True)
+    )
+
+
+def _is_plain(pattern: str, text: str) -> bool:
+    """Whether a look tells: no wildcard but a lone `*`, and no marks."""
+    is_literal = "*" not in pattern and "?" not in pattern
+    return pattern == "*" or (is_literal and not has_marks(text))
+
+
 def text_matches(pattern: str, text: str) -> bool:
     """Whether a whole text fits a pattern with `*` and `?`; case-sensitive."""
     return _parse_glob(pattern).matches(text)

@@ -8,15 +8,18 @@ the rarest five characters in a row that every text it matches must hold. No reg
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from dynaguard.call import UNKNOWN_CHAR, UNKNOWN_RUN
-from dynaguard.policy.patterns import ARN_PARTS, glob_fits, has_marks, parse_arn_pattern
+from dynaguard.policy.patterns import ARN_PARTS, arn_start_truth, glob_fits, has_marks
 from dynaguard.policy.truth import Truth
 
 GRAM_LENGTH: Final = 5
 """Characters that a pattern with a wildcard in its midst is filed by."""
+GRAM_STRIDE: Final = 3
+"""Only each third place of a resource is looked at: 1.4 us less of 8 for a new resource."""
 MAX_TRIED: Final = 10
 """So many such patterns are tried one by one: cheaper than to look for their characters."""
 _MAX_STARTS: Final = 256
@@ -29,51 +32,69 @@ Numbers = int | list[int]
 class GramIndex:
     """Patterns by the rarest few characters in a row that a text must hold to match.
 
-    Attributes:
-        first: The first place in a text where any of these characters can stand.
+    A pattern is filed by `stride` such grams, each one place behind the other: so one of them
+    stands where a text is looked at, though that is only at every `stride`-th place.
+
+    Args:
+        patterns: Different ones, with wildcards.
+        length: Characters of a gram.
+        stride: How far the places are apart that are looked at; for patterns whose literals are
+            too short for that, it is every place.
     """
 
-    __slots__ = ("_by_gram", "_length", "_unfiled", "first")
+    __slots__ = ("_by_gram", "_finer", "_first", "_length", "_stride", "_unfiled")
 
-    def __init__(self, patterns: Sequence[str], length: int) -> None:
-        self._length = length
-        places = [_grams(pattern, length) for pattern in patterns]
-        count: dict[str, int] = {}
-        for place_by_gram in places:
-            for gram in place_by_gram:
-                count[gram] = count.get(gram, 0) + 1
+    def __init__(self, patterns: Sequence[str], length: int, stride: int) -> None:
+        self._length, self._stride = length, stride
         self._by_gram: dict[str, list[str]] = {}
+        self._finer: GramIndex | None = None
         self._unfiled: list[str] = []
-        firsts = []
-        for pattern, place_by_gram in zip(patterns, places, strict=True):
-            if not place_by_gram:
-                self._unfiled.append(pattern)
-                continue
-            rarest = min(place_by_gram, key=count.__getitem__)
-            firsts.append(place_by_gram[rarest])
-            self._by_gram.setdefault(rarest, []).append(pattern)
-        self.first = min(firsts, default=0)
+        self._first = sys.maxsize
+        pieces_by_pattern = {each: each.replace("?", "*").split("*") for each in patterns}
+        count: dict[str, int] = {}
+        for pieces in pieces_by_pattern.values():
+            for gram in {gram for piece in pieces for gram in _grams(piece, length)}:
+                count[gram] = count.get(gram, 0) + 1
+        for pattern, pieces in pieces_by_pattern.items():
+            self._file(pattern, pieces, count)
+        if stride > 1 and len(self._unfiled) > MAX_TRIED:
+            self._finer = GramIndex(self._unfiled, length, 1)
+            self._unfiled = []
+
+    def _file(self, pattern: str, pieces: Sequence[str], count: Mapping[str, int]) -> None:
+        """Files one pattern where its grams are rarest."""
+        rarest, place = (sys.maxsize, 0, ""), 0
+        for piece in pieces:
+            counts = [count[gram] for gram in _grams(piece, self._length)]
+            for at in range(len(counts) - self._stride + 1):
+                total = sum(counts[at : at + self._stride])
+                rarest = min(rarest, (total, place + at, piece[at:]))
+            place += len(piece)
+        if rarest[0] == sys.maxsize:
+            self._unfiled.append(pattern)
+            return
+        _, place, rest = rarest
+        # Wildcards may push it back from there, never forward.
+        self._first = min(self._first, place)
+        for gram in dict.fromkeys(_grams(rest, self._length)[: self._stride]):
+            self._by_gram.setdefault(gram, []).append(pattern)
 
     def candidates(self, text: str) -> Iterable[str]:
         """The patterns that could match a text. Cost: O(length of the text + patterns found)."""
         found = [*self._unfiled]
         length, by_gram = self._length, self._by_gram
-        for at in range(self.first, len(text) - length + 1):
+        for at in range(self._first, len(text) - length + 1, self._stride):
             gram = text[at : at + length]
             if gram in by_gram:
                 found += by_gram[gram]
+        if self._finer is not None:
+            found += self._finer.candidates(text)
         return dict.fromkeys(found)
 
 
-def _grams(pattern: str, length: int) -> dict[str, int]:
-    """The characters in a row of a pattern's literals, and the first place each can stand at."""
-    place_by_gram: dict[str, int] = {}
-    before = 0
-    for piece in pattern.replace("?", "*").split("*"):
-        for at in range(len(piece) - length + 1):
-            place_by_gram.setdefault(piece[at : at + length], before + at)
-        before += len(piece)
-    return place_by_gram
+def _grams(text: str, length: int) -> list[str]:
+    """All so many characters in a row of a text, by place."""
+    return [text[at : at + length] for at in range(len(text) - length + 1)]
 
 
 def _file(filed: dict[str, Numbers], key: str, number: int) -> None:
@@ -115,7 +136,7 @@ class _Group:
         """Makes ready to be asked; nothing is filed after it."""
         self._heads = tuple(sorted(self._by_head.items()))
         if len(self._by_glob) > MAX_TRIED:
-            self._grams = GramIndex(tuple(self._by_glob), GRAM_LENGTH)
+            self._grams = GramIndex(tuple(self._by_glob), GRAM_LENGTH, GRAM_STRIDE)
 
     def matching(self, last: str) -> list[tuple[str, Numbers]]:
         """The sixth parts that match a text without marks, and whose they are."""
@@ -145,7 +166,7 @@ class _Group:
         yield from self._by_glob.items()
 
 
-class Found:
+class Found(NamedTuple):
     """The statements of which a pattern matches, or may match, a resource.
 
     Attributes:
@@ -153,11 +174,8 @@ class Found:
         doubtful: For statements of which patterns are in doubt, or hold variables: these patterns.
     """
 
-    __slots__ = ("certain", "doubtful")
-
-    def __init__(self, certain: Iterable[int]) -> None:
-        self.certain = [*certain]
-        self.doubtful: dict[int, list[str]] = {}
+    certain: list[int]
+    doubtful: dict[int, list[str]]
 
     def doubt(self, numbers: Numbers, pattern: str) -> None:
         """Adds a pattern that is in doubt."""
@@ -217,7 +235,7 @@ class ResourceIndex:
         Cost: O(groups that fit x (length of the resource + different lengths of heads) + what
         is found); O(patterns) where the sixth part is not known.
         """
-        found = Found(self._any)
+        found = Found([*self._any], {})
         for number, text in self._odd:
             found.doubt(number, text)
         parts = resource.split(":", ARN_PARTS - 1)
@@ -239,7 +257,7 @@ class ResourceIndex:
                 elif isinstance(numbers, int):
                     found.certain.append(numbers)
                 else:
-                    found.certain += numbers
+                    found.certain.extend(numbers)
         return found
 
     def _doubt_possible(self, groups: Iterable[_Group], known: str, found: Found) -> None:
@@ -253,8 +271,7 @@ class ResourceIndex:
         groups = self._groups_by_start.get(start)
         if groups is None:
             truths = [
-                (group, parse_arn_pattern(f"{group.start}*").truth(start))
-                for group in self._groups.values()
+                (group, arn_start_truth(group.start, start)) for group in self._groups.values()
             ]
             groups = tuple((group, truth) for group, truth in truths if truth is not False)
             if len(self._groups_by_start) >= _MAX_STARTS:

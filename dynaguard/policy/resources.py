@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from dynaguard.call import UNKNOWN, ContextLookup
 from dynaguard.policy.resource_index import ResourceIndex
@@ -96,6 +96,18 @@ def match_resource(
     return ResourceTest(resource, tuple(left), is_negated)
 
 
+class Matched(NamedTuple):
+    """The statements that match a resource, or may.
+
+    Attributes:
+        numbers: All of them, ascending.
+        tests: What is left to ask about the resource, of those that do not match for certain.
+    """
+
+    numbers: list[int]
+    tests: dict[int, ResourceTest]
+
+
 class ActionResources:
     """The resource patterns of one action's statements; O(patterns) to build, once.
 
@@ -145,28 +157,27 @@ class ActionResources:
                 for text in texts:
                     yield number, text
 
-    def tests(self, resource: str) -> dict[int, ResourceTest]:
-        """What is left to ask of the resource by statement, where it matches or may.
+    def find(self, resource: str) -> Matched:
+        """The statements that match a resource, or may.
 
         Args:
             resource: The resource of a request, marks included.
 
         Cost: see `ResourceIndex.find`; and O(statements with `NotResource`).
         """
-        found = self._plain.find(resource)
-        tests = dict.fromkeys(found.certain, ALWAYS)
-        doubtful = found.doubtful
+        certain, doubtful = self._plain.find(resource)
         if self._texts_by_shape:
             for number, texts in self._open_patterns(resource):
                 doubtful.setdefault(number, []).extend(texts)
-        for number, texts in doubtful.items():
-            if number not in tests:
-                test = self._match(number, resource, texts)
-                if test is not None:
-                    tests[number] = test
+        tests: dict[int, ResourceTest] = {}
+        if doubtful:
+            for number in doubtful.keys() - certain:
+                self._match(number, resource, doubtful[number], certain, tests)
         if self._closed_complements or self._open_complements:
-            tests |= self._complements(resource)
-        return tests
+            self._match_complements(resource, certain, tests)
+        if len(certain) > 1 or tests:
+            certain = sorted({*certain, *tests})
+        return Matched(certain, tests)
 
     def _open_patterns(self, resource: str) -> Iterator[tuple[int, list[str]]]:
         """The patterns with variables that have the shape of a resource, by statement."""
@@ -175,26 +186,36 @@ class ActionResources:
             for shape in shapes:
                 yield number, self._texts_by_shape[number, shape]
 
-    def _complements(self, resource: str) -> Iterator[tuple[int, ResourceTest]]:
-        """What is left to ask of statements with `NotResource`."""
+    def _match_complements(
+        self, resource: str, certain: list[int], tests: dict[int, ResourceTest]
+    ) -> None:
+        """Adds the statements with `NotResource` that match, or may."""
         named = self._named.find(resource)
         excluded = set(named.certain)
         for number in self._closed_complements:
-            if number in excluded:
-                continue
-            texts = named.doubtful.get(number)
-            test = ALWAYS if texts is None else self._match(number, resource, texts)
-            if test is not None:
-                yield number, test
+            if number not in excluded:
+                texts = named.doubtful.get(number, ())
+                self._match(number, resource, texts, certain, tests)
         for number in self._open_complements:
             texts = [text for _, text in self._patterns((number,))]
-            test = self._match(number, resource, texts)
-            if test is not None:
-                yield number, test
+            self._match(number, resource, texts, certain, tests)
 
-    def _match(self, number: int, resource: str, texts: Iterable[str]) -> ResourceTest | None:
-        """What is left to ask of one statement, of which these patterns may match."""
+    def _match(
+        self,
+        number: int,
+        resource: str,
+        texts: Iterable[str],
+        certain: list[int],
+        tests: dict[int, ResourceTest],
+    ) -> None:
+        """Adds one statement to those that match, or may, by patterns that may match."""
         has_variables = number in self._index.with_variables
-        templates = [arn_template(text, has_variables=has_variables) for text in texts]
-        is_negated = number in self._index.not_resources
-        return match_resource(resource, templates, is_negated=is_negated)
+        test = match_resource(
+            resource,
+            [arn_template(text, has_variables=has_variables) for text in texts],
+            is_negated=number in self._index.not_resources,
+        )
+        if test is ALWAYS:
+            certain.append(number)
+        elif test is not None:
+            tests[number] = test

@@ -168,8 +168,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     _row(
         "policy",
         Kind.PATH,
-        f"The policy document. Without it, `{POLICY_FILE_NAME}` in the working directory; without "
-        "that, nothing is denied.",
+        "The policy document, or its [bundle](../bundles.md). Without it, "
+        f"`{POLICY_FILE_NAME}` in the working directory; without that, nothing is denied.",
         is_in_document=False,
     ),
     _row(

@@ -183,7 +183,7 @@ def test_credentials_that_change_hands_take_no_second_use(
     need = NEED._replace(resource="arn:aws:dynamodb:eu-west-1:111122223333:table/orders")
     passage = guard.enter(call(params={"TableName": "orders", "Key": KEY}), needs=(need,))
 
-    guard._authorising.authorise(passage)
+    guard.authorising.authorise(passage)
 
     assert show_grant(store, given.id).uses_left == 0
     assert passage.claimed == {given.id}

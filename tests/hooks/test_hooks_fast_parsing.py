@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import signal
 import zlib
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -147,6 +148,30 @@ def test_deep_nesting_is_left_to_botocore() -> None:
     assert not take_items("GetItem", response, {})
 
 
+def test_a_time_limit_of_the_application_is_no_odd_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a signal handler raises while an answer is read reaches the application."""
+
+    class TimeLimitError(ValueError):
+        pass
+
+    def limit(*_: object) -> None:
+        raise TimeLimitError
+
+    def decode(text: str) -> tuple[Any, int]:
+        signal.raise_signal(signal.SIGUSR1)
+        return {}, len(text)
+
+    monkeypatch.setattr("dynaguard.hooks.item_taking._decode_json", decode)
+    before = signal.signal(signal.SIGUSR1, limit)
+    try:
+        with pytest.raises(TimeLimitError):
+            take_items("GetItem", {"status_code": 200, "body": b'{"Item":{}}'}, {})
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 @pytest.mark.smoke
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_the_installed_botocore_agrees(operation: str) -> None:
@@ -155,7 +180,7 @@ def test_the_installed_botocore_agrees(operation: str) -> None:
 
 
 def test_a_botocore_that_reads_otherwise_switches_it_off(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Visibly: a warning once, and the state says so."""
 
@@ -169,7 +194,7 @@ def test_a_botocore_that_reads_otherwise_switches_it_off(
 
     with caplog.at_level(logging.WARNING, "dynaguard"):
         for _ in range(2):
-            fast.take(_model().operation_model("Query"), response, {})
+            fast.take(client, _model().operation_model("Query"), response, {})
 
     assert response["body"] == b'{"Items":[]}'
     assert fast.state == "off: this botocore reads answers otherwise"
@@ -205,10 +230,10 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     found: set[str] = set()
     real = fast_parsing.take_items
 
-    def watched(operation: str, response: Any, result: Any) -> bool:
-        done = real(operation, response, result)
-        found.update([operation] if done else [])
-        return done
+    def watched(operation: str, response: Any, result: Any) -> str | None:
+        member = real(operation, response, result)
+        found.update([operation] if member is not None else [])
+        return member
 
     monkeypatch.setattr(fast_parsing, "take_items", watched)
     return found
@@ -290,13 +315,15 @@ def test_masks_see_the_items(client: Any, wire: Any, taken: set[str]) -> None:
     assert item["order_id"] == {"S": "A-1"}
 
 
-@needs_event
-def test_a_wrong_checksum_is_still_noticed(make_client: Callable[..., Any], wire: Any) -> None:
-    """botocore's check of `x-amz-crc32` sees the whole body."""
-    client = make_client(retries={"mode": "legacy", "total_max_attempts": 2})
+@pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
+def test_a_wrong_checksum_is_still_noticed(
+    make_client: Callable[..., Any], wire: Any, waiting: Any, mode: str
+) -> None:
+    """botocore's check of `x-amz-crc32` sees the whole body, at every call of a client."""
+    client = make_client(retries={"mode": mode, "total_max_attempts": 2})
     good, real = {"Item": ITEM}, wire.send
     body = json.dumps(good).encode()
-    sums = iter((zlib.crc32(b"other"), zlib.crc32(body)))
+    sums = iter((zlib.crc32(body), zlib.crc32(b"other"), zlib.crc32(body)))
 
     def send(request: Any) -> Any:
         answer = real(request)
@@ -306,11 +333,12 @@ def test_a_wrong_checksum_is_still_noticed(make_client: Callable[..., Any], wire
     wire.send = send
     wire.answer(good)
     dynaguard.install(budget=False)
+    client.get_item(TableName="orders", Key={"order_id": {"S": "A-1"}})
 
     answer = client.get_item(TableName="orders", Key={"order_id": {"S": "A-1"}})
 
     assert answer["Item"]["order_id"] == {"S": "A-1"}
-    assert len(wire.sent) == 2
+    assert len(wire.sent) == 3
 
 
 @needs_event

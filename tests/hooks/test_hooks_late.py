@@ -269,3 +269,14 @@ def test_installing_wraps_every_point_before_any_call(policy: Policy) -> None:
     states = dynaguard.status().patch_points
     assert states["BaseClient._make_api_call"] == "wrapped"
     assert copy.copy(states) == dict(states)
+
+
+def test_a_table_resource_of_before_does_not_complete_the_guard(
+    client: Any, policy: Policy
+) -> None:
+    """Its batch writer is patched at once, and calls come later."""
+    import boto3
+
+    boto3.resource("dynamodb", region_name="eu-west-1").Table("orders")
+
+    assert not dynaguard.install(policy()).is_complete

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Any
 
@@ -13,8 +14,20 @@ from botocore.credentials import Credentials
 import dynaguard
 from dynaguard.hooks.frames import LEFT_ALONE, Frame, current_frame
 from dynaguard.hooks.patching import Patch
-from dynaguard.hooks.points import HOST_POINT, SIGNED_HEADERS_POINT, SIGNING_KEY_POINT
-from dynaguard.hooks.signing import MAX_HOSTS, MAX_KEYS, headers_to_sign, host_from_url, sign
+from dynaguard.hooks.points import (
+    HOST_POINT,
+    PAYLOAD_POINT,
+    SIGNED_HEADERS_POINT,
+    SIGNING_KEY_POINT,
+)
+from dynaguard.hooks.signing import (
+    MAX_HOSTS,
+    MAX_KEYS,
+    headers_to_sign,
+    host_from_url,
+    payload,
+    sign,
+)
 
 KEY = {"pk": {"S": "1"}}
 _AUTHORIZATION = re.compile(
@@ -32,7 +45,9 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> Credentials:
     return Credentials("AKIAIOSFODNN7EXAMPLE", "not-a-secret", "token")
 
 
-def signature_of(wire: Any, credentials: Credentials, index: int = -1) -> tuple[str, str]:
+def signature_of(
+    wire: Any, credentials: Credentials, index: int = -1, signer_type: Any = auth.SigV4Auth
+) -> tuple[str, str]:
     """The signature that a request bears, and the one that it should: from what was sent."""
     sent, headers = wire.sent[index], wire.headers(index)
     found = _AUTHORIZATION.fullmatch(headers["authorization"])
@@ -40,7 +55,7 @@ def signature_of(wire: Any, credentials: Credentials, index: int = -1) -> tuple[
     signed = {name: headers.get(name) for name in found["headers"].split(";")}
     request = AWSRequest(sent.method, sent.url, {k: v for k, v in signed.items() if v}, sent.body)
     request.context["timestamp"] = headers["x-amz-date"]
-    signer = auth.SigV4Auth(credentials, found["service"], found["region"])
+    signer = signer_type(credentials, found["service"], found["region"])
     canonical = signer.canonical_request(request)
     assert signer.signed_headers(signer.headers_to_sign(request)) == found["headers"]
     return found["signature"], signer.signature(signer.string_to_sign(request, canonical), request)
@@ -270,4 +285,63 @@ def test_rotated_credentials_sign_with_their_own_key(
     client.get_item(TableName="orders", Key=KEY)
 
     found, expected = signature_of(wire, credentials)
+    assert found == expected
+
+
+BODIES = [b"{}", b"", "text", {"a": ["1", "2"]}, io.BytesIO(b"file"), None]
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("data", BODIES, ids=lambda data: type(data).__name__)
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_the_digest_of_a_body_is_botocores(
+    credentials: Credentials, data: Any, is_signed: bool
+) -> None:
+    """Whatever the body is, and where it is left out of the signature."""
+    patch = Patch(auth.SigV4Auth, PAYLOAD_POINT.name, payload)
+    patch.is_active = True
+    digest = payload(auth.SigV4Auth.payload, patch)
+    for kind in (auth.SigV4Auth, auth.S3SigV4Auth):
+        request = AWSRequest("POST", URLS[0], {}, data)
+        request.context["payload_signing_enabled"] = is_signed
+        signer = kind(credentials, "dynamodb", "eu-west-1")
+
+        assert digest(signer, request) == signer.payload(request)
+
+
+@pytest.mark.smoke
+def test_bytes_are_signed_without_preparing_the_request(credentials: Credentials) -> None:
+    """What signing is about to change would have to be prepared again anyway."""
+    prepared: list[AWSRequest] = []
+
+    class Request(AWSRequest):
+        """Notes when it is prepared."""
+
+        def prepare(self) -> Any:
+            prepared.append(self)
+            return super().prepare()
+
+    patch = Patch(auth.SigV4Auth, PAYLOAD_POINT.name, payload)
+    patch.is_active = True
+    digest = payload(auth.SigV4Auth.payload, patch)
+    signer = auth.SigV4Auth(credentials, "dynamodb", "eu-west-1")
+
+    digest(signer, Request("POST", URLS[0], {}, b"{}"))
+
+    assert not prepared
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("body", [b"bytes", io.BytesIO(b"file")], ids=["bytes", "file"])
+def test_requests_of_other_services_are_signed_as_aws_will_check_them(
+    credentials: Credentials, make_client: Any, wire: Any, body: Any
+) -> None:
+    """S3 has a signer of its own, and bodies that are files."""
+    client = make_client("s3")
+    wire.answer("")
+    dynaguard.install()
+
+    client.put_object(Bucket="reports", Key="a b/c", Body=body)
+
+    found, expected = signature_of(wire, credentials, signer_type=auth.S3SigV4Auth)
     assert found == expected

@@ -21,7 +21,7 @@ from dynaguard.masking.locations import PLACES_BY_OPERATION
 from dynaguard.masking.masks import MAX_PLANS
 from dynaguard.masking.plans import MaskedRequest, MaskPlan
 from dynaguard.masking.strategies import REDACTED
-from dynaguard.policy.model import MaskStatement, MaskStep, PrincipalPattern
+from dynaguard.policy.model import MaskStatement, MaskStep, NamePattern, PrincipalPattern
 
 CUSTOMERS = MaskStatement(StatementRef("c"), ("*-customers",), (("email",),))
 ORDERS = MaskStatement(StatementRef("o"), ("dev-orders", "x-?rders"), (("card",),))
@@ -136,6 +136,17 @@ def test_what_goes_back_to_aws_is_not_masked(operation: str, member: str) -> Non
 
     assert apply(make_plan(operation, "dev-customers"), parsed) == {}
     assert parsed == before
+
+
+def test_a_number_of_a_failed_condition_is_taken_out_of_its_message() -> None:
+    """And a string too; what no mask names stays."""
+    statement = MaskStatement(StatementRef("m"), ("*",), ((NamePattern("p*"),),))
+    plan = Masks((statement,), key=None).plan_for("dynamodb", "PutItem", (), UNKNOWN_PRINCIPAL)
+    item = {"pin": {"N": "4711"}, "pass": {"S": "hunter2"}, "kept": {"S": "plain"}}
+    parsed = {"Item": item, "Error": {"Message": "4711 and hunter2 are not plain"}}
+
+    assert apply(plan, parsed) == {"p*": 2}
+    assert parsed["Error"] == {"Message": f"{REDACTED} and {REDACTED} are not plain"}
 
 
 def test_a_failed_condition_is_masked() -> None:

@@ -200,6 +200,20 @@ def test_the_sequence_is_the_tuple(lazy: tuple[PolicyDocument, PolicyDocument]) 
         found[len(statements)]
 
 
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 200])
+def test_every_statement_is_found_wherever_it_stands(count: int, tmp_path: Path) -> None:
+    """In whatever order they are asked for."""
+    allow = {"Effect": "Allow", "Action": "s3:GetObject"}
+    listed = [{**allow, "Resource": f"arn:aws:s3:::b{'x' * (n % 7)}/{n}"} for n in range(count)]
+    document = load_policy({"version": 1, "default": "deny", "statement": listed}, environ={})
+
+    found = bundled(document, tmp_path).statements
+
+    for number in reversed(range(count)):
+        assert found[number] == document.statements[number]
+    assert found == document.statements
+
+
 def test_what_was_read_is_let_go_when_it_is_much(
     lazy: tuple[PolicyDocument, PolicyDocument], monkeypatch: pytest.MonkeyPatch
 ) -> None:

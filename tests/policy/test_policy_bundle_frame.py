@@ -138,7 +138,9 @@ def test_what_is_no_bundle_tells_how_to_make_one(path: Path, content: bytes) -> 
     """Whatever it is."""
     path.write_bytes(content)
 
-    assert refusal(path) == ("is no bundle, make it with `dynaguard compile POLICY -o BUNDLE`")
+    assert refusal(path) == (
+        "this is no bundle, make it with `dynaguard compile POLICY -o BUNDLE`"
+    )
 
 
 def with_head(raw: bytes, **changes: Any) -> bytes:
@@ -199,7 +201,7 @@ def written(path: Path, lines: list[Any]) -> None:
     count = header.get("statements", 0) if isinstance(header, dict) else 0
     if isinstance(header, dict) and isinstance(count, int) and "parts" in header:
         parts = len(texts) - count
-        texts[0] = json.dumps([len(text) for text in texts[parts:]]).encode() + b"\n"
+        texts[0] = json.dumps([sum(map(len, texts[parts:]))]).encode() + b"\n"
         header = header | {"parts": [len(text) for text in texts[:parts]]}
     head = json.dumps(header).encode() + b"\n"
     path.write_bytes(framed(b"".join((head, *texts)), None))

@@ -17,12 +17,14 @@ from dynaguard.policy.model import PolicyDocument, Statement
 from dynaguard.policy.patterns import (
     Glob,
     action_truth,
+    arn_start_truth,
     glob_fits,
     parse_arn_pattern,
     parse_wildcards,
 )
 from dynaguard.policy.resource_index import GramIndex, ResourceIndex
 from dynaguard.policy.resources import (
+    ALWAYS,
     ActionResources,
     ResourceTest,
     arn_template,
@@ -35,6 +37,7 @@ from tests.policy.asking import ALL_ABSENT, ETL, TABLES
 
 # Few characters, so that much of it nearly matches.
 WORDS = st.text("ab/", max_size=6)
+LONG_WORDS = st.text("ab/", max_size=14)
 PIECES = st.one_of(WORDS, st.sampled_from(("*", "?", "*", "aab", "bba", ":")))
 GLOBS = st.lists(PIECES, max_size=5).map("".join)
 VARIABLES = st.sampled_from(
@@ -96,13 +99,26 @@ def test_shape_keeps_what_stands_around_variables() -> None:
     assert widened_text("a/${k}/b${l}") == "a/*/b*"
 
 
+STARTS = st.lists(
+    st.one_of(st.sampled_from(("", "*", "a", "ab", "a?", "*b")), MARKED), min_size=5, max_size=5
+).map(lambda parts: "".join(f"{part}:" for part in parts))
+
+
+@given(STARTS, STARTS)
+def test_start_of_an_arn_matches_as_the_whole_would(pattern: str, start: str) -> None:
+    """The first five parts are told by themselves as within a whole ARN."""
+    whole = parse_arn_pattern(f"{pattern}*").truth(f"{start}x")
+
+    assert arn_start_truth(pattern, start) is whole
+
+
 # --- characters in a row ----------------------------------------------------------------------
 
 
-@given(st.lists(GLOBS, max_size=12, unique=True), WORDS, st.integers(1, 3))
-def test_no_candidate_is_missed(patterns: list[str], text: str, length: int) -> None:
+@given(st.lists(GLOBS, max_size=12, unique=True), LONG_WORDS, st.integers(1, 3), st.integers(1, 4))
+def test_no_candidate_is_missed(patterns: list[str], text: str, length: int, stride: int) -> None:
     """Every pattern that matches is a candidate, wherever its characters stand."""
-    index = GramIndex(patterns, length)
+    index = GramIndex(patterns, length, stride)
 
     candidates = [*index.candidates(text)]
 
@@ -113,7 +129,7 @@ def test_no_candidate_is_missed(patterns: list[str], text: str, length: int) -> 
 
 def test_candidates_are_few() -> None:
     """Of many patterns only those are tried whose rarest characters the text holds."""
-    index = GramIndex([f"*-pii-{number:05d}-*" for number in range(1_000)], 5)
+    index = GramIndex([f"*-pii-{number:05d}-*" for number in range(1_000)], 5, 3)
 
     assert [*index.candidates("table/x-pii-00017-y")] == ["*-pii-00017-*"]
     assert [*index.candidates("table/x")] == []
@@ -174,9 +190,12 @@ def test_asks_what_every_pattern_would(statements: list[Statement], resource: st
         if test is not None:
             expected[number] = _content(test)
 
-    tests = ActionResources(index_statements(statements), range(len(statements))).tests(resource)
+    every = range(len(statements))
+    numbers, tests = ActionResources(index_statements(statements), every).find(resource)
 
-    assert {number: _content(test) for number, test in tests.items()} == expected
+    assert numbers == sorted(numbers)
+    asked = {number: _content(tests.get(number, ALWAYS)) for number in numbers}
+    assert asked == expected
 
 
 def _content(test: ResourceTest) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from dynaguard.call import Authorization, Principal, StatementRef
-from dynaguard.policy import matcher, residual
+from dynaguard.policy import matcher, residual, resource_index
 from dynaguard.policy.matcher import CompiledPolicy
 from dynaguard.policy.model import PolicyDocument, Statement
 from tests.policy.asking import (
@@ -68,6 +68,48 @@ def test_remembers_a_bounded_number_of_resources(monkeypatch: pytest.MonkeyPatch
         assert policy.rule(other, ETL, ALL_ABSENT).verdict.is_allowed
     assert len(policy._memos) <= 8
     assert len(policy._rulings) <= 8
+
+
+def test_remembers_a_bounded_number_of_statements(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prepared statements are dropped whole when full, and answers stay right."""
+    monkeypatch.setattr(matcher, "MAX_REMEMBERED", 8)
+    policy = CompiledPolicy(tables_document(40))
+
+    for number in range(0, 40, 2):
+        asked = Authorization("dynamodb:GetItem", f"{TABLES}table-{number}")
+        assert policy.rule(asked, ETL, ALL_ABSENT).verdict.is_allowed
+        assert len(policy._memos._prepared) <= 8
+
+
+def test_remembers_a_bounded_number_of_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which patterns suit a region and account is dropped when full, and found again."""
+    monkeypatch.setattr(resource_index, "_MAX_STARTS", 4)
+    policy = CompiledPolicy(
+        document_of(ALLOW_GET, ALLOW_GET | {"Resource": "arn:aws:dynamodb:*-2:*:table/o*"})
+    )
+
+    for number in range(20):
+        region = f"eu-west-{number % 10}"
+        asked = Authorization(GET.action, GET.resource.replace("eu-west-1", region))
+        assert policy.rule(asked, ETL, ALL_ABSENT).verdict.is_allowed is (number % 10 in {1, 2})
+
+    assert len(policy._memos[GET.action]._resources._plain._groups_by_start) <= 4
+
+
+def test_tables_under_the_same_statements_share_what_is_left_to_ask() -> None:
+    """What has to be asked is made once per set of statements, and asked anew each time."""
+    begins = ALLOW_GET | {"Resource": f"{TABLES}ord*"} | condition("Bool", "x", "true")
+    policy = CompiledPolicy(document_of(begins, begins | {"Resource": f"{TABLES}orders"}))
+    asked = [Authorization(GET.action, f"{TABLES}{name}") for name in ("ord1", "ord2", "orders")]
+
+    first, second, third = (policy.answer(each, ETL) for each in asked)
+
+    assert first is second
+    assert third is not first
+    for value, is_allowed in (("true", True), ("false", False)):
+        lookup = context({"x": (value,)})
+        allowed = [policy.rule(each, ETL, lookup).verdict.is_allowed for each in asked]
+        assert allowed == [is_allowed] * 3
 
 
 def test_statement_of_two_actions_is_shared() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -192,19 +192,21 @@ def _plant_short_window(patch: pytest.MonkeyPatch) -> None:
 
 def _plant_late_window(patch: pytest.MonkeyPatch) -> None:
     """Characters are looked for one place behind where they can stand first."""
-    real = resource_index._grams
+    real = resource_index.GramIndex._file
 
-    def plant(*args: Any) -> dict[str, int]:
-        return {gram: place + 1 for gram, place in real(*args).items()}
+    def plant(self: resource_index.GramIndex, *args: Any) -> None:
+        self._first -= 1
+        real(self, *args)
+        self._first += 1
 
-    patch.setattr(resource_index, "_grams", plant)
+    patch.setattr(resource_index.GramIndex, "_file", plant)
 
 
 def _plant_ignored_deny(patch: pytest.MonkeyPatch) -> None:
     """A Deny without conditions is overlooked where the answer is told at a glance."""
     real = residual._constant
 
-    def plant(left: tuple[residual.OpenStatement, ...], default: Any) -> Ruling | None:
+    def plant(left: Sequence[residual.OpenStatement], default: Any) -> Ruling | None:
         kept = tuple(
             each for each in left if each.tests or each.ruling.verdict is not Verdict.DENY
         )
@@ -217,7 +219,7 @@ def _plant_hasty_constant(patch: pytest.MonkeyPatch) -> None:
     """An Allow without conditions is taken for the answer beside a conditional Deny."""
     real = residual._constant
 
-    def plant(left: tuple[residual.OpenStatement, ...], default: Any) -> Ruling | None:
+    def plant(left: Sequence[residual.OpenStatement], default: Any) -> Ruling | None:
         allows = [each for each in left if each.ruling.verdict is Verdict.ALLOW and not each.tests]
         ruling = real(left, default)
         return allows[0].ruling if ruling is None and allows else ruling
