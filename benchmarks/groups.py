@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from benchmarks.pairing import Ratio, count_of
+from benchmarks.pairing import Ratio, count_of, is_quick
 from benchmarks.plain import figures_of
 from benchmarks.results import Figure, Outcome, figure_of
 
@@ -157,7 +157,22 @@ def _absent(*modules: str) -> dict[str, str]:
 def _memory() -> Outcome:
     from benchmarks import memory_cost
 
-    return memory_cost.run()
+    found = memory_cost.run()
+    return replace(found, figures=(*found.figures, *_matcher_memory()))
+
+
+def _matcher_memory() -> tuple[Figure, ...]:
+    """What the matcher takes beside its document; left out of a short look."""
+    from benchmarks import decision_memory
+
+    if is_quick():
+        return ()
+    sizes = {
+        name if name == "grown" else f"{name}_mb": size
+        for name, size in decision_memory.run().items()
+    }
+    bars = {"grown": decision_memory.BAR}
+    return tuple(figures_of({"the matcher, beside its document": sizes}, bars))
 
 
 def _shares(series: str, found: Mapping[str, object], bar: float | Mapping[str, float]) -> Outcome:
