@@ -133,11 +133,20 @@ def _metering() -> MeterProvider:
     return MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
 
 
+def _metered(tracing: TracerProvider | None = None) -> Telemetry:
+    """Telemetry whose reader has collected once, as in any process that runs for a minute."""
+    reader = InMemoryMetricReader()
+    metering = MeterProvider([reader], shutdown_on_exit=False)
+    telemetry = Telemetry(tracer_provider=tracing, meter_provider=metering)
+    reader.collect()
+    return telemetry
+
+
 _TELEMETRY: Final[Mapping[str, Callable[[], Telemetry]]] = {
     "unsampled span": lambda: Telemetry(tracer_provider=_tracing(ALWAYS_OFF)),
-    "metrics": lambda: Telemetry(meter_provider=_metering()),
+    "metrics": _metered,
     "recording span": lambda: Telemetry(tracer_provider=_tracing()),
-    BARRED: lambda: Telemetry(tracer_provider=_tracing(), meter_provider=_metering()),
+    BARRED: lambda: _metered(_tracing()),
 }
 
 
