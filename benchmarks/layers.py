@@ -111,9 +111,10 @@ class Recording:
 
         self._tracers = TracerProvider(shutdown_on_exit=False)
         self._tracers.add_span_processor(BatchSpanProcessor(Nowhere()))
-        self._meters = None
+        self._meters = self._reader = None
         if is_metering:
-            self._meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+            self._reader = InMemoryMetricReader()
+            self._meters = MeterProvider([self._reader], shutdown_on_exit=False)
         stack.callback(self._tracers.shutdown)
         self._enter()
         self._layer = make()
@@ -141,7 +142,10 @@ class Recording:
         self._layer.on()
 
     def off(self) -> None:
-        """Neither."""
+        """Neither. The reader collects once, as in any process that runs for a minute."""
+        if self._reader is not None:
+            self._reader.collect()
+            self._reader = None
         self._layer.off()
         self._leave()
 
