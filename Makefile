@@ -64,6 +64,12 @@ help: ## list the targets
 	.venv-peers/$(INSTALL) --editable '$(EXTRAS)' --group peers
 	@touch $@
 
+# Apart from .venv: tracing peers patch what they find, and ddtrace must not meet the tests.
+.venv-bench/.stamp: pyproject.toml
+	$(call make_venv,.venv-bench)
+	.venv-bench/$(INSTALL) --editable '.[aws,otel,yaml,cli]' --group bench
+	@touch $@
+
 .venv-ministack/.stamp: Makefile
 	$(call make_venv,.venv-ministack)
 	.venv-ministack/$(INSTALL) '$(MINISTACK)'
@@ -135,7 +141,7 @@ integration: venv ministack dynoxide ## code blocks of the docs, and real server
 
 # --- what takes longer -------------------------------------------------------------------------
 
-.PHONY: matrix fuzz mutate bench bench-retry
+.PHONY: matrix fuzz mutate bench bench-docs plots flamegraph bench-retry
 matrix: ## Python x botocore x wrapt; interpreters that are not there are named and left out
 	.ci/matrix
 
@@ -147,9 +153,22 @@ mutate: venv ## change the code of the deciding rooms: do the tests notice?
 	$(BIN)/mutmut run $(ARGS)
 	$(BIN)/mutmut results
 
-bench: venv ## the figures, as ratios in one run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
-	$(BIN)/python -m benchmarks $(ARGS)
+# One missed bar ends it with an error; what was measured is kept all the same.
+bench: .venv-bench/.stamp ## the figures, as ratios in one run; ARGS="calls decisions" or --quick
+	.venv-bench/bin/python -m benchmarks $(ARGS)
+
+plots: .venv-bench/.stamp ## the pictures of the docs, drawn from benchmarks/results
+	.venv-bench/bin/python -m benchmarks.plots
+
+flamegraph: .venv-bench/.stamp ## where the CPU of a guarded GetItem goes, drawn from samples
+	.venv-bench/bin/python -m benchmarks.flame
+
+# Bars that are missed stand in the page; they are no reason to leave it half written.
+bench-docs: .venv-bench/.stamp ## measure everything, then pictures and tables of docs/performance.md
+	.venv-bench/bin/python -m benchmarks --for-docs $(ARGS)
+	.venv-bench/bin/python -m benchmarks.flame
+	.venv-bench/bin/python -m benchmarks.plots
+	.venv-bench/bin/python docs/generate.py
 
 bench-retry: venv ## retries on loopback: every botocore mode and dynaguard (half an hour a run)
 	$(BIN)/python -m benchmarks.retry $(ARGS)

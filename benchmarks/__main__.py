@@ -1,169 +1,105 @@
-"""`python -m benchmarks`: runs all, prints ratios against their bars, keeps them as data."""
+"""`python -m benchmarks [GROUP ...]`: measures, prints figures against bars, keeps them as data.
+
+Without names all groups are measured. The exit code is 1 where a bar is missed. A figure whose
+median is not known well enough is marked: the machine was busy, and the group should be repeated.
+"""
 
 from __future__ import annotations
 
-import json
-import platform
+import argparse
+import datetime
+import os
 import sys
+import time
+from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-import botocore
-import wrapt
+from benchmarks.groups import GROUPS
+from benchmarks.pairing import QUICK
+from benchmarks.results import CONTROL, RESULTS, Figure, Result, machine, save, versions
 
-from benchmarks import (
-    admission_cost,
-    analysis_cost,
-    audit_cost,
-    call_cost,
-    call_rate,
-    consumption_cost,
-    decision_cost,
-    grant_cost,
-    import_cost,
-    loading_cost,
-    masking_cost,
-    span_cost,
-)
-
-RESULTS = Path(__file__).parent / "results"
-_BARS = {
-    "no policy (stamp and budget)": 1.05,
-    "everything: + audit to a file": 1.15,
-}
+_PLACES = {"ratio": ".3f", "share": ".4f"}
+_MOST_CONTROL = 0.05
+"""Quartiles of equal calls that are further apart tell of a busy machine."""
 
 
-def main() -> int:
-    """Runs every benchmark; exits 1 where a figure misses its bar."""
-    results: dict[str, Any] = {
-        "python": platform.python_version(),
-        "botocore": botocore.__version__,
-        "wrapt": wrapt.__version__,
-        "machine": f"{platform.machine()}, {platform.system()}",
-    }
-    missed = 0
-    print("CPU over a bare call, HTTP stubbed: median [quartiles] of paired ratios")
-    for operation, ratios in call_cost.run().items():
-        print(f"\n{operation}")
-        results[operation] = {name: str(ratio) for name, ratio in ratios.items()}
-        for name, ratio in ratios.items():
-            bar = _BARS.get(name) if operation == "GetItem" else None
-            missed += _print_row(name, str(ratio), ratio.median, bar)
-    print("\nReading what a call needs, no expression asked for, over a bare call")
-    results["analysis"] = {}
-    for operation, share in analysis_cost.run().items():
-        results["analysis"][operation] = round(share, 4)
-        missed += _print_row(operation, f"{share:.4f}", share, 0.02)
-    print("\nDecisions by number of statements, and those of peers over them")
-    results["decision"] = decision_cost.run()
-    missed += decision_cost.report_bars(results["decision"])
-    missed += _run_rate(results)
-    missed += _run_grants(results)
-    missed += _run_admission(results)
-    missed += _run_masking(results)
-    missed += _run_audit(results)
-    _run_consumption(results)
-    cost = span_cost.run()
-    results["span"] = str(cost)
-    print("\nA recording span, over OpenTelemetry's own botocore instrumentation")
-    missed += _print_row(
-        f"span of {cost.attribute_count} attributes", str(cost), cost.share, span_cost.BAR
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    results["import"] = imports = import_cost.run()
-    print("\nCPU of importing and installing after `import boto3`, over `import boto3`")
-    for name, found in imports.items():
-        missed += _print_row(name, f"{found['median']:.3f}", found["median"], found.get("bar"))
-    results["loading"] = loading_cost.run()
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "latest.json").write_text(json.dumps(results, indent=2) + "\n")
-    return 1 if missed else 0
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
+    parser.add_argument("--quick", action="store_true", help="a short look; kept apart")
+    parser.add_argument("--results", type=Path, help=f"where data goes, else {RESULTS.name}/")
+    parser.add_argument(
+        "--for-docs", action="store_true", help="exit code 0 although bars are missed"
+    )
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.groups if name not in GROUPS]:
+        parser.error(f"unknown group `{unknown[0]}`, there are: {', '.join(GROUPS)}")
+    if options.quick:
+        os.environ[QUICK] = "1"
+    folder = options.results or (RESULTS / "local" if options.quick else RESULTS)
+    began_s = time.monotonic()
+    results = []
+    for name in options.groups or GROUPS:
+        results.append(_run(name, is_quick=options.quick))
+        save(results[-1], folder)
+    missed = _summary(results, time.monotonic() - began_s)
+    return 1 if missed and not options.for_docs else 0
 
 
-def _run_admission(results: dict[str, Any]) -> int:
-    """The admission step of the retry budgets; gives the number of missed bars."""
-    print("\nAdmission of a first try, nothing throttled, over a bare GetItem")
-    shares = results["admission"] = {}
-    missed = 0
-    for name, share in admission_cost.run().items():
-        shares[name] = round(share, 4)
-        missed += _print_row(name, f"{share:.4f}", share, 0.01)
-    return missed
+def _run(name: str, *, is_quick: bool) -> Result:
+    """One group, printed."""
+    group = GROUPS[name]
+    print(f"\n{name}: {group.title}", flush=True)
+    began_s = time.monotonic()
+    outcome = group.run()
+    took_s = round(time.monotonic() - began_s, 1)
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    for series, figures in groupby(outcome.figures, key=lambda each: each.series):
+        print(f" {series}")
+        for figure in figures:
+            print(_row(figure), flush=True)
+    for peer, reason in outcome.left_out.items():
+        print(f" {peer} left out: {reason}")
+    print(f" ({took_s:.0f} s)")
+    return Result(name, group.title, today, took_s, is_quick, machine(), versions(), outcome)
 
 
-def _run_rate(results: dict[str, Any]) -> int:
-    """Calls a second of threads together; gives the number of missed bars."""
-    print("\nCalls a second of 8 threads: what few statements cost of it, over what many do")
-    rates = call_rate.run()
-    results["rate"] = {f"{size:,} statements": str(rate) for size, rate in rates.items()}
-    few, many = (rates[size].share for size in call_rate.STATEMENTS)
-    for size, rate in rates.items():
-        bar = 1.2 if size == call_rate.STATEMENTS[-1] else None
-        _print_row(f"{size:,} statements", str(rate), few / many, bar)
-    return int(few / many > 1.2)
+def _row(figure: Figure) -> str:
+    """A figure with its spread, its bar and the verdict."""
+    places = ",.4g" if abs(figure.median) < 1_000 else ",.0f"
+    if abs(figure.median) < 10:
+        places = _PLACES.get(figure.unit, places)
+    values = [format(value, places) for value in (figure.median, figure.low, figure.high)]
+    shown = f"{values[0]} [{values[1]} to {values[2]}]"
+    unit = "" if figure.unit in _PLACES else f" {figure.unit}"
+    bar = ""
+    if figure.bar is not None:
+        bar = f"bar {'at least ' if figure.is_at_least else ''}{figure.bar:g}"
+    return f"  {figure.name:<46} {shown + unit:<36} {bar:<12} {figure.verdict}".rstrip()
 
 
-def _run_grants(results: dict[str, Any]) -> int:
-    """What grants add to a decision; gives the number of missed bars."""
-    print("\nGrants: what a store with thousands adds to a decision, over a bare GetItem")
-    shares = results["grants"] = {}
-    missed = 0
-    for name, share in grant_cost.run().items():
-        shares[name] = round(share, 4)
-        missed += _print_row(name, f"{share:.4f}", share, grant_cost.BAR_BY_CASE[name])
-    return missed
-
-
-def _run_audit(results: dict[str, Any]) -> int:
-    """A record of the audit log; gives the number of missed bars."""
-    print("\nAn audit record, over a bare GetItem")
-    shares = results["audit"] = {}
-    missed = 0
-    for name, share in audit_cost.run().items():
-        shares[name] = round(share, 4)
-        bar = audit_cost.BAR if name.startswith("best-effort") else None
-        missed += _print_row(name, f"{share:.4f}", share, bar)
-    return missed
-
-
-def _run_consumption(results: dict[str, Any]) -> None:
-    """What evidence of cost and keys adds, where it is asked for."""
-    print("\nEvidence of cost and keys: a guarded GetItem over a bare one")
-    ratios = consumption_cost.run()
-    results["consumption"] = {name: str(ratio) for name, ratio in ratios.items()}
-    for name, ratio in ratios.items():
-        _print_row(name, str(ratio), ratio.median, None)
-
-
-def _run_masking(results: dict[str, Any]) -> int:
-    """Masks and detectors over botocore's own parse of a megabyte; gives the missed bars."""
-    missed = 0
-    found = results["masking"] = {}
-    print("\nMasking a Query answer of 1 MB: of botocore's parse, and of the whole client call")
-    for name, (of_parse, of_call) in masking_cost.run_sets().items():
-        found[name] = [round(of_parse, 4), round(of_call, 4)]
-        bar = masking_cost.BAR_BY_SET.get(name)
-        measured = of_parse if bar and bar[0] == "parse" else of_call
-        shown = f"{of_parse:.4f} {of_call:.4f}"
-        missed += _print_row(name, shown, measured, bar[1] if bar else None)
-    print("\nDetectors, of the parse")
-    for name, share in masking_cost.run_detectors().items():
-        found[name] = round(share, 4)
-        bar_of_search = masking_cost.BAR_BY_SEARCH.get(name)
-        missed += _print_row(name, f"{share:.4f}", share, bar_of_search)
-    times = masking_cost.run_powertools()
-    for name, faster in times.items():
-        found[f"powertools, {name}"] = round(faster, 1)
-        missed += _print_row(f"1 / powertools, {name}", f"{1 / faster:.4f}", 1 / faster, 1 / 50)
-    if not times:
-        print("  powertools is not installed, run `make bench`")
-    return missed
-
-
-def _print_row(name: str, shown: str, value: float, bar: float | None) -> bool:
-    """Prints one figure; True where it misses its bar."""
-    verdict = "" if bar is None else f"  bar {bar:.3g} {'missed' if value > bar else 'held'}"
-    print(f"  {name:<40} {shown:<24}{verdict}", flush=True)
-    return bar is not None and value > bar
+def _summary(results: list[Result], took_s: float) -> int:
+    """Prints what is missed and what is in doubt; gives how many bars are missed."""
+    figures = [(result.group, each) for result in results for each in result.outcome.figures]
+    missed = [(group, each) for group, each in figures if each.is_held is False]
+    noisy = [(group, each) for group, each in figures if each.is_noisy]
+    barred = sum(each.bar is not None for _, each in figures)
+    print(f"\n{barred - len(missed)} of {barred} bars held, {took_s / 60:.1f} minutes")
+    for group, each in missed:
+        print(f"  missed: {group}, {each.series}, {each.name}: {each.median:.4g} > {each.bar:g}")
+    for _, each in figures:
+        if each.name == CONTROL and each.high - each.low > _MOST_CONTROL:
+            spread = f"{each.low:.3f} to {each.high:.3f}"
+            print(f"the machine is busy: equal calls of {each.series} came out as {spread}")
+    if noisy:
+        groups = ", ".join(dict.fromkeys(group for group, _ in noisy))
+        print(f"{len(noisy)} figures are noisy; on a quiet machine repeat: {groups}")
+    return len(missed)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from benchmarks.pairing import cpu_per_call_us, paired_ratio
+from benchmarks.pairing import Ratio, cpu_per_call_us, paired_ratio
 from benchmarks.stub import GET_ITEM, make_client
 from dynaguard.attempts import Attempts
 from dynaguard.budgets.budget import RetryBudgets
@@ -15,10 +15,11 @@ from dynaguard.scope import Priority, Scope
 
 _PAIRS: Final = 60
 _COUNT: Final = 40
+BAR: Final = 0.01
 
 
-def run() -> dict[str, float]:
-    """Median ratio by class: `admit` of a first try, and the learning of its success."""
+def run() -> dict[str, Ratio]:
+    """Ratio by class: `admit` of a first try, and the learning of its success."""
     client = make_client()
     found = {}
     for priority in (Priority.INTERACTIVE, Priority.BATCH):
@@ -39,5 +40,5 @@ def run() -> dict[str, float]:
             lambda admit=admit: cpu_per_call_us(admit, _COUNT * 10),  # type: ignore[misc]
             _PAIRS,
         )
-        found[priority.value] = ratio.median
+        found[priority.value] = ratio
     return found

@@ -7,14 +7,13 @@ call that a statement allows without one. The store holds thousands of grants of
 from __future__ import annotations
 
 import json
-import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
 import dynaguard
-from benchmarks.pairing import cpu_per_call_us
+from benchmarks.pairing import Ratio, count_of, cpu_per_call_us, spread
 from benchmarks.stub import GET_ITEM, make_client
 from dynaguard.access.granting import create_grant
 from dynaguard.access.terms import GrantTerms
@@ -84,24 +83,24 @@ def _step(policy: Mapping[str, Any], store: MemoryStore | None) -> Iterator[Call
         dynaguard.uninstall()
 
 
-def _share(policy: Mapping[str, Any], store: MemoryStore) -> float:
-    """Median of what a store adds, over a bare call."""
+def _share(policy: Mapping[str, Any], store: MemoryStore) -> Ratio:
+    """What a store adds, over a bare call."""
     client = make_client()
     shares = []
     with _step(_ALLOWING, None) as without:
         pass
     with _step(policy, store) as with_store:
-        for index in range(PAIRS):
+        for index in range(count_of(PAIRS)):
             if index % 2:
                 more_us, less_us = with_store(), without()
             else:
                 less_us, more_us = without(), with_store()
             bare_us = cpu_per_call_us(lambda: client.get_item(**GET_ITEM), _COUNT)
             shares.append((more_us - less_us) / bare_us)
-    return statistics.median(shares)
+    return spread(shares)
 
 
-def run() -> dict[str, float]:
+def run() -> dict[str, Ratio]:
     """Each case's share of a bare GetItem's CPU."""
     return {
         "none applies, a statement allows": _share(_ALLOWING, _store(for_bench=False)),
@@ -111,4 +110,4 @@ def run() -> dict[str, float]:
 
 if __name__ == "__main__":
     for name, share in run().items():
-        print(f"{name:<40} {share:.4f}  bar {BAR_BY_CASE[name]}")
+        print(f"{name:<40} {share}  bar {BAR_BY_CASE[name]}")

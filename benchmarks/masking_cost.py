@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from benchmarks.pairing import Ratio, count_of, spread
 from benchmarks.stub import QUERY, make_client
 from dynaguard.call import UNKNOWN_PRINCIPAL, StatementRef
 from dynaguard.masking import MaskedRequest, Masks
@@ -70,6 +71,7 @@ BAR_BY_SEARCH: Final = {
     "all-hit text, 6 kinds, search": 0.2,
     "all-hit text, all kinds, search": 0.2,
 }
+POWERTOOLS_BAR: Final = 1 / 50
 POWERTOOLS_FIELDS: Final = {
     "2 top-level attributes": ("email", "phone"),
     "6 attributes, some nested": (
@@ -146,18 +148,18 @@ def cpu_s(call: Callable[[], Any]) -> float:
     return time.process_time() - started_s
 
 
-def share_of_parse(parse: Callable[[], Any], use: Callable[[Any], Any]) -> float:
-    """Median ratio of `use(parsed)` to the parse, in pairs."""
+def share_of_parse(parse: Callable[[], Any], use: Callable[[Any], Any]) -> Ratio:
+    """Ratio of `use(parsed)` to the parse, in pairs."""
     ratios = []
-    for _ in range(PAIRS):
+    for _ in range(count_of(PAIRS)):
         started_s = time.process_time()
         parsed = parse()
         parsed_s = time.process_time() - started_s
         ratios.append(cpu_s(lambda parsed=parsed: use(parsed)) / parsed_s)  # type: ignore[misc]
-    return statistics.median(ratios)
+    return spread(ratios)
 
 
-def run_sets() -> dict[str, tuple[float, float]]:
+def run_sets() -> dict[str, tuple[Ratio, Ratio]]:
     """Share of the parse and of the whole client call, by set of masks and strategy."""
     body = make_body()
     parse = make_parse(body)
@@ -171,11 +173,17 @@ def run_sets() -> dict[str, tuple[float, float]]:
         for strategy in ("redact", "partial", "hash"):
             plan = make_plan(paths, strategy)
             share = share_of_parse(parse, lambda parsed, plan=plan: plan.apply(parsed, REQUEST))
-            found[f"{name}, {strategy}"] = (share, share / call_over_parse)
+            found[f"{name}, {strategy}"] = (share, _over(share, call_over_parse))
     return found
 
 
-def run_detectors() -> dict[str, float]:
+def _over(ratio: Ratio, divisor: float) -> Ratio:
+    """The ratio to something that takes so many times what it was a ratio to."""
+    parts = (ratio.median / divisor, ratio.low / divisor, ratio.high / divisor)
+    return Ratio(*parts, ratio.extra_us, ratio.pairs)
+
+
+def run_detectors() -> dict[str, Ratio]:
     """Shares of the parse: the search alone, and with walk and rewriting."""
     found = {}
     for name, hits in (("clean text", False), ("all-hit text", True)):
@@ -204,8 +212,8 @@ def _texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def run_powertools() -> dict[str, float]:
-    """How many times faster than Powertools' DataMasking on the same fields; empty without it."""
+def run_powertools() -> dict[str, Ratio]:
+    """Our share of what Powertools' DataMasking takes for the same fields; empty without it."""
     try:
         from aws_lambda_powertools.utilities.data_masking import DataMasking
     except ImportError:
@@ -220,9 +228,9 @@ def run_powertools() -> dict[str, float]:
         plan = make_plan(SETS[name], "redact")
         expressions = [f"$.Items[*].{field}" for field in fields]
         ratios = []
-        for _ in range(7):
+        for _ in range(count_of(7)):
             ours = copy.deepcopy(answer)
             own_s = cpu_s(lambda ours=ours, plan=plan: plan.apply(ours, REQUEST))  # type: ignore[misc]
-            ratios.append(cpu_s(lambda: masker.erase(answer, fields=expressions)) / own_s)  # noqa: B023
-        found[name] = statistics.median(ratios)
+            ratios.append(own_s / cpu_s(lambda: masker.erase(answer, fields=expressions)))  # noqa: B023
+        found[name] = spread(ratios)
     return found

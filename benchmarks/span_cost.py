@@ -28,10 +28,13 @@ from benchmarks.call_cost import policy_document
 from benchmarks.pairing import cpu_per_call_us
 from benchmarks.stub import GET_ITEM, make_client
 from dynaguard.call import NO_CREDENTIALS, UNKNOWN_PRINCIPAL, Call, Outcome, Status
+from dynaguard.fitting import fitting
+from dynaguard.guard import Guard
 from dynaguard.hooks.installation import Installation
 from dynaguard.hooks.lifecycle import current
 from dynaguard.scope import EMPTY_SCOPE
 from dynaguard.telemetry.handover import MAX_WAITING_CALLS
+from dynaguard.telemetry.late import LateTelemetry
 from dynaguard.telemetry.telemetry import Telemetry
 
 BAR: Final = 0.6
@@ -131,19 +134,34 @@ def _metering() -> MeterProvider:
     return MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
 
 
+def _metered(tracing: TracerProvider | None = None) -> Telemetry:
+    """Telemetry whose reader has collected once, as in any process that runs for a minute."""
+    reader = InMemoryMetricReader()
+    metering = MeterProvider([reader], shutdown_on_exit=False)
+    telemetry = Telemetry(tracer_provider=tracing, meter_provider=metering)
+    reader.collect()
+    return telemetry
+
+
 _TELEMETRY: Final[Mapping[str, Callable[[], Telemetry]]] = {
     "unsampled span": lambda: Telemetry(tracer_provider=_tracing(ALWAYS_OFF)),
-    "metrics": lambda: Telemetry(meter_provider=_metering()),
+    "metrics": _metered,
     "recording span": lambda: Telemetry(tracer_provider=_tracing()),
-    BARRED: lambda: Telemetry(tracer_provider=_tracing(), meter_provider=_metering()),
+    BARRED: lambda: _metered(_tracing()),
 }
 
 
 def _with(installation: Installation, telemetry: Telemetry) -> Installation:
     """The same guard in everything but its telemetry, warm rooms included."""
     guard = installation.guard
-    rooms = dataclasses.replace(guard.rooms, telemetry=telemetry)
-    return Installation(dataclasses.replace(guard, rooms=rooms), is_global=True)
+    rooms = dataclasses.replace(guard.rooms, telemetry=LateTelemetry(telemetry))
+    settings, monotonic = guard.resolved.settings, guard.monotonic
+    other = Guard(
+        guard.resolved,
+        guard.document,
+        lambda own: fitting(rooms, settings, own, monotonic=monotonic),
+    )
+    return Installation(other, is_global=True)
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import botocore.session
@@ -37,8 +39,51 @@ QUERY: Final[dict[str, Any]] = {
     "ExpressionAttributeValues": {":p": {"S": "user#1"}},
     "Limit": 25,
 }
-_GET_BODY = json.dumps({"Item": ITEM}).encode()
-_QUERY_BODY = json.dumps({"Items": [ITEM] * 25, "Count": 25, "ScannedCount": 25}).encode()
+PUT_ITEM: Final[dict[str, Any]] = {"TableName": "orders", "Item": ITEM}
+BATCH_WRITE: Final[dict[str, Any]] = {
+    "RequestItems": {
+        "imports": [
+            {"PutRequest": {"Item": {**ITEM, "sk": {"S": f"profile#{number}"}}}}
+            for number in range(25)
+        ]
+    }
+}
+_BODY_BY_OPERATION: Final = {
+    b"GetItem": json.dumps({"Item": ITEM}).encode(),
+    b"Query": json.dumps({"Items": [ITEM] * 25, "Count": 25, "ScannedCount": 25}).encode(),
+    b"PutItem": b"{}",
+    b"BatchWriteItem": b'{"UnprocessedItems":{}}',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation that whole calls are measured by.
+
+    Attributes:
+        name: As figures name it.
+        method: Of the client.
+        params: What it is called with.
+        calls_per_sample: So many that a sample takes some ten milliseconds.
+    """
+
+    name: str
+    method: str
+    params: dict[str, Any]
+    calls_per_sample: int
+
+    def of(self, client: Any) -> Callable[[], Any]:
+        """One call."""
+        method, params = getattr(client, self.method), self.params
+        return lambda: method(**params)
+
+
+OPERATIONS: Final = (
+    Operation("GetItem", "get_item", GET_ITEM, 40),
+    Operation("PutItem", "put_item", PUT_ITEM, 40),
+    Operation("Query(25)", "query", QUERY, 20),
+    Operation("BatchWriteItem(25)", "batch_write_item", BATCH_WRITE, 20),
+)
 
 
 class _Raw(io.BytesIO):
@@ -61,8 +106,8 @@ class _Session:
 
     def send(self, request: Any) -> AWSResponse:
         """What botocore calls."""
-        is_query = b"Query" in request.headers["X-Amz-Target"]
-        body = self.body or (_QUERY_BODY if is_query else _GET_BODY)
+        target = request.headers["X-Amz-Target"]
+        body = self.body or _BODY_BY_OPERATION[target.rpartition(b".")[2]]
         headers = HeadersDict(
             {
                 "x-amzn-requestid": "R",

@@ -2,7 +2,8 @@
 
 A page holds `<!-- generated: NAME -->` and `<!-- end of NAME -->`; what stands between them is
 replaced. `python docs/generate.py` writes, `--check` only compares (exit code 1: a page is old).
-The code owns each table, so that the page cannot say something else than what runs.
+The code owns each table, so that the page cannot say something else than what runs; figures come
+from what `make bench` saved.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent))  # `benchmarks` is not installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,25 @@ PARTS = (
         "reference/runbook-lint.md",
         "dynaguard.runbooks.lint.rules",
         "runbook_rules_markdown",
+    ),
+    *(
+        Part(name, "performance.md", "benchmarks.tables", name.replace(" ", "_"))
+        for name in (
+            "measured on",
+            "summary",
+            "calls",
+            "recording",
+            "steps",
+            "flame",
+            "decisions",
+            "loading",
+            "imports",
+            "memory",
+            "rate",
+            "evidence",
+            "masking",
+            "bars",
+        )
     ),
 )
 

@@ -130,7 +130,9 @@ class Attempts:
         budgets, scope = self._budgets, passage.call.scope
         if budgets is None or budgets.is_untouched_by(scope):
             return None
-        return budgets.made().part_size(self._load_of(passage), scope)
+        load = self._load_of(passage)
+        size = budgets.made().part_size(load, scope)
+        return None if size is None or size >= load.units else size
 
     def narrow(self, passage: Passage, units_by_place: Mapping[str | int, int]) -> None:
         """The next attempt has only some of a batch's members, counted by table or statement."""

@@ -170,12 +170,14 @@ class Guard:
                 self._fit = None
 
     def end(self) -> None:
-        """Closes what is open: the audit log, the access store."""
+        """Closes what is open: the audit log, the access store; has telemetry tell what waits."""
         log = self.rooms.audit if self.is_complete else self._opened
         if log is not None:
             log.close()
         if self.is_complete and self.rooms.access.store is not None:
             self.rooms.access.store.close()
+        if self.is_complete:
+            self.rooms.telemetry.end()
 
     def __enter__(self) -> Self:
         """The guard itself; it is installed already."""

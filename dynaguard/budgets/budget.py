@@ -25,7 +25,7 @@ from dynaguard.budgets.coordination import Coordinator
 from dynaguard.budgets.lane import Lane
 from dynaguard.budgets.lanes import LaneKey, Lanes, rate_or_none
 from dynaguard.budgets.learning import learn_answer
-from dynaguard.budgets.load import Lesson, Load, Part, table_of
+from dynaguard.budgets.load import Lesson, Load, Part, matches_any, table_of
 from dynaguard.budgets.rate import AdaptiveRate
 from dynaguard.budgets.recent import Recent
 from dynaguard.budgets.rulings import Asked, RetryRuling
@@ -35,7 +35,6 @@ from dynaguard.call import BudgetState
 from dynaguard.errors import ConfigurationError, readable_arn
 from dynaguard.forks import renew_after_fork
 from dynaguard.policy.model import BudgetStatement
-from dynaguard.policy.patterns import text_matches
 from dynaguard.scope import Priority, Scope
 
 __all__ = ["GO", "Admission", "BucketKey", "BucketSnapshot", "RetryBudgets", "RetryRuling"]
@@ -134,11 +133,11 @@ class RetryBudgets:
             scope: Its scope; the priority and the deadline are read.
             started_s: When the call began, on the budgets' clock.
 
-        Cost: three looks while there was no trouble lately, then a few look-ups under a lock.
+        Cost: three looks while there was no trouble lately, then locked look-ups.
         """
         first = load.parts[0]
         is_small = first.units < BATCH_UNITS and len(load.parts) == 1
-        if is_small and self._is_unlimited and self.is_quiet:
+        if is_small and ((self._is_unlimited and self.is_quiet) or self._has_free_lane(load)):
             return GO
         with self._lock:
             bucket = self._find_bucket(load, first, scope)
@@ -165,6 +164,12 @@ class RetryBudgets:
         if turn.refusal is not None:
             return Admission(refusal=turn.refusal)
         return Admission(turn=turn)
+
+    def _has_free_lane(self, load: Load) -> bool:
+        """Whether the one lane of a load is known, and nothing waits there."""
+        with self._lock:
+            lane = self._lanes.only(load)
+            return lane is not None and lane.is_free(self._monotonic())
 
     def _begin_softly(self, lanes: list[tuple[Lane, float]], now_s: float) -> None:
         """Whole batches begin at a moderate rate."""
@@ -336,7 +341,7 @@ class RetryBudgets:
         table = table_of(key.resource)
         for each in self._statements:
             is_for_all = _tells_rate(each) and not each.is_observed and key.key_hash is None
-            if is_for_all and _matches_any(each.tables, table):
+            if is_for_all and matches_any(each.tables, table):
                 return AdaptiveRate(
                     now_s, hint_per_s=each.capacity_units_per_s, max_share=each.max_share
                 )
@@ -362,7 +367,7 @@ class RetryBudgets:
         """The first statement that matches; runs once per bucket."""
         table = table_of(resource)
         for statement in self._statements:
-            if _matches_any(statement.jobs, job) and _matches_any(statement.tables, table):
+            if matches_any(statement.jobs, job) and matches_any(statement.tables, table):
                 return statement
         return DEFAULT_STATEMENT
 
@@ -376,8 +381,3 @@ _FIRST_PART_S: Final = 0.1
 def _tells_rate(statement: BudgetStatement) -> bool:
     """Whether a statement says what a table takes, before any answer does."""
     return statement.capacity_units_per_s is not None or statement.max_share < 1
-
-
-def _matches_any(patterns: tuple[str, ...], text: str) -> bool:
-    """Whether one of the patterns (`*` and `?`) matches the whole text."""
-    return any(text_matches(pattern, text) for pattern in patterns)

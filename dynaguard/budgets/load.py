@@ -6,6 +6,7 @@ import enum
 from typing import Final, NamedTuple
 
 from dynaguard.budgets.signals import Signal
+from dynaguard.policy.patterns import text_matches
 
 MAX_RETRY_AFTER_S: Final = 20.0
 """No longer pause is taken from AWS's word alone."""
@@ -102,3 +103,8 @@ def table_of(resource: str) -> str:
     if not resource.startswith("arn:"):
         return resource.partition(":")[0]
     return resource.partition(":table/")[2].partition("/")[0] or resource
+
+
+def matches_any(patterns: tuple[str, ...], text: str) -> bool:
+    """Whether one of the patterns (`*` and `?`) matches the whole text."""
+    return any(text_matches(pattern, text) for pattern in patterns)

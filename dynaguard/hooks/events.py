@@ -14,6 +14,7 @@ from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
 from dynaguard.hooks.answers import read_answer, take_consumed
 from dynaguard.hooks.exemption import is_for_botocore
 from dynaguard.hooks.frames import CONTEXT_KEY, LEFT_ALONE, current_frame
+from dynaguard.hooks.listeners import is_untouched
 from dynaguard.masking.locations import ITEM_SERVICES
 
 if TYPE_CHECKING:
@@ -74,9 +75,10 @@ class EventHandlers:
     ) -> None:
         """`before-parse`: reads the items of a guarded call's answer, where that is quicker.
 
-        They are masked at once, while they are at hand, unless it is not certain whose answer this
-        is: the event does not tell, so the request that was signed last has to be the frame's own.
-        `mask_answer` masks the rest, and everything that was not read here.
+        They are masked at once, while they are at hand, where it is certain whose answer this is
+        (the event does not tell, so the request that was signed last has to be the frame's own)
+        and that nobody adds to it afterwards. `mask_answer` masks the rest, and everything that
+        was not read here.
         """
         frame = current_frame.get()
         if frame is None or frame is LEFT_ALONE:
@@ -88,7 +90,10 @@ class EventHandlers:
         passage, concealment = frame.passage, installation.guard.concealment
         if member is None or concealment is None or passage is None:
             return
-        if passage.plan is not None and frame.signed is passage:
+        if passage.plan is None or frame.signed is not passage:
+            return
+        emitter, operation = frame.client.meta.events, operation_model.name
+        if is_untouched(emitter, operation, reader=self.take_items, masker=self.mask_answer):
             concealment.begin(passage, member, result[member])
 
     def mask_answer(

@@ -29,6 +29,7 @@ from dynaguard.hooks.points import (
     SIGNED_HEADERS_POINT,
     SIGNING_KEY_POINT,
     SYNC_POINTS,
+    TIME_SAVING_POINTS,
     USER_AGENT_POINT,
     PatchPoint,
 )
@@ -124,7 +125,8 @@ class Installation:
             self._wrap(point, owner, late(partial(self._wrapper, point)))
         for point in OPTIONAL_POINTS:
             with suppress(PatchPointError):
-                self._wrap(point, point.resolve(), late(partial(self._wrapper, point)))
+                if point not in TIME_SAVING_POINTS or point.is_botocores():
+                    self._wrap(point, point.resolve(), late(partial(self._wrapper, point)))
         botocore.register_initializer(self._greet_session)
         if self._withheld_logs is not None:
             self._withheld_logs.install()

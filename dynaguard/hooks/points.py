@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Final
 
 import botocore
@@ -60,6 +60,12 @@ class PatchPoint:
         ):
             raise PatchPointError(self._message(f"takes ({', '.join(found)})"))
         return owner  # type: ignore[no-any-return]
+
+    def is_botocores(self) -> bool:
+        """Whether botocore's own function stands there, and nobody's wrapper around it."""
+        found: Any = vars(self.resolve()).get(self.name)
+        is_plain = type(found) is FunctionType and not hasattr(found, "__wrapped__")
+        return bool(is_plain and found.__globals__.get("__name__") == self.module)
 
     def _message(self, fault: str) -> str:
         """One line that names version, point and what to do."""
@@ -123,7 +129,8 @@ TIME_SAVING_POINTS: Final = (
     SIGNING_KEY_POINT,
     HOST_POINT,
 )
-"""Save time and enforce nothing."""
+"""Save time and enforce nothing: left out where somebody else has wrapped the function already,
+who may want to be asked each time."""
 
 PAGING_POINT: Final = PatchPoint(
     "botocore.paginate", "PageIterator", "__iter__", (), "counts pages"

@@ -8,7 +8,7 @@ registered itself is asked as ever.
 from __future__ import annotations
 
 from binascii import crc32
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.retries.adaptive import ClientRateLimiter
@@ -16,11 +16,12 @@ from botocore.retries.standard import RetryHandler
 from botocore.retryhandler import RetryHandler as LegacyRetryHandler
 
 from dynaguard.hooks.frames import current_frame
+from dynaguard.hooks.listeners import Handler, handlers_of, remembered_handlers
 
 if TYPE_CHECKING:
     from dynaguard.hooks.patching import Patch
 
-Handler = Callable[..., Any]
+_OF_DYNAMODB: Final = "needs-retry.dynamodb."
 
 _CRC32: Final = "x-amz-crc32"
 """Source: botocore's `retries.special.RetryDDBChecksumError`."""
@@ -40,7 +41,7 @@ def suggested_delay_s(
         is_budgeted: Whether retry budgets act on the call; else everything of botocore's does.
         attempt: The other arguments of the event.
     """
-    handlers = _handlers_of(endpoint, event) if is_budgeted else None
+    handlers = handlers_of(endpoint._event_emitter, event) if is_budgeted else None
     if handlers is None:
         answers = endpoint._event_emitter.emit(event, endpoint=endpoint, **attempt)
         return next((value for _, value in answers if value is not None), None)
@@ -72,9 +73,11 @@ def is_without_verdict(endpoint: Any, event: str, response: Any) -> bool:
     DynamoDB's CRC32 alone; where that is not what the body has, they are asked. Legacy mode's
     handler is always asked, and so is any of somebody else.
     """
-    if "Error" in response[1] or not _is_intact(*response):
+    if "Error" in response[1]:
         return False
-    handlers = _remembered_handlers(endpoint, event)
+    if event.startswith(_OF_DYNAMODB) and not _is_intact(*response):
+        return False
+    handlers = remembered_handlers(endpoint._event_emitter, event)
     return len(handlers) == 1 and type(getattr(handlers[0], "__self__", None)) is RetryHandler
 
 
@@ -127,23 +130,3 @@ def _legacy_verdict(handler: Any, event: str, **attempt: Any) -> float | None:
             return None
         raise
     return delay
-
-
-def _remembered_handlers(endpoint: Any, event: str) -> Any:
-    """The emitter's memory of who listens to an event; filled when it was asked first."""
-    emitter = getattr(endpoint._event_emitter, "_emitter", None)
-    return getattr(emitter, "_lookup_cache", {}).get(event, ())
-
-
-def _handlers_of(endpoint: Any, event: str) -> Any:
-    """Who listens to an event, in order; None where this botocore does not tell."""
-    handlers = _remembered_handlers(endpoint, event)
-    if handlers:
-        return handlers
-    emitter = getattr(endpoint._event_emitter, "_emitter", None)
-    search = getattr(getattr(emitter, "_handlers", None), "prefix_search", None)
-    if search is None:
-        return None
-    found = search(event)
-    emitter._lookup_cache[event] = found  # type: ignore[union-attr]
-    return found

@@ -87,9 +87,11 @@ def payload(wrapped: Callable[..., str], patch: Patch) -> Callable[..., str]:
     """
 
     def payload(signer: Any, /, request: Any, *more: Any, **options: Any) -> str:
-        data = request.data
-        if type(data) is bytes and data and patch.is_active:
-            request = _Bodied(request, data)
+        frame = current_frame.get()
+        if frame is not None and frame is not LEFT_ALONE and patch.is_active:
+            data = getattr(request, "data", None)
+            if type(data) is bytes and data:
+                request = _Bodied(request, data)
         return wrapped(signer, request, *more, **options)
 
     return payload
@@ -105,6 +107,8 @@ def sign(wrapped: Callable[..., Any], patch: Patch) -> Callable[..., Any]:
 
     def sign(signer: Any, /, key: bytes, msg: str, *more: Any, **options: Any) -> Any:
         frame = current_frame.get()
+        if not patch.is_active:
+            derived.clear()  # a peer may keep calling us
         is_guarded = frame is not None and frame is not LEFT_ALONE and patch.is_active
         if more or options or not is_guarded:
             return wrapped(signer, key, msg, *more, **options)

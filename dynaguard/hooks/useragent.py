@@ -24,20 +24,18 @@ if TYPE_CHECKING:
 _NO_FEATURES: Final[AbstractSet[str]] = frozenset()
 MAX_TEXTS: Final = 16
 """Texts that are kept per client, one for each set of features that its calls have used."""
-_customise: Final[Any] = getattr(useragent, "modify_components", None)
-_IS_CUSTOMISED: Final = getattr(_customise, "__module__", useragent.__name__) != useragent.__name__
-"""A distributor's botocore may change the text by who knows what: nothing is kept then."""
 
 
 class _Text:
     """A User-Agent, and what it was built from."""
 
-    __slots__ = ("_config", "_creator", "_features", "_retries", "text")
+    __slots__ = ("_config", "_creator", "_customise", "_features", "_retries", "text")
 
     def __init__(self, creator: Any, text: str) -> None:
         parts = vars(creator)
         config = parts.get("_client_config")
         self.text = text
+        self._customise = _customising()
         self._creator = dict(parts)
         # Both are changed in place: what they hold now counts.
         self._features = frozenset(parts.get("_client_features") or ())
@@ -46,7 +44,9 @@ class _Text:
 
     def holds(self, parts: Mapping[str, Any]) -> bool:
         """Whether its parts are as they were; mostly the same objects, so this is quick."""
-        if parts != self._creator or (parts.get("_client_features") or ()) != self._features:
+        if parts != self._creator or self._customise is not _customising():
+            return False
+        if frozenset(parts.get("_client_features") or ()) != self._features:
             return False
         config = parts.get("_client_config")
         settings = vars(config) if config is not None else {}
@@ -83,10 +83,16 @@ def to_string(wrapped: Callable[..., str], patch: Patch) -> Callable[..., str]:
     return user_agent
 
 
+def _customising() -> object:
+    """What a distributor of botocore may change the text by; None in versions without."""
+    return getattr(useragent, "modify_components", None)
+
+
 def _keep(texts: dict[frozenset[str], _Text], features: frozenset[str], text: _Text) -> None:
     """Keeps a text; a full memory is dropped whole first."""
-    if _IS_CUSTOMISED:
-        return
+    customise = _customising()
+    if getattr(customise, "__module__", useragent.__name__) != useragent.__name__:
+        return  # a distributor's function may make another text each time
     if len(texts) >= MAX_TEXTS:
         texts.clear()
     texts[features] = text

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
     Wrapped = Callable[..., Any]
 
-_SIGNING_NAME: Final = 3  # of `sign`'s further parameters
+_SIGNING_TYPE: Final = 1  # of `sign`'s further parameters
+_SIGNING_NAME: Final = 3
 
 UNGUARDED = None
 """Stands in the request context where a passage would, for calls that are left alone."""
@@ -211,7 +212,9 @@ class SyncWrappers:
         def send(endpoint: Any, /, request: Any, *more: Any, **options: Any) -> Any:
             if patch.is_active:
                 frame = current_frame.get()
-                passage = frame.signed if frame is not None else take_signed()
+                # Within a guarded call it is its own request that is sent, whatever else a
+                # handler has signed meanwhile.
+                passage = take_signed() if frame is None else frame.passage or frame.signed
                 if passage is not None:
                     broken = passage.seal and passage.seal.broken_part(request)
                     if broken:
@@ -249,14 +252,16 @@ class SyncWrappers:
             if frame is None or frame is LEFT_ALONE:
                 with signing_calls():
                     result = wrapped(signer, operation_name, request, *more, **options)
-                note_signed(passage)
+                if _is_sent(more, options):
+                    note_signed(passage)
             else:
-                frame.signed = passage
-                frame.is_signing = True
+                outer, frame.is_signing = frame.is_signing, True
                 try:
                     result = wrapped(signer, operation_name, request, *more, **options)
                 finally:
-                    frame.is_signing = False
+                    frame.is_signing = outer
+                if _is_sent(more, options):
+                    frame.signed = passage
             if passage is not None:
                 self._check_signer(passage, context, signer)
             return result
@@ -279,6 +284,12 @@ class SyncWrappers:
         credentials = signer._credentials
         if access_key_id_of(credentials) != passage.call.credentials.access_key_id:
             guard.signed_by(passage, facts_to_ask_for(credentials))
+
+
+def _is_sent(more: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
+    """Whether what is signed is a request that is sent next, and no URL for somebody else."""
+    positional = more[_SIGNING_TYPE] if len(more) > _SIGNING_TYPE else "standard"
+    return bool(options.get("signing_type", positional) == "standard")
 
 
 @lru_cache(maxsize=512)

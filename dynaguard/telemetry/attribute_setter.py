@@ -6,14 +6,16 @@ check: they are texts, numbers, switches and tuples of texts, and never None. So
 to where the SDK keeps them, under its own lock, once it was seen to keep there exactly what it was
 given. This is the one place that reaches into the SDK; nothing is imported for it.
 
-The SDK's own way is taken for the first span of each class, for spans with limits that could be
-met, for spans of other makers, and where somebody has put a method of his own over the class's.
+The span's own method is called for the first span of each class, for spans with limits that could
+be met, for spans of other makers and proxies, and where somebody has put a method of his own over
+the class's or the span's.
 """
 
 # ruff: noqa: SLF001 - the one module that knows where the SDK keeps attributes
 
 from __future__ import annotations
 
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from dynaguard.telemetry.attributes import Attributes
 
 _SDK_MODULE: Final = "opentelemetry.sdk.trace"
+_NOBODY: Final[tuple[object, Any]] = (object(), None)
+"""What is no class's method."""
 
 
 class AttributeSetter:
@@ -30,8 +34,9 @@ class AttributeSetter:
     __slots__ = ("_trusted",)
 
     def __init__(self) -> None:
-        # By class, its `set_attributes` as it was when it was tried; None: not to be trusted.
-        self._trusted: dict[type, Any] = {}
+        # By class, its `set_attributes` as it was when it was tried, and the class of what keeps
+        # the attributes; `_NOBODY`: not to be trusted.
+        self._trusted: dict[type, tuple[object, Any]] = {}
 
     def put(self, span: Span, recurring: Attributes, own: Attributes) -> None:
         """Does what `span.set_attributes(recurring | own)` does. May raise.
@@ -39,24 +44,40 @@ class AttributeSetter:
         Cost: two updates of a dictionary, for a span of the SDK.
         """
         kind = type(span)
-        method = kind.set_attributes
-        if self._trusted.get(kind, self) is method:
+        # As a call would find it, in one look: what was put over the class's or on the span itself
+        # is another function, what a proxy hands on is another span's. Peers' wrappers may have
+        # these names too, so that nothing but a plain method is asked for them.
+        bound: Any = span.set_attributes
+        is_plain = type(bound) is MethodType and bound.__self__ is span
+        method = bound.__func__ if is_plain else None
+        trusted_method, kept_by = self._trusted.get(kind, _NOBODY)
+        if method is trusted_method:
             inner: Any = span  # what follows is the SDK's own, step by step, but for the checks
             kept = inner._attributes
-            values, most = kept._dict, kept.maxlen
-            has_room = most is None or len(values) + len(recurring) + len(own) <= most
-            if has_room and kept.max_value_len is None:
+            if type(kept) is kept_by and kept.max_value_len is None:
+                values, most = kept._dict, kept.maxlen
+                has_room = most is None or len(values) + len(recurring) + len(own) <= most
                 with inner._lock:
-                    if inner._end_time is None:
+                    if has_room and inner._end_time is None:
                         with kept._lock:
                             values.update(recurring)
                             values.update(own)
                         return
-        elif kind not in self._trusted and method.__module__ == _SDK_MODULE:
+        elif kind not in self._trusted and _is_sdks(method):
             is_same = _is_as_expected(span, recurring | own)
-            self._trusted[kind] = method if is_same else None
+            kept = getattr(span, "_attributes", None)
+            self._trusted[kind] = (method, type(kept)) if is_same else _NOBODY
             return
-        span.set_attributes(recurring | own)
+        bound(recurring | own)
+
+
+def _is_sdks(method: object) -> bool:
+    """Whether a method is the SDK's own function; a peer's wrapper may copy its module's name."""
+    return (
+        type(method) is FunctionType
+        and method.__globals__.get("__name__") == _SDK_MODULE
+        and not hasattr(method, "__wrapped__")
+    )
 
 
 def _is_as_expected(span: Any, attributes: Attributes) -> bool:

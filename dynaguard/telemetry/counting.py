@@ -14,7 +14,7 @@ from opentelemetry.metrics import Histogram, Meter, MeterProvider
 from dynaguard.call import Call, Decision, Outcome, Principal, Status
 from dynaguard.telemetry import names
 from dynaguard.telemetry.access import AccessMetrics
-from dynaguard.telemetry.handover import HANDOVER, Handover, Measured, tell_now
+from dynaguard.telemetry.handover import HANDOVER, Handover, Measured, Reader, tell_now
 from dynaguard.telemetry.measures import (
     budget_measure,
     decision_measure,
@@ -56,6 +56,7 @@ class CallMetrics:
         "_handover",
         "_masked_values",
         "_note_failure",
+        "_reader",
         "_refused",
         "_retried",
         "_throttled",
@@ -72,6 +73,7 @@ class CallMetrics:
     ) -> None:
         self._note_failure = note_failure
         self._handover = handover
+        self._reader = handover.reader_of(meter_provider)
         meter = metrics.get_meter(_SCOPE_NAME, meter_provider=meter_provider)
         self._decisions = _counter(
             meter, names.DECISIONS_METRIC, "{call}", "Decided calls, by verdict."
@@ -99,7 +101,7 @@ class CallMetrics:
         self._duration = Recorded(_duration_histogram(meter))
         self.access = AccessMetrics(meter)
         meter.create_observable_counter(
-            names.HANDOVER_METRIC, [handover.observe], "{call}", "Never has a value."
+            names.HANDOVER_METRIC, [self._reader.observe], "{call}", "Never has a value."
         )
 
     @property
@@ -135,12 +137,13 @@ class CallMetrics:
         if is_timed and call.service == "dynamodb" and outcome.attempts:
             timed = self._timed(part, call, decision, outcome)
         is_new = timed is not None and not timed.is_told
-        counted = part.counted
-        if counted is None or part.counted_masks != outcome.masked:
+        masks, counted = part.counted  # both by one read: other threads write them
+        if masks != outcome.masked:
             counted = self._counted(part, call, principal, decision, outcome)
             is_new = is_new or any(not series.is_told for series, _ in counted)
         measured = Measured(counted, timed, outcome.elapsed_s, context, self._note_failure)
-        if is_new:  # for its reader a series begins now, and not at the next handover
+        # For its reader a new series begins now; and one that never asked may never come.
+        if is_new or not self._reader.has_asked:
             tell_now(measured)
         else:
             self._handover.put(measured)
@@ -148,6 +151,11 @@ class CallMetrics:
             self._count_trouble(call, outcome, principal, decision)
         if decision is not None:
             self.access.count(call, principal, decision)
+
+    def end(self) -> None:
+        """Gives what waits. Calls that end later are told at once: nothing is kept for them."""
+        self._reader = Reader(self._handover)  # of nobody, so that it is never asked
+        self._handover.give()
 
     def _counted(
         self,
@@ -171,8 +179,8 @@ class CallMetrics:
                 measure = masked_measure(call, principal, masked)
                 series = part.masked[way] = self._masked_values.series(measure)
             counted.append((series, masked.value_count))
-        part.counted_masks = outcome.masked
-        part.counted = found = tuple(counted)
+        found = tuple(counted)
+        part.counted = (outcome.masked, found)
         return found
 
     def _timed(

@@ -54,8 +54,8 @@ class Part:
         is_plain: Whether the outcome is nothing but plain, and is among them.
         decided: The series of its decision, once it was counted.
         masked: The series of masks, by all of `MaskedValues` but the count.
-        counted: What the last such call counted, by these.
-        counted_masks: The masks of that call.
+        counted: The masks of the last such call, None before there was one, and what it counted
+            by these series. One value: threads that read two would mix up two calls.
         timed: The series of its duration, where it ended well, once it was measured.
         owners: Objects whose addresses are in the key under which it is kept.
     """
@@ -63,7 +63,6 @@ class Part:
     __slots__ = (
         "attributes",
         "counted",
-        "counted_masks",
         "decided",
         "is_plain",
         "masked",
@@ -76,8 +75,7 @@ class Part:
         self.is_plain = is_plain
         self.decided: Series | None = None
         self.masked: dict[tuple[object, ...], Series] = {}
-        self.counted: Counts | None = None
-        self.counted_masks: tuple[MaskedValues, ...] = ()
+        self.counted: tuple[tuple[MaskedValues, ...] | None, Counts] = (None, ())
         self.timed: Series | None = None
         self.owners = owners
 

@@ -113,6 +113,11 @@ class LateTelemetry:
         if real is not None:
             real.note_change(change)
 
+    def end(self) -> None:
+        """As `Telemetry.end`."""
+        if self._real is not None:
+            self._real.end()
+
 
 class LateFindings:
     """Stands for a `FindingsCounter`: findings that nobody can take are not counted.

@@ -157,6 +157,10 @@ class Telemetry:
         except Exception as err:  # noqa: BLE001 - observation never breaks a call
             self.note_failure(err)
 
+    def end(self) -> None:
+        """Gives to instruments what waits for them: its guard ends."""
+        self.metrics.end()
+
     def note_failure(self, err: Exception) -> None:
         """Counts a failure; logs the first, without its message, which could hold values.
 

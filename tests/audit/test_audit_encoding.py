@@ -177,3 +177,12 @@ def test_a_line_is_ascii_and_one_line() -> None:
     assert line.isascii()
     assert line.splitlines(keepends=True) == [line]
     assert json.loads(line)["outcome"]["error_code"] == odd
+
+
+def test_a_stubbed_answer_may_count_by_anything() -> None:
+    """What no memory can be searched by is encoded all the same."""
+    outcome = SMOOTH._replace(scanned_count=[1])
+
+    text = encoder().text(phase="outcome", time_ns=NOW_NS, **record_values(outcome=outcome))
+
+    assert json.loads(chain().link(text))["outcome"]["scanned_count"] == [1]

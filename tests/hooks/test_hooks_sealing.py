@@ -131,6 +131,46 @@ def test_tokens_signed_directly_pass_for_other_services(make_client: Any, policy
     assert "X-Amz-Signature" in rds.generate_db_auth_token("db.example.com", 3306, "admin")
 
 
+@pytest.mark.parametrize("event", ["before-sign", "before-send"])
+@pytest.mark.parametrize("is_detached", [False, True])
+def test_a_url_presigned_in_between_does_not_open_the_seal(
+    client: Any, make_client: Any, wire: Any, policy: Any, event: str, is_detached: bool
+) -> None:
+    """A handler that presigns a harmless URL, of whichever client, and swaps the body."""
+    dynaguard.install(policy())
+    other = make_client()
+    if is_detached:
+        dynaguard.detach(other)
+
+    def swap(request: Any, **_: Any) -> None:
+        if "Authorization" in request.headers or event == "before-sign":
+            client.meta.events.unregister(event, swap)
+            params = {"TableName": "orders", "Key": KEY}
+            other.generate_presigned_url("get_item", Params=params)
+            body = b'{"TableName": "secrets", "Key": {"pk": {"S": "1"}}}'
+            setattr(request, "data" if event == "before-sign" else "body", body)
+
+    client.meta.events.register_last(event, swap)
+
+    with pytest.raises(TamperedRequest, match="body"):
+        client.get_item(TableName="orders", Key=KEY)
+    assert wire.sent == []
+
+
+def test_a_url_presigned_in_between_leaves_the_stamp_alone(client: Any, wire: Any) -> None:
+    """Header and User-Agent of a request bear one id."""
+    dynaguard.install()
+
+    def presign(**_: Any) -> None:
+        client.generate_presigned_url("get_item", Params={"TableName": "orders", "Key": KEY})
+
+    client.meta.events.register("before-send.dynamodb.GetItem", presign)
+    client.get_item(TableName="orders", Key=KEY)
+
+    headers = wire.headers()
+    assert headers["x-dynaguard-correlation-id"] in headers["user-agent"]
+
+
 def test_a_request_is_held_to_its_own_decision_alone(client: Any, wire: Any, policy: Any) -> None:
     """One that was signed before the guard came is not held to the one before it.
 

@@ -156,11 +156,9 @@ class Selecting:
 
 
 @pytest.fixture
-def selecting() -> Any:
+def selecting(in_call: None) -> Selecting:
     """Selects headers as within a guarded call."""
-    token = current_frame.set(Frame(object(), 0.0))
-    yield Selecting()
-    current_frame.reset(token)
+    return Selecting()
 
 
 def request_of(url: str = URLS[0]) -> AWSRequest:
@@ -217,11 +215,17 @@ class Deriving:
 
 
 @pytest.fixture
-def deriving() -> Any:
-    """Derives keys as within a guarded call."""
+def in_call() -> Any:
+    """Within a guarded call."""
     token = current_frame.set(Frame(object(), 0.0))
-    yield Deriving()
+    yield
     current_frame.reset(token)
+
+
+@pytest.fixture
+def deriving(in_call: None) -> Deriving:
+    """Derives keys as within a guarded call."""
+    return Deriving()
 
 
 def test_a_step_of_a_signing_key_is_derived_once(credentials: Credentials, deriving: Any) -> None:
@@ -295,7 +299,7 @@ BODIES = [b"{}", b"", "text", {"a": ["1", "2"]}, io.BytesIO(b"file"), None]
 @pytest.mark.parametrize("data", BODIES, ids=lambda data: type(data).__name__)
 @pytest.mark.parametrize("is_signed", [True, False])
 def test_the_digest_of_a_body_is_botocores(
-    credentials: Credentials, data: Any, is_signed: bool
+    credentials: Credentials, in_call: None, data: Any, is_signed: bool
 ) -> None:
     """Whatever the body is, and where it is left out of the signature."""
     patch = Patch(auth.SigV4Auth, PAYLOAD_POINT.name, payload)
@@ -310,7 +314,9 @@ def test_the_digest_of_a_body_is_botocores(
 
 
 @pytest.mark.smoke
-def test_bytes_are_signed_without_preparing_the_request(credentials: Credentials) -> None:
+def test_bytes_are_signed_without_preparing_the_request(
+    credentials: Credentials, in_call: None
+) -> None:
     """What signing is about to change would have to be prepared again anyway."""
     prepared: list[AWSRequest] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -34,13 +35,13 @@ def parts(agent: str) -> tuple[list[str], set[str]]:
 def built(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Who built a User-Agent, each time."""
     builders = []
-    original = UserAgentString.to_string
+    original = UserAgentString._build_sdk_metadata
 
-    def to_string(self: Any) -> str:
+    def build(self: Any) -> Any:
         builders.append(self)
         return original(self)
 
-    monkeypatch.setattr(UserAgentString, "to_string", to_string)
+    monkeypatch.setattr(UserAgentString, "_build_sdk_metadata", build)
     return builders
 
 
@@ -154,13 +155,32 @@ def test_a_customised_botocore_builds_it_in_each_call(
     client: Any, built: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a distributor's function makes of it may be another text each time."""
-    monkeypatch.setattr(useragent, "_IS_CUSTOMISED", True)
+    dynaguard.install()
+    client.get_item(TableName="orders", Key=KEY)
+    monkeypatch.setattr("botocore.useragent.modify_components", lambda components: components)
+
+    for _ in range(2):
+        client.get_item(TableName="orders", Key=KEY)
+
+    assert len(built) == 3
+
+
+def test_a_peers_own_text_is_asked_for_each_time(
+    client: Any, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrapper that numbers requests, put on before ours."""
+    original, numbers = UserAgentString.to_string, iter(range(100))
+    monkeypatch.setattr(
+        UserAgentString, "to_string", lambda self: f"{original(self)} n/{next(numbers)}"
+    )
     dynaguard.install()
 
     for _ in range(2):
         client.get_item(TableName="orders", Key=KEY)
 
-    assert len(built) == 2
+    agents = [wire.headers(index)["user-agent"] for index in range(2)]
+    first, second = (re.findall(r" n/(\d+)", agent) for agent in agents)
+    assert int(first[0]) < int(second[0])
 
 
 def test_a_client_that_is_left_alone_builds_as_it_ever_did(client: Any, built: list[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace import Span as SdkSpan
 
-from dynaguard.telemetry.attribute_setter import AttributeSetter
+from dynaguard.telemetry.attribute_setter import _NOBODY, AttributeSetter
 from dynaguard.telemetry.describing import Descriptions
 from tests.audit.audit_cases import calls, decisions, outcomes, principals
 
@@ -27,8 +28,17 @@ def trusting() -> AttributeSetter:
     """A setter that has tried the SDK's spans."""
     setter = AttributeSetter()
     setter.put(new_span(), {"first": 1}, {})
-    assert list(setter._trusted.values()) == [SdkSpan.set_attributes]
+    assert _NOBODY not in setter._trusted.values()
     return setter
+
+
+def as_the_sdks(function: Any) -> FunctionType:
+    """A function as if it stood in the SDK's module."""
+    return FunctionType(
+        function.__code__,
+        SdkSpan.set_attributes.__globals__,
+        closure=function.__closure__,
+    )
 
 
 def typed(span: Any) -> dict[str, Any]:
@@ -65,8 +75,7 @@ def test_the_sdks_method_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(dict(attributes))
         original(self, attributes)
 
-    watched.__module__ = original.__module__
-    monkeypatch.setattr(SdkSpan, "set_attributes", watched)
+    monkeypatch.setattr(SdkSpan, "set_attributes", as_the_sdks(watched))
     setter = AttributeSetter()
     spans = [new_span() for _ in range(3)]
 
@@ -148,8 +157,7 @@ def test_an_sdk_that_keeps_otherwise_is_not_trusted(
         asked.append(dict(attributes))
         method(self, attributes)
 
-    set_attributes.__module__ = SdkSpan.set_attributes.__module__
-    monkeypatch.setattr(SdkSpan, "set_attributes", set_attributes)
+    monkeypatch.setattr(SdkSpan, "set_attributes", as_the_sdks(set_attributes))
     setter = AttributeSetter()
 
     for _ in range(2):
@@ -165,13 +173,13 @@ def test_an_sdk_without_what_is_relied_on_is_not_trusted() -> None:
         def set_attributes(self, attributes: Any) -> None:
             pass
 
-    Bare.set_attributes.__module__ = SdkSpan.set_attributes.__module__
+    Bare.set_attributes = as_the_sdks(Bare.set_attributes)  # type: ignore[assignment,method-assign]
     setter = AttributeSetter()
 
     for _ in range(2):
         setter.put(Bare(), {"one": 1}, OWN)  # type: ignore[arg-type]
 
-    assert setter._trusted == {Bare: None}
+    assert setter._trusted == {Bare: _NOBODY}
 
 
 def test_an_ended_span_is_left_alone() -> None:

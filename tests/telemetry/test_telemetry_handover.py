@@ -68,6 +68,13 @@ def traced(number: int) -> Context:
     return trace.set_span_in_context(trace.NonRecordingSpan(inside), Context())
 
 
+def asked(reader: InMemoryMetricReader) -> Telemetry:
+    """Telemetry whose reader has collected, so that measurements wait for it."""
+    telemetry = Telemetry(meter_provider=MeterProvider([reader], shutdown_on_exit=False))
+    reader.collect()
+    return telemetry
+
+
 def test_what_waits_is_given_when_a_reader_collects() -> None:
     """However few calls there were; and once."""
     reader = InMemoryMetricReader()
@@ -92,6 +99,7 @@ def test_readers_and_guards_of_one_provider_see_the_same() -> None:
     readers = [InMemoryMetricReader(), InMemoryMetricReader()]
     provider = MeterProvider(readers, shutdown_on_exit=False)
     guards = [Telemetry(meter_provider=provider) for _ in range(2)]
+    readers[0].collect()
     for telemetry in guards:
         for _ in range(4):
             run(telemetry, **PLAIN)
@@ -104,7 +112,7 @@ def test_readers_and_guards_of_one_provider_see_the_same() -> None:
 def test_what_a_guard_left_behind_is_given() -> None:
     """It was uninstalled, and the reader comes later."""
     reader = InMemoryMetricReader()
-    telemetry = Telemetry(meter_provider=MeterProvider([reader], shutdown_on_exit=False))
+    telemetry = asked(reader)
     for _ in range(4):
         run(telemetry, **PLAIN)
 
@@ -116,7 +124,7 @@ def test_what_a_guard_left_behind_is_given() -> None:
 def test_a_new_series_is_told_at_once() -> None:
     """Its reader takes it to begin with its first value."""
     instrument = Instrument()
-    telemetry = Telemetry(meter_provider=MeterProvider([], shutdown_on_exit=False))
+    telemetry = asked(InMemoryMetricReader())
     telemetry.metrics._decisions._bounds._instrument = instrument
     instrument.add = instrument.take  # type: ignore[attr-defined]
 
@@ -190,6 +198,7 @@ def test_exemplars_lead_to_the_calls_that_were_measured() -> None:
     tracing = TracerProvider(shutdown_on_exit=False)
     metering = MeterProvider([reader], shutdown_on_exit=False)
     telemetry = Telemetry(tracer_provider=tracing, meter_provider=metering)
+    reader.collect()
     elapsed_by_trace = {}
     for elapsed_s in (0.002, 0.02, 0.2, 2.0):
         span = telemetry.start(CALL, service_id="DynamoDB")
@@ -209,7 +218,7 @@ def test_exemplars_lead_to_the_calls_that_were_measured() -> None:
 def test_a_call_without_a_trace_takes_no_other_s() -> None:
     """It waited, and was given within somebody's trace."""
     reader = InMemoryMetricReader()
-    telemetry = Telemetry(meter_provider=MeterProvider([reader], shutdown_on_exit=False))
+    telemetry = asked(reader)
     for _ in range(3):
         run(telemetry, **PLAIN)
 
@@ -288,7 +297,7 @@ def test_what_waits_keeps_no_parameters_alive() -> None:
     class Params(dict[str, Any]):
         """One that can be watched."""
 
-    telemetry = Telemetry(meter_provider=MeterProvider([], shutdown_on_exit=False))
+    telemetry = asked(InMemoryMetricReader())
     for _ in range(2):
         params = Params(CALL.params)
         watched = weakref.ref(params)
@@ -305,7 +314,7 @@ def test_what_waits_keeps_no_parameters_alive() -> None:
 def test_calls_of_one_kind_with_other_masks_are_told_apart() -> None:
     """Counts of one call do not stand for the next."""
     reader = InMemoryMetricReader()
-    telemetry = Telemetry(meter_provider=MeterProvider([reader], shutdown_on_exit=False))
+    telemetry = asked(reader)
     one, _ = OUTCOME.masked
     expected: Counter[str] = Counter()
 
@@ -322,7 +331,7 @@ def test_calls_of_one_kind_with_other_masks_are_told_apart() -> None:
 def test_tables_verdicts_and_identities_are_told_apart() -> None:
     """Each in its own series, though they wait together."""
     reader = InMemoryMetricReader()
-    telemetry = Telemetry(meter_provider=MeterProvider([reader], shutdown_on_exit=False))
+    telemetry = asked(reader)
     expected: Counter[tuple[str, str]] = Counter()
 
     for number in range(40):

@@ -150,3 +150,21 @@ def test_changes_and_findings_are_told_once_somebody_can_take_them(
     findings.count(_FINDING)
 
     assert told == [change, _FINDING]
+
+
+def test_the_end_of_its_guard_is_told_where_there_is_somebody_to_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What waits for a reader is given then."""
+    ended: list[Telemetry] = []
+
+    def end(telemetry: Telemetry) -> None:
+        ended.append(telemetry)
+
+    monkeypatch.setattr(Telemetry, "end", end)
+    real = Telemetry()
+
+    LateTelemetry(modules={}).end()
+    LateTelemetry(real).end()
+
+    assert ended == [real]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,49 +11,34 @@ import pytest
 from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import NoOpTracerProvider, SpanKind, StatusCode
 
 from dynaguard.call import Outcome, Status
-from dynaguard.telemetry.span import CallSpan
 from dynaguard.telemetry.telemetry import Telemetry
 from tests.audit.audit_cases import CALL, CANARY, DECISION, DENIAL, OUTCOME, PRINCIPAL
+from tests.telemetry.span_stage import (
+    exporter,
+    make_provider,
+    nothing_stays_current,
+    provider,
+    run,
+    telemetry,
+)
+
+__all__ = [
+    "exporter",
+    "make_provider",
+    "nothing_stays_current",
+    "provider",
+    "telemetry",
+]  # fixtures
+
 
 DENIED = Outcome(Status.DENIED, "AccessDeniedException")
 FAILED = Outcome(Status.ERROR, "ThrottlingException", 400, attempts=3)
-
-
-@pytest.fixture
-def exporter() -> InMemorySpanExporter:
-    """What was exported."""
-    return InMemorySpanExporter()
-
-
-@pytest.fixture
-def make_provider(exporter: InMemorySpanExporter) -> Callable[..., TracerProvider]:
-    """Makes a tracer provider that exports at once."""
-
-    def make(sampler: Sampler = ALWAYS_ON) -> TracerProvider:
-        provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
-        provider.add_span_processor(SimpleSpanProcessor(exporter))
-        return provider
-
-    return make
-
-
-@pytest.fixture
-def provider(make_provider: Callable[..., TracerProvider]) -> TracerProvider:
-    """A provider that records everything."""
-    return make_provider()
-
-
-@pytest.fixture
-def telemetry(provider: TracerProvider) -> Telemetry:
-    """Telemetry with that provider."""
-    return Telemetry(tracer_provider=provider)
 
 
 @pytest.fixture
@@ -67,21 +51,6 @@ def global_provider(provider: TracerProvider) -> Iterator[Callable[[], None]]:
 
     yield configure
     trace._TRACER_PROVIDER = before
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays_current() -> Iterator[None]:
-    """Each test leaves the context as it was."""
-    before = otel_context.get_current()
-    yield
-    assert otel_context.get_current() == before
-
-
-def run(telemetry: Telemetry, **values: Any) -> None:
-    """One call from start to finish."""
-    call = values.get("call", CALL)
-    span = telemetry.start(call, service_id=values.get("service_id", "DynamoDB"))
-    span.finish(call, PRINCIPAL, values.get("decision", DECISION), values.get("outcome", OUTCOME))
 
 
 def peer_span(
@@ -402,114 +371,6 @@ def test_threads_do_not_see_each_others_spans(
 
     spans = exporter.get_finished_spans()
     assert len({span.context.trace_id for span in spans}) == len(spans) == 80
-
-
-class RaisingProcessor(SpanProcessor):
-    """Raises, with a secret, where it is told to."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-
-    def on_start(self, span: Any, parent_context: Any = None) -> None:
-        if self.where == "start":
-            raise RuntimeError(CANARY)
-
-    def on_end(self, span: ReadableSpan) -> None:
-        if self.where == "end":
-            raise RuntimeError(CANARY)
-
-
-class RaisingExporter(SpanExporter):
-    """Cannot export."""
-
-    def export(self, spans: Any) -> SpanExportResult:
-        raise RuntimeError
-
-
-class RaisingSpan(trace.NonRecordingSpan):
-    """A span of a third-party SDK that raises at everything but `end`."""
-
-    def is_recording(self) -> bool:
-        raise RuntimeError(CANARY)
-
-
-@pytest.mark.parametrize("where", ["start", "end"])
-def test_a_raising_span_processor_breaks_no_call(
-    where: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It is counted, and logged once, without the text of the error."""
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(RaisingProcessor(where))
-    telemetry = Telemetry(tracer_provider=provider)
-
-    run(telemetry)
-    run(telemetry)
-
-    assert telemetry.failure_count == 2
-    (message,) = caplog.messages
-    assert "RuntimeError" in message
-    assert CANARY not in message
-
-
-def test_a_raising_exporter_breaks_no_call(caplog: pytest.LogCaptureFixture) -> None:
-    """The SDK itself says so in the log."""
-    caplog.set_level(logging.CRITICAL, "opentelemetry")
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(RaisingExporter()))
-    telemetry = Telemetry(tracer_provider=provider)
-
-    run(telemetry)
-
-    assert telemetry.failure_count == 0
-
-
-def test_a_raising_span_breaks_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each step on its own: the span is ended whatever went wrong before."""
-    context = trace.SpanContext(1, 2, is_remote=False)
-    telemetry = Telemetry(tracer_provider=TracerProvider(shutdown_on_exit=False))
-    broken = RaisingSpan(context)
-    monkeypatch.setattr(telemetry._tracer, "start_span", lambda *_, **__: broken)
-
-    span = telemetry.start(CALL, service_id="DynamoDB")
-    span.add_attempt(1, "ThrottlingException", 0.0)
-    span.finish(CALL, PRINCIPAL, DECISION, OUTCOME)
-
-    assert telemetry.failure_count == 2
-    assert trace.get_current_span() is trace.INVALID_SPAN
-
-
-def test_a_peers_span_that_raises_breaks_no_call() -> None:
-    """When it is told who calls, before the call is sent."""
-
-    class Refusing(trace.NonRecordingSpan):
-        def is_recording(self) -> bool:
-            return True
-
-        def set_attributes(self, attributes: object) -> None:
-            raise RuntimeError(CANARY)
-
-    telemetry = Telemetry()
-    span = Refusing(trace.SpanContext(1, 2, is_remote=False))
-
-    CallSpan(telemetry, span).introduce(CALL, PRINCIPAL, DECISION)
-
-    assert telemetry.failure_count == 1
-
-
-def test_a_raising_event_breaks_no_call(
-    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An SDK's limits, a bug of a peer."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise RuntimeError(CANARY)
-
-    span = telemetry.start(CALL, service_id="DynamoDB")
-    monkeypatch.setattr(trace.get_current_span(), "add_event", refuse)
-    span.add_attempt(1, "ThrottlingException", 0.0)
-    span.finish(CALL, PRINCIPAL, DECISION, OUTCOME)
-
-    assert telemetry.failure_count == 1
 
 
 def test_a_repr_shows_no_item_value(telemetry: Telemetry) -> None:

@@ -1,0 +1,1 @@
+"""Pictures of the docs, drawn from the data in `benchmarks/results` and from nothing else."""
