@@ -82,10 +82,10 @@ def read_identity_arn(arn: str, *, role_arn: str | None = None) -> NamedIdentity
         return _session(arn, partition, account, rest, role_arn)
     if kind is PrincipalKind.ASSUMED_ROLE:
         return role_session(arn, None)
-    name = rest.split(":")[0] if separator == ":" else rest.rpartition("/")[2]
-    return NamedIdentity(
-        arn, (arn,), name or sort, kind, account, is_signer=service in _SIGNING_SERVICES
-    )
+    name = (rest.split(":")[0] if separator == ":" else rest.rpartition("/")[2]) or sort
+    if not name:
+        return None
+    return NamedIdentity(arn, (arn,), name, kind, account, is_signer=service in _SIGNING_SERVICES)
 
 
 def role_session(role_arn: str, session_name: str | None) -> NamedIdentity | None:

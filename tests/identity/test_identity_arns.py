@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dynaguard.call import UNKNOWN_RUN, PrincipalKind
@@ -123,6 +123,7 @@ PIECES = st.sampled_from(
 )
 
 
+@example("arn:aws:iam::123456789012::")
 @given(st.lists(PIECES, max_size=14).map("".join))
 def test_any_text_is_read_or_is_none(text: str) -> None:
     """What is read has a name, and its own ARN among its ARNs."""
