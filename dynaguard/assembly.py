@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dynaguard.building import build_rooms
 from dynaguard.configuration import Configuration, Surrounding
 from dynaguard.errors import ConfigurationError
+from dynaguard.fitting import Fitting, OwnSteps, fitting
 from dynaguard.guard import Guard
 from dynaguard.policy.model import PolicyDocument
 from dynaguard.policy.opening import PolicySource, open_policy
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from dynaguard.audit.writer import Signs
     from dynaguard.aws.dynamodb.schemas import Describe
     from dynaguard.configuration import LookUpCaller
-    from dynaguard.fitting import Fitting, OwnSteps
     from dynaguard.policy.bundle_format import Verifies
 
 
@@ -122,8 +123,6 @@ def build_guard(
 ) -> Guard:
     """A guard that is ready to decide. Opens the audit file; patches nothing.
 
-    What no setting can make fail is imported and built at the first call.
-
     Args:
         configuration: As `read_configuration` gives it.
         environ: The environment, for what it tells of the identity.
@@ -138,14 +137,10 @@ def build_guard(
         ConfigurationError: The audit file cannot be opened, a mask needs a key that is not set, or
             the installed opentelemetry-api is too old for `audit_logs`.
     """
-    settings, document = configuration.resolved.settings, configuration.document
-    # What is off is made with the rest, if ever.
-    audit = None
-    if settings.audit != "off":
-        audit = open_audit(configuration, time_ns=time_ns, ship=ship)
+    settings = configuration.resolved.settings
+    audit = open_audit(configuration, time_ns=time_ns, ship=ship)
     given = Surrounding(
-        # The environment counts as it is now, though it may be asked later.
-        environ=dict(environ),
+        environ=environ,
         lookup=lookup,
         describe=describe,
         table_calls=table_calls,
@@ -154,32 +149,14 @@ def build_guard(
     )
 
     def fit(own: OwnSteps) -> Fitting:
-        from dynaguard.building import build_rooms
-        from dynaguard.fitting import fitting
-
-        log = audit or open_audit(configuration, time_ns=time_ns, ship=ship)
-        rooms = build_rooms(configuration, log, given)
+        rooms = build_rooms(configuration, audit, given)
         return fitting(rooms, settings, own, monotonic=monotonic)
 
-    guard = Guard(configuration.resolved, document, fit, opened=audit, monotonic=monotonic)
-    if _must_be_complete(settings, document):
-        try:
-            guard.complete()
-        except BaseException:
-            guard.end()
-            raise
-    return guard
-
-
-def _must_be_complete(settings: Settings, document: PolicyDocument | None) -> bool:
-    """Whether a room can fail to be built: then it is built now, so that `install()` says so."""
-    return bool(
-        settings.access_store is not None
-        or settings.coordinator is not None
-        or settings.audit_logs
-        or settings.key_statistics
-        or (settings.mask and document is not None and document.masks)
-    )
+    try:
+        return Guard(configuration.resolved, configuration.document, fit, monotonic=monotonic)
+    except BaseException:
+        audit.close()
+        raise
 
 
 def process_scope(settings: Settings) -> Scope:

@@ -1,6 +1,6 @@
 """Builds the rooms that a guard works with, as settings and document ask for them.
 
-Imported when a guard is completed. A room that the settings do not use is not imported either.
+A room that the settings do not use is not imported either.
 """
 
 from __future__ import annotations

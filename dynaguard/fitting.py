@@ -1,7 +1,4 @@
-"""Fits the parts of a guard together: its rooms, and the list of steps that its settings use.
-
-Imported, with the rooms, when the first call asks its guard for them.
-"""
+"""Fits the parts of a guard together: its rooms, and the list of steps that its settings use."""
 
 from __future__ import annotations
 

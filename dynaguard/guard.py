@@ -10,7 +10,6 @@ guard never sleeps, never sends and knows nothing of botocore: `hooks/` asks and
 
 from __future__ import annotations
 
-import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -27,19 +26,18 @@ from dynaguard.errors import (
     PolicyDenied,
     TamperedRequest,
 )
-from dynaguard.forks import renew_after_fork
+from dynaguard.fitting import Fitting, OwnSteps
 from dynaguard.interruption import came_from_handler
 from dynaguard.settings import Mode, ResolvedSettings
 
 if TYPE_CHECKING:
     from dynaguard.accounting import Accounting
     from dynaguard.attempts import Attempts
-    from dynaguard.audit.log import AuditLog
     from dynaguard.authorising import Authorising
     from dynaguard.aws.dynamodb.schemas import KeySchemas
     from dynaguard.call import Authorization, Call, CredentialFacts, Decision
     from dynaguard.concealment import Concealment
-    from dynaguard.fitting import Fitting, OwnSteps, Rooms
+    from dynaguard.fitting import Rooms
     from dynaguard.lasting import Lasting
     from dynaguard.limiting import Limiting
     from dynaguard.passage import Passage
@@ -66,8 +64,6 @@ class Guard:
     Usable as a context manager: `with dynaguard.install(...):` uninstalls at the end, unless an
     outer `install()` is still in force.
 
-    It is complete from its first call on: a process that makes none imports nothing for them.
-
     Attributes:
         resolved: The settings in force and where each came from.
         document: The policy document in force, or None.
@@ -84,9 +80,6 @@ class Guard:
 
     __slots__ = (
         "__weakref__",
-        "_fit",
-        "_lock",
-        "_opened",
         "accounting",
         "attempts",
         "authorising",
@@ -123,61 +116,25 @@ class Guard:
         document: PolicyDocument | None,
         fit: Callable[[OwnSteps], Fitting],
         *,
-        opened: AuditLog | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.resolved = resolved
-        self._opened = opened
         self.document = document
         self.counters = Counters()
         self.monotonic = monotonic
         self.release: Callable[[], None] | None = None
-        self._fit: Callable[[OwnSteps], Fitting] | None = fit
-        self.renew()
-        renew_after_fork(self)
-
-    def renew(self) -> None:
-        """Lets a forked child complete a guard that another thread was completing."""
-        self._lock = threading.RLock()
-
-    def __getattr__(self, name: str) -> Any:
-        """What completing gives. Python asks here only while it is not there yet."""
-        if name in Guard.__slots__:
-            self.complete()
-            return object.__getattribute__(self, name)
-        raise AttributeError(f"a guard has no attribute `{name}`")
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether everything that calls need is there."""
-        return self._fit is None
-
-    def complete(self) -> None:
-        """Imports and builds what calls need, unless that was done. Thread-safe."""
-        with self._lock:
-            if self._fit is not None:
-                from dynaguard.fitting import OwnSteps
-
-                own = OwnSteps(
-                    self._refusal,
-                    self._refuse,
-                    self._record_denial,
-                    self._note_failure,
-                    self._intend,
-                )
-                for name, value in self._fit(own)._asdict().items():
-                    setattr(self, name, value)
-                self._fit = None
+        own = OwnSteps(
+            self._refusal, self._refuse, self._record_denial, self._note_failure, self._intend
+        )
+        for name, value in fit(own)._asdict().items():
+            setattr(self, name, value)
 
     def end(self) -> None:
         """Closes what is open: the audit log, the access store; has telemetry tell what waits."""
-        log = self.rooms.audit if self.is_complete else self._opened
-        if log is not None:
-            log.close()
-        if self.is_complete and self.rooms.access.store is not None:
+        self.rooms.audit.close()
+        if self.rooms.access.store is not None:
             self.rooms.access.store.close()
-        if self.is_complete:
-            self.rooms.telemetry.end()
+        self.rooms.telemetry.end()
 
     def __enter__(self) -> Self:
         """The guard itself; it is installed already."""
@@ -350,8 +307,10 @@ class Guard:
                 must not reach the caller half masked.
         """
         passage.is_masked = True
-        if passage.plan is None or self.concealment is None:
+        if passage.plan is None:
             return
+        if self.concealment is None:  # another guard's: nobody here could apply it
+            raise self.withheld(passage, "its masks are another guard's")
         try:
             self.concealment.mask(passage, parsed, sensitive)
         except Exception as err:

@@ -7,10 +7,12 @@ is the only thing that enforces: the wrappers notice a mask that did not run.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from dynaguard.aws.dynamodb.schemas import TELLING_OPERATIONS
+from dynaguard.forks import renew_after_fork
 from dynaguard.hooks.answers import read_answer, take_consumed
 from dynaguard.hooks.exemption import is_for_botocore
 from dynaguard.hooks.frames import CONTEXT_KEY, LEFT_ALONE, current_frame
@@ -25,11 +27,14 @@ if TYPE_CHECKING:
 class EventHandlers:
     """The handlers of one installation."""
 
-    __slots__ = ("_emitters", "_installation", "_table")
+    __slots__ = ("__weakref__", "_emitters", "_installation", "_is_ended", "_lock", "_table")
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self._emitters: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._is_ended = False
+        self.renew()
+        renew_after_fork(self)
         # (event, position, handler): wildcards come first, the root node last, see research in
         # docs/architecture.md; inside one node first / middle / last hold.
         self._table = (
@@ -40,19 +45,33 @@ class EventHandlers:
         )
 
     def register(self, emitter: Any) -> None:
-        """Registers the handlers on an emitter; on one that has them nothing changes."""
+        """Registers the handlers on an emitter; on one that has them nothing changes.
+
+        After the end neither: a first call that is still under way then would leave handlers
+        behind, in whose place no later installation's could be registered.
+        """
         if emitter in self._emitters:
             return
-        self._emitters.add(emitter)
-        for event, position, handler in self._table:
-            getattr(emitter, position)(event, handler, unique_id=f"dynaguard-{event}")
+        with self._lock:
+            if self._is_ended or emitter in self._emitters:
+                return
+            for event, position, handler in self._table:
+                getattr(emitter, position)(event, handler, unique_id=f"dynaguard-{event}")
+            # Last: another thread that finds it here goes on at once.
+            self._emitters.add(emitter)
 
     def unregister_all(self) -> None:
-        """Takes the handlers off every emitter that they were registered on."""
-        for emitter in list(self._emitters):
-            for event, _, handler in self._table:
-                emitter.unregister(event, handler, unique_id=f"dynaguard-{event}")
-        self._emitters.clear()
+        """Takes the handlers off every emitter that they were registered on, for good."""
+        with self._lock:
+            self._is_ended = True
+            for emitter in list(self._emitters):
+                for event, _, handler in self._table:
+                    emitter.unregister(event, handler, unique_id=f"dynaguard-{event}")
+            self._emitters.clear()
+
+    def renew(self) -> None:
+        """Drops the lock of a thread that a forked child does not have."""
+        self._lock = threading.RLock()
 
     def check_decided(
         self, model: Any, params: dict[str, Any], request_signer: Any, context: Any, **_: Any

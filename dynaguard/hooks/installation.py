@@ -6,7 +6,6 @@ import importlib.util
 import logging
 import weakref
 from contextlib import suppress
-from functools import cached_property, partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,13 @@ from botocore.exceptions import ClientError
 
 from dynaguard.call import Call, Status
 from dynaguard.errors import GuardFailure, PatchPointError, PolicyDenied
-from dynaguard.hooks import batch_writer
+from dynaguard.hooks import batch_writer, paging, retries, signing, useragent
+from dynaguard.hooks.clients import ClientFacts, ClientRegistry
+from dynaguard.hooks.events import EventHandlers
 from dynaguard.hooks.exemption import is_exempt, is_within_another
+from dynaguard.hooks.fast_parsing import FastParsing
 from dynaguard.hooks.frames import CONTEXT_KEY, Frame
-from dynaguard.hooks.patching import Patch, late
+from dynaguard.hooks.patching import Patch
 from dynaguard.hooks.points import (
     AIO_POINTS,
     HOST_POINT,
@@ -33,18 +35,23 @@ from dynaguard.hooks.points import (
     USER_AGENT_POINT,
     PatchPoint,
 )
+from dynaguard.hooks.wrappers import SyncWrappers
 
 if TYPE_CHECKING:
     from dynaguard.guard import Guard
-    from dynaguard.hooks.clients import ClientFacts, ClientRegistry
-    from dynaguard.hooks.events import EventHandlers
-    from dynaguard.hooks.fast_parsing import FastParsing
     from dynaguard.hooks.logs import WithheldData
-    from dynaguard.hooks.patching import Wrapper
-    from dynaguard.hooks.wrappers import SyncWrappers
     from dynaguard.passage import Passage
 
 _log = logging.getLogger("dynaguard")
+_OPTIONAL_WRAPPERS = {
+    PAGING_POINT: paging.iterate_pages,
+    USER_AGENT_POINT: useragent.to_string,
+    SIGNED_HEADERS_POINT: signing.headers_to_sign,
+    PAYLOAD_POINT: signing.payload,
+    SIGNING_KEY_POINT: signing.sign,
+    HOST_POINT: signing.host_from_url,
+    LIMITER_POINT: retries.on_sending_request,
+}
 
 
 class Installation:
@@ -56,6 +63,8 @@ class Installation:
         is_stamping: Whether correlation ids go into requests.
         names_scope: Whether their User-Agent names job, run, stage and runbook too.
         is_masking: Whether masks are in force.
+        fast_parsing: Reads items of answers where botocore would read the same.
+        handlers: The handlers of botocore's events.
         attached: Clients covered although nothing global is installed.
         detached: Clients left alone although everything else is covered.
         patches: The wrapped methods by patch point.
@@ -68,49 +77,16 @@ class Installation:
         self.names_scope = guard.resolved.settings.stamp_scope
         masks = guard.document.masks if guard.document is not None else ()
         self.is_masking = bool(masks) and guard.resolved.settings.mask
+        self.fast_parsing = FastParsing(is_on=guard.resolved.settings.fast_parse)
         self._withheld_logs = _withheld_data() if self.is_masking else None
+        self._clients = ClientRegistry()
+        self._wrappers = SyncWrappers(self)
+        self.handlers = EventHandlers(self)
         self.attached: weakref.WeakSet[Any] = weakref.WeakSet()
         self.detached: weakref.WeakSet[Any] = weakref.WeakSet()
         self.patches: dict[PatchPoint, Patch] = {}
         self._writer_patch: Patch | None = None
         self._has_detached = False
-
-    # --- what calls need; imported with the first of them ----------------------------------------
-
-    @cached_property
-    def handlers(self) -> EventHandlers:
-        """The handlers of botocore's events."""
-        from dynaguard.hooks.events import EventHandlers
-
-        return EventHandlers(self)
-
-    @cached_property
-    def fast_parsing(self) -> FastParsing:
-        """Reads items of answers where botocore would read the same."""
-        from dynaguard.hooks.fast_parsing import FastParsing
-
-        return FastParsing(is_on=self.guard.resolved.settings.fast_parse)
-
-    @cached_property
-    def _clients(self) -> ClientRegistry:
-        """What is known of each client."""
-        from dynaguard.hooks.clients import ClientRegistry
-
-        return ClientRegistry()
-
-    @cached_property
-    def _wrappers(self) -> SyncWrappers:
-        """Makes the wrappers of the patch points."""
-        from dynaguard.hooks.wrappers import SyncWrappers
-
-        return SyncWrappers(self)
-
-    def _wrapper(self, point: PatchPoint) -> Wrapper:
-        """What wraps a point."""
-        if point in OPTIONAL_POINTS:
-            return _optional_wrapper(point)
-        wrapper: Wrapper = getattr(self._wrappers, point.name)
-        return wrapper
 
     # --- putting in place and taking back ------------------------------------------------------
 
@@ -121,12 +97,13 @@ class Installation:
             PatchPointError: A point is missing or changed; nothing is wrapped then.
         """
         owners = {point: point.resolve() for point in SYNC_POINTS}
+        self.handlers = EventHandlers(self)  # those of before are ended
         for point, owner in owners.items():
-            self._wrap(point, owner, late(partial(self._wrapper, point)))
+            self._wrap(point, owner, getattr(self._wrappers, point.name))
         for point in OPTIONAL_POINTS:
             with suppress(PatchPointError):
                 if point not in TIME_SAVING_POINTS or point.is_botocores():
-                    self._wrap(point, point.resolve(), late(partial(self._wrapper, point)))
+                    self._wrap(point, point.resolve(), _OPTIONAL_WRAPPERS[point])
         botocore.register_initializer(self._greet_session)
         if self._withheld_logs is not None:
             self._withheld_logs.install()
@@ -150,9 +127,8 @@ class Installation:
         botocore.unregister_initializer(self._greet_session)
         if self._withheld_logs is not None:
             self._withheld_logs.remove()
-        if "handlers" in vars(self):
-            self.handlers.unregister_all()
-        vars(self).pop("_clients", None)  # it remembers which emitters have handlers
+        self.handlers.unregister_all()
+        self._clients = ClientRegistry()  # it remembers which emitters have handlers
 
     def _wrap(self, point: PatchPoint, owner: type | ModuleType, wrapper: Any) -> None:
         """Wraps one point."""
@@ -329,22 +305,6 @@ class Installation:
             self.guard.counters.failures += 1
             kind = type(failure).__name__
             _log.warning("a failed call of `%s` could not be recorded (%s)", operation, kind)
-
-
-def _optional_wrapper(point: PatchPoint) -> Wrapper:
-    """What wraps a point that botocore may lack."""
-    from dynaguard.hooks import paging, retries, signing, useragent
-
-    by_point: dict[PatchPoint, Wrapper] = {
-        PAGING_POINT: paging.iterate_pages,
-        USER_AGENT_POINT: useragent.to_string,
-        SIGNED_HEADERS_POINT: signing.headers_to_sign,
-        PAYLOAD_POINT: signing.payload,
-        SIGNING_KEY_POINT: signing.sign,
-        HOST_POINT: signing.host_from_url,
-        LIMITER_POINT: retries.on_sending_request,
-    }
-    return by_point[point]
 
 
 def _withheld_data() -> WithheldData:

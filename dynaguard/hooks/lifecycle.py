@@ -281,7 +281,7 @@ def _install(
         _state.installation = installation
         settings = configuration.resolved.settings
         set_process_scope(process_scope(settings), find_trace(settings, os.environ))
-        _state.end_receiving = receive(lambda change: guard.recording.note_change(change))  # noqa: PLW0108 - the attribute completes the guard
+        _state.end_receiving = receive(guard.recording.note_change)
     guard.release = _release
     _state.configuration, _state.guard = configuration, guard
     return guard

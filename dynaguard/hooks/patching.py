@@ -8,12 +8,9 @@ leaves ours alone. It costs a fifth of a wrapt wrapper per call (see docs/archit
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable
 from types import FunctionType, ModuleType
-from typing import Any, Final
-
-from dynaguard.forks import renew_after_fork
+from typing import Any
 
 Wrapper = Callable[[Callable[..., Any], "Patch"], Callable[..., Any]]
 """Makes what stands in place of a method, from the method (which takes its instance first).
@@ -22,51 +19,6 @@ Called once per `apply()`. What it makes calls the method and does nothing else 
 not `is_active` any more. It takes the method's parameters by their own names, those that it does
 not read as `*more, **options`: one Python call per wrapped call, and no packing of arguments.
 """
-
-
-class _Places:
-    """The methods that patches stand on, changed by one thread at a time."""
-
-    __slots__ = ("__weakref__", "lock")
-
-    def __init__(self) -> None:
-        self.renew()
-        renew_after_fork(self)
-
-    def renew(self) -> None:
-        """Drops the lock of a thread that a forked child does not have."""
-        # re-entrant: a signal handler may uninstall in the middle of a first call
-        self.lock = threading.RLock()
-
-
-_PLACES: Final = _Places()
-
-
-def late(wrapper: Callable[[], Wrapper]) -> Wrapper:
-    """A wrapper that is made when the method is first called.
-
-    Until then what stands in the method's place knows only where to get it from; then the real
-    one takes its place, at its place in the chain of wrappers, and calls cost what they always do.
-
-    Args:
-        wrapper: Gives the wrapper; may import.
-    """
-
-    def make(wrapped: Callable[..., Any], patch: Patch) -> Callable[..., Any]:
-        made: Callable[..., Any] | None = None
-
-        def first(*args: Any, **options: Any) -> Any:
-            nonlocal made
-            if not patch.is_active:
-                return wrapped(*args, **options)
-            if made is None:  # two threads may both make one, which does the same
-                made = wrapper()(wrapped, patch)
-                patch.become(made, first)
-            return made(*args, **options)
-
-        return first
-
-    return make
 
 
 class Patch:
@@ -98,11 +50,6 @@ class Patch:
 
     def apply(self) -> None:
         """Wraps the method as it is now, peers' wrappers included."""
-        with _PLACES.lock:
-            self._apply()
-
-    def _apply(self) -> None:
-        """As `apply`; the caller holds the lock."""
         # From `__dict__`, never `getattr`: a bound wrapper put back later would not be the same.
         original = self.owner.__dict__[self.name]
         # A peer's wrapt wrapper is a descriptor (that claims to be a function, so ask its type):
@@ -114,34 +61,13 @@ class Patch:
         self.is_active = True
         setattr(self.owner, self.name, ours)
 
-    def become(self, ours: Callable[..., Any], before: Callable[..., Any]) -> None:
-        """Puts another function in the place of what stands for us, where that is outermost.
-
-        Beneath a peer's wrapper it stays, and calls the other. A patch that was removed meanwhile
-        stays removed.
-        """
-        functools.wraps(self._original)(ours)
-        with _PLACES.lock:
-            is_outermost = self.owner.__dict__[self.name] is before
-            has_place = is_outermost and self.is_active
-            if has_place:
-                self._ours = ours
-                setattr(self.owner, self.name, ours)
-                if not self.is_active:  # a signal handler has removed it between the two lines
-                    self._put_back()
-
     def remove(self) -> None:
         """Puts back exactly what was wrapped.
 
         Beneath a peer's wrapt wrapper the peer is made to point past ours. A peer that hides
         what it wrapped keeps calling ours, which then only passes through.
         """
-        with _PLACES.lock:
-            self.is_active = False
-            self._put_back()
-
-    def _put_back(self) -> None:
-        """As `remove`; the caller holds the lock."""
+        self.is_active = False
         if self.owner.__dict__[self.name] is self._ours:
             setattr(self.owner, self.name, self._original)
             return

@@ -228,6 +228,14 @@ def test_a_document_that_is_no_ticket_hides_no_other(ticket: str, place: Path) -
     assert run("approve", ticket, "--reason", "fine").exit_code == 0
 
 
+# A shell has its background jobs, and what they start, ignore Ctrl-C.
+_WITH_CTRL_C = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("dynaguard.cli", run_name="__main__")
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
 def test_decisions_are_served(ticket: str, place: Path) -> None:
     """A signed decision over a real socket; Ctrl-C ends it."""
@@ -239,7 +247,7 @@ def test_decisions_are_served(ticket: str, place: Path) -> None:
     (place / "secret").write_bytes(secret)
     options = ["--config", str(config), "--port", "0"]
     serving = subprocess.Popen(
-        [sys.executable, "-m", "dynaguard.cli", "approvals", "serve", *options],
+        [sys.executable, "-c", _WITH_CTRL_C, "approvals", "serve", *options],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -11,6 +11,8 @@ from botocore.signers import RequestSigner
 
 import dynaguard
 from dynaguard import ConfigurationError, PolicyDenied, PolicySyntaxError
+from dynaguard.hooks import lifecycle
+from dynaguard.hooks.frames import CONTEXT_KEY
 
 POINTS = [
     (BaseClient, "_make_api_call"),
@@ -221,3 +223,44 @@ def test_a_broken_policy_does_not_keep_the_switch_from_working(
 
     assert len(wire.sent) == 1
     assert dynaguard.status().covers == "nothing"
+
+
+MASKS = {
+    "version": 1,
+    "default": "allow",
+    "mask": [{"tables": ["orders"], "attributes": ["email"], "with": "redact"}],
+}
+
+
+def test_a_first_call_that_outlives_its_installation_leaves_nothing_behind(
+    client: Any, wire: Any
+) -> None:
+    """Else handlers of before would stand where those of the next installation belong."""
+    dynaguard.install()
+    installation = lifecycle.current()[1]
+    assert installation is not None
+    dynaguard.uninstall()
+
+    installation.facts_of(client)  # as its thread would, a moment later
+    dynaguard.install(MASKS)
+    wire.answer({"Item": {"email": {"S": "ann@example.org"}}})
+
+    item = client.get_item(TableName="orders", Key={"pk": {"S": "1"}})["Item"]
+
+    assert "ann@" not in item["email"]["S"]
+
+
+def test_a_guard_without_masks_hands_out_nothing_that_is_to_be_masked(
+    client: Any, wire: Any
+) -> None:
+    """Whose plan it is does not matter: nobody here could apply it."""
+    dynaguard.install()
+    wire.answer({"Item": {"email": {"S": "ann@example.org"}}})
+
+    def plan(context: Any, **_: Any) -> None:
+        context[CONTEXT_KEY].plan = object()
+
+    client.meta.events.register("before-call.dynamodb.GetItem", plan)
+
+    with pytest.raises(dynaguard.GuardFailure, match="withheld"):
+        client.get_item(TableName="orders", Key={"pk": {"S": "1"}})

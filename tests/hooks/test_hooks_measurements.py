@@ -20,12 +20,3 @@ def test_uninstall_gives_the_measurements_that_wait(client: Any, policy: Any) ->
 
     assert instrument.sum() == 1
     assert not HANDOVER._waiting
-
-
-def test_uninstall_completes_no_guard_for_it(policy: Any) -> None:
-    """One that had no call has nothing to give."""
-    guard = dynaguard.install(policy())
-
-    dynaguard.uninstall()
-
-    assert not guard.is_complete

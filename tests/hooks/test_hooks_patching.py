@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import wrapt
 
-from dynaguard.hooks.patching import Patch, Wrapper, late
+from dynaguard.hooks.patching import Patch
 
 
 def make_target() -> type:
@@ -105,76 +104,3 @@ def test_knows_whether_it_is_still_in_the_chain(peer_takes_all_off: bool) -> Non
         target.greet = original
 
     assert patch.is_in_place is not peer_takes_all_off
-
-
-def interrupted_target(act: Callable[[], None]) -> type:
-    """A fresh class where something happens just before the late wrapper takes its place."""
-    writes = 0
-
-    class Watching(type):
-        def __setattr__(cls, name: str, value: Any) -> None:
-            nonlocal writes
-            writes += 1
-            if writes == 2:  # the first was `apply()`
-                act()
-            super().__setattr__(name, value)
-
-    return Watching("Target", (), {"greet": make_target().__dict__["greet"]})
-
-
-def test_a_signal_handler_that_removes_in_the_middle_of_a_first_call_leaves_nothing() -> None:
-    """The wrapper that is about to take its place does not outlive its patch."""
-
-    def handle() -> None:
-        patch.remove()
-
-    target = interrupted_target(handle)
-    original = target.__dict__["greet"]
-    patch = Patch(target, "greet", late(lambda: shout))
-    patch.apply()
-
-    target().greet("you")
-
-    assert target.__dict__["greet"] is original
-
-
-def test_a_thread_that_removes_in_the_middle_of_a_first_call_leaves_nothing() -> None:
-    """It waits until the wrapper has taken its place, and takes that one off."""
-    begun = threading.Event()
-
-    def remove() -> None:
-        begun.set()
-        patch.remove()
-
-    remover = threading.Thread(target=remove)
-
-    def begin() -> None:
-        remover.start()
-        begun.wait()
-        remover.join(0.05)  # without a lock it would be through by then
-
-    target = interrupted_target(begin)
-    original = target.__dict__["greet"]
-    patch = Patch(target, "greet", late(lambda: shout))
-    patch.apply()
-
-    target().greet("you")
-    remover.join()
-
-    assert target.__dict__["greet"] is original
-
-
-def test_a_patch_that_is_removed_while_its_wrapper_is_made_leaves_nothing() -> None:
-    """As where importing it takes longer than the program lives."""
-    target = make_target()
-    original = target.__dict__["greet"]
-
-    def make() -> Wrapper:
-        patch.remove()
-        return shout
-
-    patch = Patch(target, "greet", late(make))
-    patch.apply()
-
-    assert target().greet("you") == "hello you"
-    assert target.__dict__["greet"] is original
