@@ -9,6 +9,7 @@ from benchmarks.pairing import Ratio, cpu_per_call_us, paired_ratio
 from benchmarks.stub import GET_ITEM, make_client
 from dynaguard.attempts import Attempts
 from dynaguard.budgets.budget import RetryBudgets
+from dynaguard.budgets.late import LateBudgets
 from dynaguard.call import NO_CREDENTIALS, Call, Principal
 from dynaguard.passage import Passage
 from dynaguard.scope import Priority, Scope
@@ -23,7 +24,7 @@ def run() -> dict[str, Ratio]:
     client = make_client()
     found = {}
     for priority in (Priority.INTERACTIVE, Priority.BATCH):
-        attempts = Attempts(RetryBudgets(()))
+        attempts = Attempts(LateBudgets((), lambda: RetryBudgets(())))
         scope = Scope(job="nightly", priority=priority)
         call = Call(
             "dynamodb", "GetItem", GET_ITEM, "us-east-1", "aws", None, NO_CREDENTIALS, scope, "c"
