@@ -27,11 +27,14 @@ else:
 
 
 __all__ = ["dataclass"]
+_MISSING: Final = dataclasses.MISSING
 
 
 def _value(cls: type[Any]) -> type[Any]:
     """The class as a value."""
     made: type[Any] = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(cls)
+    if any(not each.init and each.default is not _MISSING for each in dataclasses.fields(made)):
+        raise TypeError(f"`{cls.__name__}` has a default for what is never given, set it instead")
 
     def first_init(self: Any, *args: Any, **options: Any) -> None:
         made.__init__ = init = _twin(made, frozen=True, eq=False).__init__

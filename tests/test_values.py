@@ -145,3 +145,12 @@ def test_only_frozen_values_with_slots_are_made() -> None:
     """Anything else is the standard library's work."""
     with pytest.raises(TypeError, match="frozen and has slots"):
         made_late(frozen=False, slots=True)
+
+
+def test_what_is_never_given_has_no_default() -> None:
+    """It would have nowhere to stand: there are slots."""
+    with pytest.raises(TypeError, match="a default for what is never given"):
+
+        @values.dataclass(frozen=True, slots=True)
+        class Odd:
+            computed: int = dataclasses.field(init=False, default=1)

@@ -45,6 +45,7 @@ def command(policy: str, to: Path, sign_key_file: Path | None, output: str) -> N
     if not is_bundle_name(to.name):
         fail(f"`{to}` does not end in `{SUFFIX}`, by which a bundle is known: `{to.stem}{SUFFIX}`")
     document = open_policy(policy, environ=os.environ)
+    check_bundle(document)  # nobody signs what says one thing and does another
     resolve_settings(
         {},
         {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -207,3 +208,21 @@ def test_relative_paths_of_settings_start_at_the_bundle(run: Run) -> None:
     done = run("status", "--output", "json", DYNAGUARD_POLICY="layer/policy.dgb")
 
     assert json.loads(done.output)["settings"]["audit"] == "layer/records.jsonl"
+
+
+def test_a_bundle_whose_index_is_not_its_statements_is_not_compiled(
+    run: Run, tmp_path: Path
+) -> None:
+    """Made by hand, with a digest that holds: what it decides is not what it reads like."""
+    run("compile", "policy.toml", "-o", "policy.dgb")
+    path = tmp_path / "policy.dgb"
+    head, body = path.read_bytes().split(b"\n", 1)
+    body = body.replace(b'dev-orders"', b'dev-order*"', 1)
+    facts = json.loads(head) | {"sha256": hashlib.sha256(body).hexdigest()}
+    path.write_bytes(json.dumps(facts, separators=(",", ":")).encode() + b"\n" + body)
+
+    result = run("compile", "policy.dgb", "-o", "new.dgb")
+
+    assert result.exit_code != 0
+    assert "the index is not that of the statements" in result.output
+    assert not (tmp_path / "new.dgb").exists()
