@@ -27,7 +27,9 @@ def _foreign(path: Path) -> None:
 
 
 def _newer(path: Path) -> None:
-    SqliteStore(path).create()
+    store = SqliteStore(path)
+    store.create()
+    store.close()  # else the file changes when the store is collected
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 2")
     connection.close()
