@@ -224,6 +224,34 @@ def test_an_answer_that_cannot_be_counted_gives_back_what_the_call_took(
     assert "what a task used was not booked (AttributeError)" in caplog.text
 
 
+def test_a_time_limit_that_strikes_while_a_call_is_counted_reaches_the_application(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what the call took of its task's limit is given back all the same."""
+
+    class TimeLimit(Exception):
+        pass
+
+    def strike(*_: Any) -> None:
+        raise TimeLimit
+
+    monkeypatch.setattr("dynaguard.limiting._used_by", strike)
+    monkeypatch.setattr("dynaguard.limiting.came_from_handler", lambda err: type(err) is TimeLimit)
+    limiting = Limiting(lambda *_: PolicyDenied("refused"), is_enforcing=True)
+    call = ClientRegistry().facts_of(client).call("GetItem", {"TableName": "orders"}, None)
+    boundary = Boundary("agent", "triage", "t1", max_items=1)
+    call = call._replace(scope=Scope(task="t1", boundaries=(boundary,)))
+    passage, later = Passage(call, Principal(), 0.0), Passage(call, Principal(), 0.0)
+    limiting.check(passage)
+    assert passage.asked is not None
+
+    with pytest.raises(TimeLimit):
+        limiting.book(passage, passage.asked, Outcome(Status.OK, attempts=1))
+
+    limiting.check(later)
+    assert later.asked is not None
+
+
 def test_a_denied_call_takes_nothing_of_a_limit(client: Any, wire: Any, policy: Any) -> None:
     """Neither does one that a later step refuses."""
     dynaguard.install(policy())

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dynaguard import masking
 from dynaguard.call import (
     UNKNOWN_CHAR,
     UNKNOWN_PRINCIPAL,
@@ -391,3 +392,9 @@ def test_partiql_names_nested_attributes_by_their_end(operation: str, is_masked:
 
     assert counts == ({"profile.ids[*].ssn": 2} if is_masked else {})
     assert parsed["Items"][0]["other"] == {"S": "1"}
+
+
+def test_the_room_has_no_other_names() -> None:
+    """What is misspelt is told, as by any module."""
+    with pytest.raises(AttributeError, match="has no attribute `Mask`"):
+        _ = masking.Mask
